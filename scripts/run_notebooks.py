@@ -1,0 +1,150 @@
+"""Run notebooks without a browser, write each as a page to build/, and print what they cost.
+
+    python3 lab.py run [NAME ...] [--update]
+
+NAME is the start of a notebook's name (07 runs 07_training); none runs all. A notebook's file is left as it is, unless
+--update is given: then the outputs of this run are stored in it, cleaned of what changes from run to run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import nbformat
+import psutil
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbconvert import HTMLExporter
+from tqdm import tqdm
+
+HERE = Path(__file__).resolve().parents[1]
+NOTEBOOKS, BUILD = HERE / "notebooks", HERE / "build"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+class PeakMemory(threading.Thread):
+    """The largest resident memory, in bytes, that a process and its children had while this thread watched."""
+
+    def __init__(self, pid: int):
+        super().__init__(daemon=True)
+        self.process, self.peak, self.over = psutil.Process(pid), 0, threading.Event()
+
+    def run(self) -> None:
+        while not self.over.wait(0.1):
+            try:
+                family = [self.process, *self.process.children(recursive=True)]
+                self.peak = max(self.peak, sum(p.memory_info().rss for p in family))
+            except psutil.Error:
+                continue
+
+
+def run(path: Path) -> tuple[nbformat.NotebookNode, float, int, str]:
+    """Execute one notebook; returns it with outputs, the seconds, the peak memory in bytes and the result in words."""
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(NOTEBOOKS)}}, store_widget_state=False)
+    count = sum(cell.cell_type == "code" for cell in notebook.cells)
+    bar = tqdm(total=count, desc=path.stem, unit="cell", leave=False)
+    client.on_cell_executed = lambda **_: bar.update()
+    began, watch, result = time.perf_counter(), None, "passed"
+    with client.setup_kernel(stderr=subprocess.DEVNULL):
+        watch = PeakMemory(client.km.provisioner.process.pid)
+        watch.start()
+        try:
+            for index, cell in enumerate(notebook.cells):
+                executed = sum(c.cell_type == "code" for c in notebook.cells[: index + 1])
+                client.execute_cell(cell, index, execution_count=executed)
+        except CellExecutionError as error:
+            result = f"FAILED: {error.ename}: {error.evalue}".splitlines()[0][:90]
+        watch.over.set()
+        watch.join()
+    bar.close()
+    return notebook, time.perf_counter() - began, watch.peak, result
+
+
+def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Drop what differs from run to run, and widget views, which show nothing without their kernel; pictures stay."""
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        kept = []
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            had_view = data.pop(WIDGET, None) is not None
+            output.get("metadata", {}).pop(WIDGET, None)
+            if output.output_type == "stream" and output.name == "stderr":
+                continue  # progress bars
+            if had_view and "image/png" not in data:
+                continue  # a progress bar of the notebook kind
+            same_stream = kept and output.output_type == "stream" == kept[-1].output_type and output.name == kept[-1].name
+            if same_stream:  # one text that came in two pieces
+                kept[-1].text += output.text
+            else:
+                kept.append(output)
+        if cell.cell_type == "code":
+            cell.outputs = kept
+    notebook.metadata.pop("widgets", None)
+    notebook.metadata["kernelspec"] = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+    notebook.metadata["language_info"] = {"name": "python"}
+    return notebook
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file completely or not at all."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def choose(names: list[str]) -> list[Path]:
+    known = sorted(p for p in NOTEBOOKS.glob("*.ipynb") if p.name[0].isdigit())
+    if not names:
+        return known
+    chosen = []
+    for name in names:
+        found = [p for p in known if p.name.startswith(Path(name).name)]
+        if not found:
+            sys.exit(f"lab.py run: no notebook begins with {name!r}; there are {', '.join(p.stem for p in known)}.")
+        chosen += found
+    return chosen
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="lab.py run", description="Run notebooks without a browser.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="the start of a notebook's name, e.g. 07")
+    parser.add_argument("--update", action="store_true", help="store the outputs in the notebooks")
+    arguments = parser.parse_args()
+    chosen = choose(arguments.names)
+    BUILD.mkdir(exist_ok=True)
+    rows, total = [], time.perf_counter()
+    try:
+        for path in tqdm(chosen, desc="notebooks", unit="notebook"):
+            notebook, seconds, peak, result = run(path)
+            rows.append((path.stem, f"{seconds:.1f}", f"{peak / 2**20:.0f}", result))
+            page, _ = HTMLExporter().from_notebook_node(clean(notebook))
+            write_whole(BUILD / f"{path.stem}.html", page)
+            if arguments.update and result == "passed":
+                write_whole(path, nbformat.writes(notebook) + "\n")
+    except KeyboardInterrupt:
+        print("Stopped; the pages of the notebooks below are in build/.", file=sys.stderr)
+    header = ("notebook", "seconds", "peak MiB", "result")
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(4)]
+    for row in [header, *rows]:
+        print("  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)))
+    print(f"{len(rows)} notebooks in {time.perf_counter() - total:.0f} s; pages in {BUILD}")
+    return 0 if len(rows) == len(chosen) and all(row[3] == "passed" for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,26 @@
+"""Shared by all tests: one seed, few threads, and the folder of real images, which is not part of the project."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import settings
+
+settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=50)
+settings.load_profile("repeatable")
+
+ROOT = Path(__file__).resolve().parents[1]
+REAL = ROOT.parent / "shared" / "real"
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def real() -> Path:
+    """The folder of real images, for checking only; tests that need it are skipped where it is missing."""
+    if not REAL.is_dir():
+        pytest.skip(f"the real images are not here: {REAL} (they may not be shipped with the project)")
+    return REAL

@@ -1,0 +1,115 @@
+"""What all explorers share: controls on top, one picture, the numbers in words, a reset button and a line of help."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from html import escape
+
+import ipywidgets as widgets
+
+from unet_lab.plots import Picture
+
+_WIDE = widgets.Layout(width="420px")
+_STYLE = {"description_width": "150px"}
+
+
+class Explorer(widgets.VBox):
+    """A small interface: some controls, and a picture and a sentence that follow them.
+
+    Parameters
+    ----------
+    controls : widgets by name. Their values at the start are what `reset` goes back to.
+    draw : called with the controls' values by name; returns (Picture, words). A ValueError is shown as words, since an
+        explorer may be turned to what is not allowed. It must not read anything of the notebook.
+    help_line : what to try.
+
+    `explorer.set(name=value, …)` turns controls from code, as the last cell of each notebook and the tests do;
+    `explorer.words` is the sentence as plain text. The picture is also stored as PNG, for pages without a kernel.
+    """
+
+    def __init__(self, controls: dict[str, widgets.Widget], draw: Callable[..., tuple[Picture, str]], help_line: str):
+        self.controls = controls
+        self.words = ""
+        self._draw = draw
+        self._defaults = {name: control.value for name, control in controls.items()}
+        self._held = False
+        self._image = widgets.Image(format="png")
+        self._text = widgets.HTML()
+        reset = widgets.Button(description="Reset", icon="undo", tooltip="Back to the values at the start")
+        reset.on_click(lambda _: self.set(**self._defaults))
+        for control in controls.values():
+            control.observe(self._changed, names="value")
+        box = widgets.HBox(list(controls.values()), layout=widgets.Layout(flex_flow="row wrap"))
+        last = widgets.HBox([reset, widgets.HTML(f"<em>{escape(help_line)}</em>")])
+        super().__init__([box, last, self._image, self._text], layout=widgets.Layout(align_items="flex-start"))
+        self._update()
+
+    def set(self, **values) -> None:
+        """Turn several controls, then draw once."""
+        unknown = sorted(values.keys() - self.controls.keys())
+        if unknown:
+            raise ValueError(f"there is no control {unknown[0]!r}; there are {', '.join(self.controls)}.")
+        self._held = True
+        try:
+            for name, value in values.items():
+                self.controls[name].value = value
+        finally:
+            self._held = False
+        self._update()
+
+    def drive(self) -> str:
+        """Turn every control as a hand would and go back; what the last, folded cell of each notebook does.
+
+        Raises AssertionError, naming the control, where no picture and no words followed. Returns a sentence.
+        """
+        for name, control in self.controls.items():
+            values = [o for o in getattr(control, "options", ())] or [getattr(control, "min", 0), getattr(control, "max", 1)]
+            seen = set()
+            for value in [*values, self._defaults[name]]:
+                control.value = value
+                seen.add((self._image.value, self.words))
+            assert len(seen) > 1 or len(set(values)) == 1, f"nothing follows when {name} is turned"
+        return f"{len(self.controls)} controls turned: {', '.join(self.controls)}"
+
+    def _changed(self, _change) -> None:
+        if not self._held:
+            self._update()
+
+    def _update(self) -> None:
+        try:
+            picture, self.words = self._draw(**{name: control.value for name, control in self.controls.items()})
+        except ValueError as error:
+            self.words = f"Not possible: {error}"
+        else:
+            self._image.value = picture.png()
+        lines = "<br>".join(escape(self.words).splitlines())
+        self._text.value = f'<div role="status" style="line-height:1.4; max-width:980px">{lines}</div>'
+
+    def _repr_mimebundle_(self, **kwargs):
+        shown = super()._repr_mimebundle_(**kwargs)
+        data, metadata = shown if isinstance(shown, tuple) else (shown, {})
+        if data:
+            image = base64.b64encode(self._image.value).decode("ascii")
+            data = {**data, "image/png": image, "text/plain": self.words}
+        return data, metadata
+
+
+def slider(label: str, value: int, low: int, high: int, step: int = 1) -> widgets.IntSlider:
+    """A labelled slider over whole numbers; put the unit into the label."""
+    return widgets.IntSlider(value, low, high, step, description=label, style=_STYLE, layout=_WIDE)
+
+
+def float_slider(label: str, value: float, low: float, high: float, step: float) -> widgets.FloatSlider:
+    """A labelled slider over decimal numbers; put the unit into the label."""
+    return widgets.FloatSlider(value, min=low, max=high, step=step, description=label, style=_STYLE, layout=_WIDE)
+
+
+def choice(label: str, options: list, value) -> widgets.Dropdown:
+    """A labelled menu."""
+    return widgets.Dropdown(options=options, value=value, description=label, style=_STYLE, layout=_WIDE)
+
+
+def tick(label: str, value: bool) -> widgets.Checkbox:
+    """A labelled box to tick."""
+    return widgets.Checkbox(value, description=label, indent=False, layout=_WIDE)

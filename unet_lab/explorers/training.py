@@ -1,0 +1,113 @@
+"""Explorer: watch a training run, stop it, and afterwards scrub through its epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import ipywidgets as widgets
+import numpy as np
+from IPython.display import display
+from torch import nn
+
+from unet_lab.datasets import SegmentationDataset
+from unet_lab.explorers.base import Explorer, slider
+from unet_lab.inference import predict
+from unet_lab.plots import Picture, draw_curves, show_image, show_mask
+from unet_lab.training import EpochReport, History
+
+
+class TrainingMonitor(Explorer):
+    """Curves and one predicted mask, drawn anew after every epoch; a stop button; a slider over the epochs.
+
+    `monitor.run()` drains the generator that it was given. The stop button ends the run after the epoch it is in, Jupyter's
+    own stop (the square) at once; either way `monitor.history` has the epochs so far and the best weights.
+    """
+
+    def __init__(self, run: Iterator[EpochReport], model: nn.Module, samples: SegmentationDataset):
+        self.history = History()
+        self.frames: list[list[np.ndarray]] = []  # per epoch, per sample: the predicted mask
+        self._run, self._model, self._samples = run, model, samples
+        self._stop = False
+        controls = {
+            "epoch": slider("epoch", 0, 0, 0),
+            "sample": slider("sample (number)", 0, 0, len(samples) - 1),
+        }
+        help_line = "While it trains: stop it when you have seen enough. Afterwards: drag the epoch and watch the cell form."
+        super().__init__(controls, self._picture, help_line)
+        self.stop_button = widgets.Button(description="Stop", icon="stop", button_style="danger")
+        self.stop_button.tooltip = "Stop after this epoch and keep the best weights"
+        self.stop_button.on_click(self._stop_clicked)
+        self.bar = widgets.IntProgress(0, 0, 1, description="training", style={"description_width": "150px"})
+        self.children = (widgets.HBox([self.bar, self.stop_button]), *self.children)
+
+    def run(self) -> History:
+        """Train to the end, or until stopped; then give the model its best weights. Returns the history."""
+        self._frame()
+        try:
+            for report in self._run:
+                self.history.record(report, self._model)
+                self.bar.max, self.bar.value = report.epochs, report.epoch
+                self._frame()
+                if self._stop and report.epoch < report.epochs:
+                    self.history.stopped_early = True
+                    break
+        except KeyboardInterrupt:
+            self.history.stopped_early = True
+        self.history.restore_best(self._model)
+        self.stop_button.disabled = True
+        self.bar.description = "stopped" if self.history.stopped_early else "finished"
+        self._defaults["epoch"] = len(self.history.reports)
+        return self.history
+
+    def _stop_clicked(self, _button) -> None:
+        self._stop = True
+        self.stop_button.description = "Stopping …"
+
+    def _frame(self) -> None:
+        self.frames.append([predict(self._model, image) for image, _, _ in self._samples.pairs])
+        self.controls["epoch"].max = len(self.history.reports)
+        self.set(epoch=len(self.history.reports))
+
+    def _picture(self, epoch: int, sample: int):
+        reports = self.history.reports
+        picture = Picture(9.8, 5.0, "Training curves, and an image with truth and the prediction of one epoch.")
+        top, bottom = picture.subfigures(2, 1, height_ratios=(1, 1))
+        left, right = top.subplots(1, 2)
+        if reports:
+            draw_curves(left, right, reports)
+            for axes in (left, right):
+                axes.axvline(epoch, color="black", lw=1, ls=":")
+        else:
+            left.set(xlabel="epoch", ylabel="cross entropy (nats)")
+            right.set(xlabel="epoch", ylabel="validation score", ylim=(0, 1.02))
+        image, truth, _ = self._samples.pairs[sample]
+        panels = bottom.subplots(1, 3)
+        show_image(panels[0], image, "input")
+        show_mask(panels[1], truth, "truth", self._samples.num_classes)
+        if not self.frames:
+            panels[2].axis("off")
+            return picture, "Not started."
+        prediction = self.frames[epoch][sample]
+        show_mask(panels[2], prediction, f"prediction after epoch {epoch}", self._samples.num_classes)
+        wrong = (prediction != truth).mean()
+        words = f"Before training: {wrong:.1%} of this image's pixels are wrong."
+        if epoch > 0:
+            r = reports[epoch - 1]
+            words = (
+                f"Epoch {epoch} of {r.epochs}: loss {r.loss:.4g}, validation accuracy {r.accuracy:.4f}, IoU {r.iou:.4f} "
+                f"(macro); {wrong:.1%} of this image's pixels are wrong."
+            )
+        return picture, words
+
+
+def watch_training(run: Iterator[EpochReport], model: nn.Module, samples: SegmentationDataset) -> TrainingMonitor:
+    """Show a monitor for `run`, a generator made by `train(model, …)`, and train; the cell ends when the run does.
+
+    samples : a few validation pairs whose predictions are kept for every epoch.
+    """
+    monitor = TrainingMonitor(run, model, samples)
+    shown = display(monitor, display_id=True)
+    monitor.run()
+    if shown is not None:
+        shown.update(monitor)  # so that the stored page has the last picture, not the first
+    return monitor

@@ -1,0 +1,163 @@
+"""Metrics: how good a predicted mask is. Everything but the boundary scores comes out of one table of counts.
+
+Counting is additive: the confusion matrices of batches, summed, are the confusion matrix of the data set, so a
+large data set is scored a batch at a time without being held.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from scipy.ndimage import binary_erosion, distance_transform_edt
+
+AVERAGES = (None, "micro", "macro", "weighted")
+_AT_ONCE = 1 << 18  # pixels counted at a time: they stay in the processor's cache
+
+
+class Scores(NamedTuple):
+    """Accuracy, and precision, recall, F1 and IoU: floats, or arrays (num_classes,) where the average is None."""
+
+    accuracy: float
+    precision: float | np.ndarray
+    recall: float | np.ndarray
+    f1: float | np.ndarray
+    iou: float | np.ndarray
+
+
+def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, num_classes: int = 3) -> np.ndarray:
+    """Count how many pixels of each true class were predicted as each class.
+
+    Parameters
+    ----------
+    truth, prediction : integer class indices 0..num_classes-1, any shape, the same for both.
+    num_classes : 1 to 255.
+
+    Returns int64 (num_classes, num_classes): rows are the truth, columns the prediction.
+    Raises ValueError for shapes that differ or indices out of range.
+    Equal to sklearn.metrics.confusion_matrix(truth.ravel(), prediction.ravel(), labels=range(num_classes)).
+
+    >>> confusion_matrix(np.array([0, 0, 1]), np.array([0, 1, 1]), num_classes=2).tolist()
+    [[1, 1], [0, 1]]
+    """
+    truth, prediction = np.asarray(truth), np.asarray(prediction)
+    if truth.shape != prediction.shape:
+        raise ValueError(f"truth is {truth.shape} and prediction {prediction.shape}; they must have the same shape.")
+    if not 1 <= num_classes <= 255:
+        raise ValueError(f"num_classes is {num_classes}; allowed are 1 to 255.")
+    for name, mask in (("truth", truth), ("prediction", prediction)):
+        if mask.dtype.kind not in "uib":
+            raise ValueError(f"{name} has type {mask.dtype}; class indices are whole numbers. Logits? Use argmax first.")
+        if mask.size and (mask.max() >= num_classes or (mask.dtype.kind == "i" and mask.min() < 0)):
+            raise ValueError(
+                f"{name} runs from {mask.min()} to {mask.max()}; allowed are class indices 0 to {num_classes - 1}."
+            )
+    cells = num_classes**2
+    counts = np.zeros(cells, np.int64)
+    truth, prediction = truth.ravel(), prediction.ravel()
+    number = np.uint8 if cells <= 256 else np.intp
+    for start in range(0, truth.size, _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        # Each pair (truth, prediction) becomes the number of its cell in the table, row by row; equal numbers are counted.
+        cell = truth[part].astype(number) * number(num_classes) + prediction[part].astype(number)
+        if cells <= 25:  # few cells: a comparison and a count for each are faster than a histogram
+            counts += [np.count_nonzero(cell == k) for k in range(cells)]
+        else:
+            counts += np.bincount(cell, minlength=cells)
+    return counts.reshape(num_classes, num_classes)
+
+
+def scores(matrix: np.ndarray, average: str | None = "macro", zero_division: float = math.nan) -> Scores:
+    """Accuracy, precision, recall, F1 (Dice) and IoU (Jaccard) of a confusion matrix.
+
+    With TP the pixels of a class that were found, FP those wrongly called it, FN those missed:
+    precision TP/(TP+FP), recall TP/(TP+FN), F1 2TP/(2TP+FP+FN), IoU TP/(TP+FP+FN). Always F1 = 2 IoU/(1+IoU) per class.
+
+    Parameters
+    ----------
+    matrix : integer (num_classes, num_classes), rows the truth; may be a sum over batches.
+    average : None, one value per class; "micro", counts summed over classes first; "macro", the mean over classes;
+        "weighted", the mean weighted by how frequent each class is in the truth.
+    zero_division : the value where a class makes the denominator 0 (IoU: neither in truth nor in prediction).
+        NaN, the default, leaves it out of the averages; 0 and 1 count it as wrong or right. Libraries differ here.
+
+    Returns Scores. Names and values as in scikit-learn. Raises ValueError for another average or a table with no pixels.
+
+    >>> s = scores(np.array([[2, 0], [1, 1]]), average=None)
+    >>> s.accuracy, s.iou.round(3).tolist()
+    (0.75, [0.667, 0.5])
+    """
+    matrix = np.asarray(matrix)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.dtype.kind not in "ui" or (matrix < 0).any():
+        raise ValueError(f"the matrix is {matrix.dtype} {matrix.shape}; allowed are counts (num_classes, num_classes).")
+    if average not in AVERAGES:
+        raise ValueError(f"average is {average!r}; allowed are None, 'micro', 'macro' and 'weighted'.")
+    if matrix.sum() == 0:
+        raise ValueError("the confusion matrix counts no pixels; add at least one image to it.")
+    true_positive = matrix.diagonal().astype(np.float64)
+    in_truth, in_prediction = matrix.sum(axis=1).astype(np.float64), matrix.sum(axis=0).astype(np.float64)
+    accuracy = float(true_positive.sum() / matrix.sum())
+    weights = in_truth
+    if average == "micro":
+        true_positive, in_truth, in_prediction = (
+            v.sum(keepdims=True) for v in (true_positive, in_truth, in_prediction)
+        )
+    ratios = (
+        (true_positive, in_prediction),
+        (true_positive, in_truth),
+        (2 * true_positive, in_truth + in_prediction),
+        (true_positive, in_truth + in_prediction - true_positive),
+    )
+    values = [np.divide(a, b, out=np.full_like(a, zero_division), where=b > 0) for a, b in ratios]
+    if average is None:
+        return Scores(accuracy, *values)
+    return Scores(accuracy, *(_mean(v, weights if average == "weighted" else np.ones_like(v)) for v in values))
+
+
+def _mean(values: np.ndarray, weights: np.ndarray) -> float:
+    kept = ~np.isnan(values)
+    total = weights[kept].sum()
+    return float((values[kept] * weights[kept]).sum() / total) if total > 0 else math.nan
+
+
+def boundary_f1(truth: np.ndarray, prediction: np.ndarray, class_index: int, tolerance: float = 2.0) -> float:
+    """F1 of a class's outline: which share of boundary pixels has a partner within `tolerance` pixels.
+
+    Csurka et al. 2013, "What is a good evaluation measure for semantic segmentation?". Accuracy hardly notices a bad
+    outline, because outlines are few pixels; this score sees nothing else.
+
+    truth, prediction : class indices (H, W). tolerance in pixels, >= 0. Returns 0..1; NaN where neither has the class.
+    """
+    edge_truth, edge_prediction = _boundaries(truth, prediction, class_index)
+    if not edge_truth.any() and not edge_prediction.any():
+        return math.nan
+    if not edge_truth.any() or not edge_prediction.any():
+        return 0.0
+    precision = (distance_transform_edt(~edge_truth)[edge_prediction] <= tolerance).mean()
+    recall = (distance_transform_edt(~edge_prediction)[edge_truth] <= tolerance).mean()
+    return float(2 * precision * recall / (precision + recall)) if precision + recall else 0.0
+
+
+def hausdorff(truth: np.ndarray, prediction: np.ndarray, class_index: int, percentile: float = 100.0) -> float:
+    """How far, in pixels, the worst point of one outline lies from the other outline (Hausdorff distance).
+
+    With percentile=95 the worst 5 % of the points are forgiven (HD95). truth, prediction: class indices (H, W).
+    Returns pixels >= 0; NaN where neither has the class, infinity where only one has it.
+    """
+    edge_truth, edge_prediction = _boundaries(truth, prediction, class_index)
+    if not edge_truth.any() and not edge_prediction.any():
+        return math.nan
+    if not edge_truth.any() or not edge_prediction.any():
+        return math.inf
+    there = np.percentile(distance_transform_edt(~edge_truth)[edge_prediction], percentile)
+    back = np.percentile(distance_transform_edt(~edge_prediction)[edge_truth], percentile)
+    return float(max(there, back))
+
+
+def _boundaries(truth, prediction, class_index):
+    truth, prediction = np.asarray(truth), np.asarray(prediction)
+    if truth.ndim != 2 or truth.shape != prediction.shape:
+        raise ValueError(f"truth is {truth.shape} and prediction {prediction.shape}; allowed is (H, W), the same for both.")
+    regions = [mask == class_index for mask in (truth, prediction)]
+    return [region & ~binary_erosion(region) for region in regions]
