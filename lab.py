@@ -92,7 +92,7 @@ def call(line):
     environment["PYTHONNOUSERSITE"] = "1"
     environment["PYTHONUTF8"] = "1"
     environment["JUPYTER_PREFER_ENV_PATH"] = "1"  # the kernel of .venv, not one that is registered elsewhere
-    environment["JUPYTERLAB_WORKSPACES_DIR"] = os.path.join(VENV, "workspaces")
+    environment.setdefault("JUPYTERLAB_WORKSPACES_DIR", os.path.join(VENV, "workspaces"))
     environment["PATH"] = os.path.dirname(PYTHON) + os.pathsep + environment.get("PATH", "")
     process = subprocess.Popen(line, cwd=HERE, env=environment)
     while True:

@@ -12,9 +12,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Patch, Rectangle
+from PIL import Image
 
 from unet_lab.datasets.masks import CLASS_NAMES
 from unet_lab.training import EpochReport
@@ -30,14 +32,15 @@ _MORE_COLOURS = ("#009E73", "#F0E442", "#0072B2", "#CC79A7", "#000000")
 class Picture(Figure):
     """A matplotlib figure with a description in words, `alt`; Jupyter shows it without pyplot."""
 
-    def __init__(self, width: float, height: float, alt: str):
-        super().__init__(figsize=(width, height), dpi=100, layout="constrained", facecolor="white")
+    def __init__(self, width: float, height: float, alt: str, layout: str = "constrained"):
+        super().__init__(figsize=(width, height), dpi=100, layout=layout, facecolor="white")
         self.alt = alt
 
     def png(self) -> bytes:
         """The figure as a PNG file's bytes."""
-        stream = io.BytesIO()
-        self.savefig(stream, format="png", metadata={"Software": None})
+        canvas, stream = FigureCanvasAgg(self), io.BytesIO()
+        canvas.draw()  # once; savefig would draw twice, and an explorer waits for it
+        Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").save(stream, "PNG", compress_level=4)
         return stream.getvalue()
 
     def _repr_mimebundle_(self, include=None, exclude=None):
@@ -142,10 +145,10 @@ def draw_curves(left: Axes, right: Axes, reports: Sequence[EpochReport], log_sca
     right.plot(epochs, [r.accuracy for r in reports], "^-", color=TRAINING_COLOUR, label="accuracy", markersize=4)
     right.plot(epochs, [r.iou for r in reports], "v--", color=VALIDATION_COLOUR, label="IoU (macro)", markersize=4)
     right.set(xlabel="epoch", ylabel="validation score", ylim=(0, 1.02))
-    for axes in (left, right):
+    for axes, place in ((left, "upper right"), (right, "lower right")):
         axes.set_xlim(0.5, (reports[0].epochs if reports else 1) + 0.5)
         axes.grid(alpha=0.3)
-        axes.legend(loc="best")
+        axes.legend(loc=place)
 
 
 def _curve_words(reports: Sequence[EpochReport]) -> str:
@@ -232,9 +235,9 @@ def draw_unet(
     _arrow(axes, (-1.0, 0), (left[0][0] - 0.35, 0), blue)
     for k in range(depth):
         below = left[k + 1] if k + 1 < depth else floor
-        _arrow(axes, (left[k][0] + 0.25, left[k][1] - 0.45), (below[0] - 0.25, below[1] + 0.35), red)
+        _arrow(axes, (left[k][0] + 0.25, left[k][1] - 0.45), (below[0] - 0.32, below[1] + 0.12), red)
         from_below = right[k + 1] if k + 1 < depth else floor
-        _arrow(axes, (from_below[0] + 0.25, from_below[1] + 0.35), (right[k][0] - 0.25, right[k][1] - 0.45), green)
+        _arrow(axes, (from_below[0] + 0.32, from_below[1] + 0.12), (right[k][0] - 0.25, right[k][1] - 0.45), green)
         start, end = (left[k][0] + 0.4, left[k][1]), (right[k][0] - 0.4, right[k][1])
         _arrow(axes, start, end, grey, "--")
         lost = ledger[f"encoder {k}"] - ledger[f"up {k}"]

@@ -45,6 +45,11 @@ class Explorer(widgets.VBox):
         super().__init__([box, last, self._image, self._text], layout=widgets.Layout(align_items="flex-start"))
         self._update()
 
+    @property
+    def png(self) -> bytes:
+        """The picture that is shown, as a PNG file's bytes."""
+        return bytes(self._image.value)
+
     def set(self, **values) -> None:
         """Turn several controls, then draw once."""
         unknown = sorted(values.keys() - self.controls.keys())
@@ -68,7 +73,7 @@ class Explorer(widgets.VBox):
             seen = set()
             for value in [*values, self._defaults[name]]:
                 control.value = value
-                seen.add((self._image.value, self.words))
+                seen.add((self.png, self.words))
             assert len(seen) > 1 or len(set(values)) == 1, f"nothing follows when {name} is turned"
         return f"{len(self.controls)} controls turned: {', '.join(self.controls)}"
 
@@ -90,7 +95,7 @@ class Explorer(widgets.VBox):
         shown = super()._repr_mimebundle_(**kwargs)
         data, metadata = shown if isinstance(shown, tuple) else (shown, {})
         if data:
-            image = base64.b64encode(self._image.value).decode("ascii")
+            image = base64.b64encode(self.png).decode("ascii")
             data = {**data, "image/png": image, "text/plain": self.words}
         return data, metadata
 

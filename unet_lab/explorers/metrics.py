@@ -85,6 +85,7 @@ class ConfusionBrowser(Explorer):
             picture = Picture(9.8, 3.6, f"{count} pixels of {truth} predicted as {predicted}.")
             table, left, right = picture.subplots(1, 3, width_ratios=(1.15, 1, 1))
             draw_confusion(table, matrices[image], class_names, marked=(row, column))
+            table.set_title("pixels, and share of the row", fontsize=10)
             show_image(left, error_map(picture_of, pixels.astype(np.uint8), np.zeros_like(t)), "the pixels of this cell")
             show_image(right, overlay(picture_of, p), "prediction")
             share = f"{count / total:.1%} of its {total:,} pixels" if total else "it has no pixels in this image"
@@ -95,7 +96,8 @@ class ConfusionBrowser(Explorer):
             "truth": choice("truth (row)", list(class_names), class_names[1]),
             "predicted": choice("prediction (column)", list(class_names), class_names[-1]),
         }
-        super().__init__(controls, draw, "Click a button of the grid, or choose row and column. Where do the two classes touch?")
+        help_line = "Click a button (truth → prediction), or choose row and column. Where do the two classes touch?"
+        super().__init__(controls, draw, help_line)
         layout = widgets.Layout(width="auto", min_width="150px")
         self.buttons = {}
         cells = []

@@ -1,0 +1,464 @@
+"""Every check rejects its known wrong answers, each with its own hint, and accepts two different right ones."""
+
+import runpy
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from unet_lab.blocks import Bottleneck, DecoderStage, EncoderStage
+from unet_lab.datasets import generate_cell
+from unet_lab.exercises import CHECKS, check, checking
+from unet_lab.exercises.whole_u import count_parameters
+from unet_lab.inference import segment
+from unet_lab.losses import cross_entropy
+from unet_lab.metrics import confusion_matrix, scores
+
+from .conftest import ROOT
+
+IMAGE, TRUTH = generate_cell(7, 160)
+PREDICTION = segment(IMAGE)
+
+
+@pytest.fixture(autouse=True)
+def _first_try():
+    checking._tries.clear()
+
+
+def solutions():
+    files = sorted((ROOT / "notebooks" / "solutions").glob("*.py"))
+    return {name: answer for file in files for name, answer in runpy.run_path(str(file))["ANSWERS"].items()}
+
+
+def test_solutions_are_complete_and_pass(capsys):
+    answers = solutions()
+    assert answers.keys() == CHECKS.keys()
+    for name, answer in answers.items():
+        assert check(name, answer), capsys.readouterr().out
+
+
+# -- wrong answers ----------------------------------------------------------------------------------------------------
+
+SHAPE = {"images": 2, "classes": 3, "height": 64, "width": 96}
+AUDIT = {"f1_of_that_iou": 2 * 0.8599 / 1.8599, "micro_iou_of_that_accuracy": 0.8599 / 1.1401, "reported_pair_possible": False}
+
+
+def encode(change):
+    """A right encoder whose result is changed."""
+
+    def answer(grey, codes):
+        right = np.zeros(grey.shape, np.uint8)
+        for k, code in enumerate(codes):
+            right[grey == code] = k
+        return change(right, grey, codes)
+
+    return answer
+
+
+def encode_in_place(grey, codes):
+    for k, code in enumerate(codes):
+        grey[grey == code] = k
+    return grey
+
+
+def shuffled(count, fraction, seed):
+    order = np.random.default_rng(seed).permutation(count)
+    return order[: round(count * fraction)], order[round(count * fraction) :]
+
+
+def two_draws(count, fraction, seed):
+    rng = np.random.default_rng(seed)
+    return rng.permutation(count)[: round(count * fraction)], rng.permutation(count)[: count - round(count * fraction)]
+
+
+def forgetful(count, fraction, seed):
+    training, validation = shuffled(count, fraction, seed)
+    return training, validation[1:]
+
+
+class Assembled(nn.Module):
+    """A right U-Net with places to spoil."""
+
+    def __init__(self, in_channels, num_classes, base_channels, depth):
+        super().__init__()
+        c = [base_channels * 2**k for k in range(depth + 1)]
+        ins = [in_channels, *c]
+        self.encoder = nn.ModuleList(EncoderStage(ins[k], c[k]) for k in range(depth))
+        self.bottleneck = Bottleneck(ins[depth], c[depth])
+        self.decoder = nn.ModuleList(DecoderStage(c[k + 1], c[k]) for k in reversed(range(depth)))
+        self.head = nn.Conv2d(c[0], num_classes, 1)
+
+    def skip(self, skip):
+        return skip
+
+    def end(self, x):
+        return x
+
+    def forward(self, x):
+        skips = []
+        for stage in self.encoder:
+            x, skip = stage(x)
+            skips.append(self.skip(skip))
+        x = self.floor(x)
+        for stage in self.decoder:
+            x = stage(x, skips.pop())
+        return self.end(self.head(x))
+
+    def floor(self, x):
+        return self.bottleneck(x)
+
+
+def spoiled(**parts):
+    return type("Spoiled", (Assembled,), parts)
+
+
+class PlainLists(Assembled):
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        stages = list(self.encoder)
+        del self.encoder
+        self.encoder = stages
+
+
+class WideHead(Assembled):
+    def __init__(self, i, n, b, d):
+        super().__init__(i, n, b, d)
+        self.head = nn.Conv2d(b, n, 3, padding=1)
+
+
+class Narrow(Assembled):
+    def __init__(self, i, n, b, d):
+        super().__init__(i, n, b - 1, d)
+
+
+class FixedDepth(Assembled):
+    def __init__(self, i, n, b, d):
+        super().__init__(1, 3, b, 2)
+
+
+class Unused(Assembled):
+    def floor(self, x):
+        return nn.Sequential(*list(self.bottleneck.block)[:3])(x)  # the second convolution is never called
+
+
+def step(order, change=lambda logits: logits, train=True, result=lambda loss, *_: loss.item(), reduction="mean"):
+    """A training step out of the letters z (zero_grad), b (backward), s (step)."""
+
+    def answer(model, optimizer, image, mask):
+        if train:
+            model.train()
+        loss = cross_entropy(change(model(image)), mask, reduction)
+        for letter in order:
+            {"z": optimizer.zero_grad, "b": loss.backward, "s": optimizer.step}[letter]()
+        return result(loss, model, image, mask)
+
+    return answer
+
+
+def after(loss, model, image, mask):
+    with torch.no_grad():
+        momentum = [m.momentum for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+        for m in model.modules():
+            if isinstance(m, nn.BatchNorm2d):
+                m.momentum = 0.0
+        value = cross_entropy(model(image), mask).item()
+        for m in model.modules():
+            if isinstance(m, nn.BatchNorm2d):
+                m.momentum = momentum[0]
+    return value
+
+
+def counted(leave_out):
+    """A right parameter count, less or more what `leave_out(base, channels)` gives."""
+
+    def answer(base, depth):
+        channels = [base * 2**k for k in range(depth + 1)]
+        blocks = [(1, base)] + [(channels[k], channels[k + 1]) for k in range(depth)] + [(2 * c, c) for c in channels[:depth]]
+        return count_parameters(base_channels=base, depth=depth) + leave_out(base, channels, blocks)
+
+    return answer
+
+
+def outputs(blocks):
+    return 2 * sum(c for _, c in blocks)
+
+
+def counting(change):
+    return lambda truth, prediction, classes: change(confusion_matrix(truth, prediction, classes), truth, prediction)
+
+
+def once(truth, prediction, classes):
+    table = np.zeros((classes, classes), int)
+    table[truth.ravel(), prediction.ravel()] += 1
+    return table
+
+
+def only_present(truth, prediction, classes):
+    return confusion_matrix(truth, prediction, max(truth.max(), prediction.max()) + 1)
+
+
+def each(name, change=lambda v, m: v):
+    return lambda matrix: change(getattr(scores(matrix, average=None), name), matrix)
+
+
+def twice(matrix):
+    with np.errstate(all="ignore"):
+        return matrix.diagonal() / (matrix.sum(0) + matrix.sum(1))
+
+
+WRONG = {
+    "nucleus_pixels": {
+        "the true mask": (int((TRUTH == 2).sum()), "the true mask"),
+        "the body": (int((PREDICTION == 1).sum()), "cell body, class 1"),
+        "the background": (int((PREDICTION == 0).sum()), "background, class 0"),
+        "the whole cell": (int((PREDICTION > 0).sum()), "the whole cell"),
+        "the sum of indices": (int(PREDICTION.sum()), "sum of the class indices"),
+        "a share": (float((PREDICTION == 2).mean()), "is a share"),
+        "every pixel": (PREDICTION.size, "every pixel"),
+        "another number": (12, "not the number of pixels"),
+        "a mask": (PREDICTION == 2, "expected a count"),
+    },
+    "read_shape": {
+        "height and width swapped": (SHAPE | {"height": 96, "width": 64}, "are swapped"),
+        "batch and classes swapped": (SHAPE | {"images": 3, "classes": 2}, "those two are swapped"),
+        "channels last": ({"images": 2, "classes": 96, "height": 3, "width": 64}, "channels last"),
+        "a tuple": ((2, 3, 64, 96), "expected a dictionary"),
+        "half": (SHAPE | {"width": None}, "no value yet for width"),
+        "one wrong": (SHAPE | {"images": 1}, "images is not 1"),
+    },
+    "encode_mask": {
+        "greys left": (encode(lambda r, g, c: g), "still the greys"),
+        "reversed": (encode(lambda r, g, c: (len(c) - 1 - r).astype(np.uint8)), "in reverse"),
+        "one-hot": (encode(lambda r, g, c: np.eye(len(c), dtype=np.uint8)[r]), "one-hot"),
+        "floats": (encode(lambda r, g, c: r.astype(float)), "type is float64"),
+        "changes its input": (encode_in_place, "changed the array"),
+        "flattened": (encode(lambda r, g, c: r.ravel()), "shape is"),
+        "a list": (encode(lambda r, g, c: r.tolist()), "not an array"),
+        "only these codes": (encode(lambda r, g, c: (g // 100).astype(np.uint8)), "codes (51, 153, 255) only"),
+        "by brightness": (
+            encode(lambda r, g, c: np.searchsorted(np.sort(c), g).astype(np.uint8)),
+            "by brightness",
+        ),
+        "all background": (encode(lambda r, g, c: r * 0), "for codes"),
+    },
+    "split": {
+        "not shuffled": (lambda n, f, s: (range(round(n * f)), range(round(n * f), n)), "Nothing was shuffled"),
+        "overlap": (two_draws, "leakage"),
+        "swapped": (lambda n, f, s: shuffled(n, f, s)[::-1], "parts are swapped"),
+        "seed ignored": (lambda n, f, s: shuffled(n, f, 0), "seed is not used"),
+        "never the same": (lambda n, f, s: shuffled(n, f, None), "two different splits"),
+        "one forgotten": (forgetful, "is in neither part"),
+        "wrong share": (lambda n, f, s: shuffled(n, 0.5, s), "expected 8"),
+        "one list": (lambda n, f, s: list(range(n)), "two sequences"),
+    },
+    "unet": {
+        "softmax": (spoiled(end=lambda self, x: x.softmax(dim=1)), "softmax"),
+        "relu at the end": (spoiled(end=lambda self, x: x.relu()), "squashes"),
+        "sigmoid": (spoiled(end=lambda self, x: x.sigmoid()), "squashes"),
+        "skips of zeros": (spoiled(skip=lambda self, s: torch.zeros_like(s)), "all zeros"),
+        "skips of noise": (spoiled(skip=lambda self, s: torch.randn_like(s)), "not what the encoder sent"),
+        "skips mirrored": (spoiled(skip=lambda self, s: s.flip(-1)), "not what the encoder sent"),
+        "plain lists": (PlainLists, "ModuleList"),
+        "3x3 head": (WideHead, "too wide"),
+        "too narrow": (Narrow, "missing or too narrow"),
+        "fixed depth": (FixedDepth, "no longer works"),
+        "a part not called": (Unused, "no gradient"),
+        "upsampled output": (spoiled(end=lambda self, x: x[..., ::2, ::2]), "the output is"),
+        "an object": (Assembled(1, 3, 4, 2), "expected a class"),
+    },
+    "parameter_count": {
+        "no biases at all": (
+            counted(lambda b, c, k: -outputs(k) - sum(c[:-1]) - 3),
+            "biases are missing",
+        ),
+        "no block biases": (counted(lambda b, c, k: -outputs(k)), "only the biases"),
+        "no batch norm": (counted(lambda b, c, k: -2 * outputs(k)), "batch normalisation is missing"),
+        "running statistics": (counted(lambda b, c, k: 2 * outputs(k)), "not 4"),
+        "no concatenation": (counted(lambda b, c, k: -9 * sum(x * x for x in c[:-1])), "after concatenation"),
+        "no head": (counted(lambda b, c, k: -(3 * b + 3)), "the head is missing"),
+        "3x3 up": (
+            counted(lambda b, c, k: 5 * sum(x * y for x, y in zip(c[1:], c[:-1], strict=True))),
+            "2x2, not 3x3",
+        ),
+        "another number": (lambda b, d: 7, "The difference is"),
+    },
+    "training_step": {
+        "no zero_grad": (step("bs"), "the gradients of the first are still in it"),
+        "no step": (step("zb"), "no weight changed"),
+        "no backward": (step("zs"), "no gradient is there"),
+        "zero_grad after backward": (step("bzs"), "no gradient is there"),
+        "softmax first": (step("zbs", change=lambda x: x.softmax(dim=1)), "went another way"),
+        "evaluation mode": (step("zbs", train=False), "evaluation mode"),
+        "returns a tensor": (step("zbs", result=lambda loss, *_: loss), "returns a tensor"),
+        "the sum": (step("zbs", reduction="sum"), "times as large"),
+        "the loss after the step": (step("zbs", result=after), "loss after the step"),
+        "a constant": (step("zbs", result=lambda *_: 1.0), "is not"),
+    },
+    "learning_rate": {
+        "far too low": (1e-6, "too low"),
+        "too low": (1e-4, "too low"),
+        "too high": (1.0, "too high"),
+        "far too high": (100, "too high"),
+        "negative": (-0.01, "not above 0"),
+        "a word": ("fast", "expected a learning rate"),
+    },
+    "confusion_matrix": {
+        "transposed": (counting(lambda m, t, p: m.T), "swapped"),
+        "shares": (counting(lambda m, t, p: m / m.sum()), "shares"),
+        "the diagonal": (counting(lambda m, t, p: np.diag(m.diagonal())), "right are counted"),
+        "counted once": (once, "counted once"),
+        "only present classes": (only_present, "shape is"),
+        "doubled": (counting(lambda m, t, p: 2 * m), "expected [["),
+    },
+    "iou": {
+        "dice": (each("f1"), "also called Dice"),
+        "precision": (each("precision"), "is precision"),
+        "recall": (each("recall"), "is recall"),
+        "a mean": (each("iou", lambda v, m: v.mean()), "one IoU per class"),
+        "empty is 0": (each("iou", lambda v, m: np.nan_to_num(v)), "Only the empty class"),
+        "empty is 1": (each("iou", lambda v, m: np.nan_to_num(v, nan=1.0)), "Only the empty class"),
+        "union too large": (twice, "counted twice"),
+        "halved": (each("iou", lambda v, m: v / 2), "intersection is the diagonal"),
+    },
+    "audit": {
+        "formula turned round": (AUDIT | {"f1_of_that_iou": 0.8599 / 1.1401}, "other way round"),
+        "the printed F1": (AUDIT | {"f1_of_that_iou": 0.7599}, "a number that the report prints"),
+        "another F1": (AUDIT | {"f1_of_that_iou": 0.5}, "does not obey"),
+        "micro turned round": (AUDIT | {"micro_iou_of_that_accuracy": 2 * 0.8599 / 1.8599}, "turns the formula"),
+        "the accuracy": (AUDIT | {"micro_iou_of_that_accuracy": 0.8599}, "the accuracy itself"),
+        "possible": (AUDIT | {"reported_pair_possible": True}, "Is 0.7599 that"),
+        "a list": ([0.92, 0.75, False], "expected a dictionary"),
+    },
+}
+
+
+@pytest.mark.parametrize(("name", "case"), [(name, case) for name, cases in WRONG.items() for case in cases])
+def test_wrong_answers_are_rejected_with_their_own_hint(name, case, capsys):
+    answer, hint = WRONG[name][case]
+    assert not check(name, answer)
+    said = capsys.readouterr().out
+    assert said.startswith(f"✗ {name}:"), said
+    assert hint in said
+
+
+def test_every_exercise_knows_six_wrong_answers():
+    assert WRONG.keys() == CHECKS.keys()
+    assert all(len(cases) >= 6 for cases in WRONG.values())
+
+
+# -- other right answers ----------------------------------------------------------------------------------------------
+
+
+def encode_by_table(grey, codes):
+    table = np.zeros(max(codes) + 1, np.int64)
+    table[list(codes)] = range(len(codes))
+    return table[grey]
+
+
+def split_by_shuffle(count, fraction, seed):
+    rng = np.random.default_rng([seed, 9])
+    order = list(range(count))
+    rng.shuffle(order)
+    return order[: round(count * fraction)], order[round(count * fraction) :]
+
+
+class Recursive(nn.Module):
+    """A U-Net written as a U inside a U."""
+
+    def __init__(self, in_channels, num_classes, base_channels, depth):
+        super().__init__()
+        self.inner = self.level(in_channels, base_channels, depth)
+        self.head = nn.Conv2d(base_channels, num_classes, 1)
+
+    def level(self, ins, outs, depth):
+        if depth == 0:
+            return Bottleneck(ins, outs)
+        inner = self.level(outs, 2 * outs, depth - 1)
+        return nn.ModuleDict({"down": EncoderStage(ins, outs), "in": inner, "up": DecoderStage(2 * outs, outs)})
+
+    def run(self, part, x):
+        if isinstance(part, Bottleneck):
+            return part(x)
+        x, skip = part["down"](x)
+        return part["up"](self.run(part["in"], x), skip)
+
+    def forward(self, x):
+        return self.head(self.run(self.inner, x))
+
+
+def step_with_torch(model, optimizer, image, mask):
+    model.train()
+    for parameter in model.parameters():
+        parameter.grad = None
+    loss = nn.CrossEntropyLoss()(model(image), mask)
+    loss.backward()
+    optimizer.step()
+    return float(loss.detach())
+
+
+def confusion_by_loop(truth, prediction, classes):
+    table = [[0] * classes for _ in range(classes)]
+    for t, p in zip(truth.ravel().tolist(), prediction.ravel().tolist(), strict=True):
+        table[t][p] += 1
+    return table
+
+
+def iou_by_loop(matrix):
+    result = []
+    for k in range(len(matrix)):
+        union = matrix[k].sum() + matrix[:, k].sum() - matrix[k, k]
+        result.append(matrix[k, k] / union if union else float("nan"))
+    return result
+
+
+ALSO_RIGHT = {
+    "nucleus_pixels": float((PREDICTION == 2).sum()),
+    "read_shape": dict(reversed(SHAPE.items())),
+    "encode_mask": encode_by_table,
+    "split": split_by_shuffle,
+    "unet": Recursive,
+    "parameter_count": counted(lambda b, c, k: 0),
+    "training_step": step_with_torch,
+    "learning_rate": 0.03,
+    "confusion_matrix": confusion_by_loop,
+    "iou": iou_by_loop,
+    "audit": {k: (round(v, 4) if isinstance(v, float) else v) for k, v in AUDIT.items()},
+}
+
+
+@pytest.mark.parametrize("name", list(CHECKS))
+def test_another_right_answer_is_accepted(name, capsys):
+    assert check(name, ALSO_RIGHT[name]), capsys.readouterr().out
+
+
+# -- manners ----------------------------------------------------------------------------------------------------------
+
+
+def test_hints_go_further_each_time_and_end(capsys):
+    levels = []
+    for _ in range(5):
+        check("learning_rate", 1e-6)
+        levels.append(capsys.readouterr().out.count("Hint"))
+    assert levels == [1, 2, 3, 3, 3]
+
+
+@pytest.mark.parametrize("name", list(CHECKS))
+def test_an_empty_answer_is_not_called_wrong(name, capsys):
+    assert not check(name, None)
+    assert "not tried yet" in capsys.readouterr().out
+
+
+def test_stubs_as_they_stand_in_the_notebooks_are_not_called_wrong(capsys):
+    for name in ("encode_mask", "split", "parameter_count", "training_step", "confusion_matrix", "iou"):
+        assert not check(name, lambda *arguments: None)
+        assert "not tried yet" in capsys.readouterr().out
+
+
+def test_an_answer_that_fails_gets_a_sentence(capsys):
+    assert not check("iou", lambda matrix: 1 / 0)
+    assert "it stopped with ZeroDivisionError" in capsys.readouterr().out
+    assert not check("encode_mask", 7)
+    assert "expected a function" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="no exercise 'conv'"):
+        check("conv", None)

@@ -1,0 +1,85 @@
+"""Figures: the same colour for a class everywhere, and colours that colour-blind readers can tell apart."""
+
+import math
+
+import numpy as np
+import pytest
+
+from unet_lab.datasets import generate_cell
+from unet_lab.metrics import confusion_matrix
+from unet_lab.plots import (
+    class_colours,
+    draw_unet,
+    error_map,
+    overlay,
+    show_confusion,
+    show_curves,
+    show_histogram,
+    show_samples,
+    show_triplets,
+)
+from unet_lab.training import EpochReport
+
+CELL = generate_cell(4, 64)
+
+
+def test_overlay_leaves_the_background_grey_and_colours_the_rest():
+    picture = overlay(CELL.image, CELL.mask)
+    assert picture.shape == (64, 64, 3)
+    assert picture.min() >= 0
+    assert picture.max() <= 1
+    background = picture[CELL.mask == 0]
+    assert np.array_equal(background[:, 0], background[:, 2])
+    body = picture[CELL.mask == 1]
+    assert (body[:, 2] > body[:, 0]).all()  # blue
+    nucleus = picture[CELL.mask == 2]
+    assert (nucleus[:, 0] > nucleus[:, 2]).all()  # orange
+
+
+def test_error_map_marks_the_wrong_pixels_and_no_other():
+    wrong = CELL.mask.copy()
+    wrong[10, 20] = (wrong[10, 20] + 1) % 3
+    marked = error_map(CELL.image, CELL.mask, wrong)
+    clean = error_map(CELL.image, CELL.mask, CELL.mask)
+    assert np.argwhere((marked != clean).any(axis=-1)).tolist() == [[10, 20]]
+
+
+# Machado et al. 2009, "A physiologically-based model for simulation of color vision deficiency", severity 1.0.
+_PROTAN = np.array([[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]])
+_DEUTAN = np.array([[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]])
+_TRITAN = np.array([[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]])
+
+
+@pytest.mark.parametrize("seen_by", [np.eye(3), _PROTAN, _DEUTAN, _TRITAN])
+def test_class_colours_differ_for_every_eye(seen_by):
+    colours = np.clip(np.array(class_colours(3)) @ seen_by.T, 0, 1)
+    for a in range(3):
+        for b in range(a):
+            assert np.linalg.norm(colours[a] - colours[b]) > 0.2
+
+
+def test_every_figure_draws_and_says_what_it_shows():
+    report = EpochReport(1, 2, 0.5, 0.6, 0.9, 0.8, 0.88, 1e-3, 1.0, True)
+    shifted = np.roll(CELL.mask, 2, axis=0)
+    wrong = (CELL.mask != shifted).mean()
+    pictures = {
+        "2 images": show_samples([(*CELL, "a"), (*CELL, "b")]),
+        f"{wrong:.1%}": show_triplets([CELL.image], [CELL.mask], [shifted]),
+        "from 0.5 to 0.5": show_curves([report]),
+        "no epoch has finished": show_curves([]),
+        "100% of nucleus found": show_confusion(confusion_matrix(CELL.mask, CELL.mask), marked=(0, 0)),
+        "one curve per class": show_histogram(*CELL),
+        "572 pixels in, 388 out": draw_unet(),
+    }
+    for words, picture in pictures.items():
+        assert words in picture.alt
+        assert picture.png().startswith(b"\x89PNG")
+        assert picture.get_size_inches()[0] <= 10
+
+
+def test_a_drawn_u_has_a_box_per_feature_map_and_marks_what_does_not_fit():
+    axes = draw_unet(100, depth=3, base_channels=16, padding="same").axes[0]
+    texts = [t.get_text() for t in axes.texts]
+    assert texts.count("16 ch") == 2
+    assert "25²" in texts
+    assert sum(math.isclose(p.get_facecolor()[0], 0.8, abs_tol=0.01) for p in axes.patches) == 1  # the odd size, in pink

@@ -1,0 +1,146 @@
+"""The house itself: imports go one way, one list of dependencies, notebooks as they should be."""
+
+import ast
+import json
+import re
+import tomllib
+
+import pytest
+
+from .conftest import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+
+# From the ground up: a room imports from rooms above it in this list only.
+ROOMS = [
+    "blocks",
+    "unet",
+    "datasets",
+    "losses",
+    "metrics",
+    "checkpoints",
+    "training",
+    "inference",
+    "plots",
+    "explorers",
+    "exercises",
+]
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module] if isinstance(node, ast.ImportFrom) else []
+        yield from (name.split(".")[1] for name in names if name.startswith("unet_lab."))
+
+
+def test_imports_go_one_way():
+    for path in (ROOT / "unet_lab").rglob("*.py"):
+        room = path.relative_to(ROOT / "unet_lab").parts[0].removesuffix(".py")
+        if room == "__init__":
+            assert not list(imports(path))
+            continue
+        for other in imports(path):
+            assert ROOMS.index(other) <= ROOMS.index(room), f"{path.name} imports {other}"
+
+
+def test_readme_names_every_room():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert all(f"`{room}" in readme for room in ROOMS)
+    assert all(path.stem in readme for path in NOTEBOOKS)
+
+
+def _listed(lines):
+    pattern = re.compile(r"^([A-Za-z0-9_.-]+?)([<>=!~].*)?$")
+    found = {}
+    for line in lines:
+        name, version = pattern.match(line.split("#")[0].strip()).groups()
+        found[name.lower().replace("_", "-")] = version or ""
+    return found
+
+
+def declared():
+    return _listed(PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"])
+
+
+def pinned():
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return _listed([line for line in lines if line.strip() and not line.startswith("#")])
+
+
+def test_environment_yml_agrees_with_pyproject():
+    text = (ROOT / "environment.yml").read_text(encoding="utf-8")
+    lines = re.findall(r"^ +- ([A-Za-z][^:\n]*)$", text, re.MULTILINE)
+    conda = _listed(line for line in lines if line.strip() not in ("conda-forge", "pip"))
+    assert conda.pop("python") == ">=3.11,<3.14"
+    names = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
+    assert {names.get(name, name): version for name, version in conda.items()} == declared()
+    assert PROJECT["requires-python"] == ">=3.11"
+
+
+def test_every_dependency_is_named_once_with_a_range_and_pinned_inside_it():
+    names = [re.split(r"[<>=]", line)[0] for line in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]]
+    assert len(names) == len(set(names))
+    pins = pinned()
+    for name, spec in declared().items():
+        low, high = re.fullmatch(r">=([\d.]+),<([\d.]+)", spec).groups()
+        version = re.fullmatch(r"==([\d.]+)", pins[name])[1]
+        parts = [tuple(int(n) for n in v.split(".")) for v in (low, version, high)]
+        assert parts[0] <= parts[1] < parts[2], f"{name} {version} is outside {spec}"
+    assert pins["torch"] == "==2.13.0"
+
+
+def test_installed_versions_are_the_pinned_ones():
+    import sys
+    from importlib.metadata import version
+
+    if not (ROOT / ".venv").samefile(sys.prefix):
+        pytest.skip("not the environment that lab.py made (conda's may hold other versions within the ranges)")
+    for name in declared():
+        assert version(name).split("+")[0] == pinned()[name].removeprefix("=="), name
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_notebook_is_made_as_it_should_be(path):
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    assert path.stat().st_size < 1.5e6
+    assert notebook["metadata"]["kernelspec"]["name"] == "python3"
+    assert "widgets" not in notebook["metadata"]
+    cells = notebook["cells"]
+    code = [c for c in cells if c["cell_type"] == "code"]
+    text = "".join("".join(c["source"]) for c in cells)
+    assert [c["execution_count"] for c in code] == list(range(1, len(code) + 1)), "not from one clean run in order"
+    assert not [o for c in code for o in c["outputs"] if o["output_type"] == "error"]
+    assert not [o for c in code for o in c["outputs"] if "widget-view" in json.dumps(list(o.get("data", {})))]
+    assert max(len("".join(c["source"]).splitlines()) for c in code) <= 30
+    facts = [c for c in code if "nbval-check-output" in c["metadata"].get("tags", [])]
+    assert len(facts) >= 5
+    assert all(c["outputs"] for c in facts)
+    first = "".join(cells[0]["source"])
+    assert "**The question:**" in first
+    assert "minutes" in first
+    assert "Predict" in text or "predict" in text
+    assert text.count("check(") >= 2
+    assert text.count("## Exercise") >= 2
+    assert "## Explore" in text
+    assert text.count("<details>") >= 3
+    assert ".drive()" in "".join(cells[-1]["source"])
+    for link in re.findall(r"\]\((\w+\.ipynb)\)", text):
+        assert (ROOT / "notebooks" / link).exists(), link
+
+
+def test_each_notebook_has_its_solutions():
+    solutions = {path.stem for path in (ROOT / "notebooks" / "solutions").glob("*.py")}
+    assert solutions == {path.stem for path in NOTEBOOKS}
+
+
+def test_nothing_of_the_real_images_is_in_the_project(real):
+    import hashlib
+
+    def digests(folder, pattern):
+        skip = {".venv", ".git", "build"}
+        files = (p for p in folder.rglob(pattern) if not skip & set(p.relative_to(folder).parts))
+        return {hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+    assert not digests(real, "*.png") & digests(ROOT, "*.png")
