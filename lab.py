@@ -2,7 +2,7 @@
 """U-Net Lab: set up, open, test and run the course. Needs nothing but Python and pip.
 
     python3 lab.py [ARGUMENTS FOR JUPYTERLAB]   open the course in JupyterLab (e.g. --no-browser --port 9000)
-    python3 lab.py test                         run all checks: ruff, pytest, and every notebook under nbval
+    python3 lab.py test [ARGUMENTS FOR PYTEST]  run all checks: ruff, pytest, and every notebook under nbval
     python3 lab.py run [NAME ...] [--update]    run notebooks without a browser, write pages to build/, print a table
     python3 lab.py train-small                  train the shipped model again and store it in data/weights/
     python3 lab.py make-cells                   draw the stored cells again into data/cells/
@@ -71,7 +71,7 @@ def test(arguments):
     coverage = ["--cov=unet_lab", "--cov-report=term", "--cov-fail-under=90"]
     steps = [
         ("ruff", [PYTHON, "-m", "ruff", "check", HERE]),
-        ("pytest", pytest + ["tests"] + coverage + arguments),
+        ("pytest", pytest + ["tests", "unet_lab", "--doctest-modules"] + coverage + arguments),
         ("notebooks", pytest + ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=120", "notebooks"]),
     ]
     failed = []

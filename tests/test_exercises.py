@@ -10,8 +10,9 @@ from torch import nn
 from unet_lab.blocks import Bottleneck, DecoderStage, EncoderStage
 from unet_lab.datasets import generate_cell
 from unet_lab.exercises import CHECKS, check, checking
-from unet_lab.exercises.whole_u import count_parameters
+from unet_lab.exercises.mysteries import KINDS, mystery
 from unet_lab.inference import segment
+from unet_lab.inspection import count_parameters
 from unet_lab.losses import cross_entropy
 from unet_lab.metrics import confusion_matrix, scores
 
@@ -207,6 +208,8 @@ def twice(matrix):
         return matrix.diagonal() / (matrix.sum(0) + matrix.sum(1))
 
 
+VERDICT = {"A": KINDS[3], "B": KINDS[1], "C": KINDS[0], "D": KINDS[4], "E": KINDS[2]}
+
 WRONG = {
     "nucleus_pixels": {
         "the true mask": (int((TRUTH == 2).sum()), "the true mask"),
@@ -282,6 +285,16 @@ WRONG = {
             "2x2, not 3x3",
         ),
         "another number": (lambda b, d: 7, "The difference is"),
+    },
+    "mysteries": {
+        "A": (VERDICT | {"A": "U-Net"}, "drawn by chance"),
+        "B": (VERDICT | {"B": "U-Net"}, "the decoder never used it"),
+        "C": (VERDICT | {"C": "skips carry nothing"}, "each skip matters"),
+        "D": (VERDICT | {"D": "no pooling"}, "what lies below does not arrive"),
+        "E": (VERDICT | {"E": "cut off below the top"}, "There is no skip to take away"),
+        "all": (dict.fromkeys("ABCDE", "U-Net"), "4 of 5 are wrong"),
+        "another word": (VERDICT | {"C": "unet"}, "none of the five kinds"),
+        "half": (VERDICT | {"E": None}, "no value yet for E"),
     },
     "training_step": {
         "no zero_grad": (step("bs"), "the gradients of the first are still in it"),
@@ -419,6 +432,7 @@ ALSO_RIGHT = {
     "split": split_by_shuffle,
     "unet": Recursive,
     "parameter_count": counted(lambda b, c, k: 0),
+    "mysteries": dict(reversed(VERDICT.items())),
     "training_step": step_with_torch,
     "learning_rate": 0.03,
     "confusion_matrix": confusion_by_loop,
@@ -430,6 +444,13 @@ ALSO_RIGHT = {
 @pytest.mark.parametrize("name", list(CHECKS))
 def test_another_right_answer_is_accepted(name, capsys):
     assert check(name, ALSO_RIGHT[name]), capsys.readouterr().out
+
+
+def test_mysteries_have_the_same_shapes():
+    x = torch.randn(2, 1, 32, 48)
+    assert {tuple(mystery(letter)(x).shape) for letter in "ABCDE"} == {(2, 3, 32, 48)}
+    with pytest.raises(ValueError, match="no mystery 'F'"):
+        mystery("F")
 
 
 # -- manners ----------------------------------------------------------------------------------------------------------

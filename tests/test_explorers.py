@@ -16,10 +16,10 @@ from unet_lab.explorers import (
     explore_unet,
     watch_training,
 )
-from unet_lab.explorers.architecture import count_parameters, feature_map_bytes
 from unet_lab.explorers.metrics import change_mask
 from unet_lab.explorers.segmentation import spoil
 from unet_lab.inference import predict, segment
+from unet_lab.inspection import count_parameters, feature_map_bytes
 from unet_lab.metrics import confusion_matrix, scores
 from unet_lab.plots import Picture
 from unet_lab.training import train

@@ -22,6 +22,7 @@ ROOMS = [
     "checkpoints",
     "training",
     "inference",
+    "inspection",
     "plots",
     "explorers",
     "exercises",

@@ -133,7 +133,7 @@ def test_a_checkpoint_that_wants_to_run_code_is_refused(tmp_path):
     torch.save({"settings": Harm()}, file)
     with pytest.raises(ValueError, match="could run code"):
         load_checkpoint(file)
-    file.write_bytes(pickle.dumps(Harm()))
+    file.write_bytes(pickle.dumps(Harm(), protocol=2))
     with pytest.raises(ValueError, match=r"harm\.pt"):
         load_checkpoint(file)
 

@@ -128,7 +128,7 @@ def train(
     _check_sizes(training)
     device = torch.device(device) if device else best_device()
     low_precision = precision == "bfloat16" or (precision == "auto" and has_bfloat16(device))
-    model.to(device, memory_format=torch.channels_last)
+    model.to(device, memory_format=_layout(device))
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     steps = math.ceil(len(training) / batch_size)
     scheduler = None
@@ -155,10 +155,10 @@ def train(
         model.train()
         total = 0.0
         for image, mask in DataLoader(training, batch_size, shuffle=True, generator=order):
-            image = image.to(device, memory_format=torch.channels_last)  # (N, 1, H, W)
-            mask = mask.to(device)                                       # (N, H, W)
+            image = image.to(device, memory_format=_layout(device))  # (N, 1, H, W)
+            mask = mask.to(device)                                   # (N, H, W)
             with torch.autocast(device.type, torch.bfloat16, enabled=low_precision):
-                logits = model(image)                                    # (N, C, H', W')
+                logits = model(image)                                # (N, C, H', W')
             loss = cross_entropy(logits, center_crop(mask, logits.shape[-2:]), reduction)
             if not math.isfinite(value := loss.item()):
                 raise TrainingDiverged(
@@ -236,8 +236,8 @@ def evaluate(model: nn.Module, dataset: SegmentationDataset, batch_size: int = 8
     total = 0.0
     try:
         for image, mask in DataLoader(dataset, batch_size):
-            logits = model(image.to(device, memory_format=torch.channels_last)).float()  # (N, C, H', W')
-            mask = center_crop(mask.to(device), logits.shape[-2:])                       # (N, H', W')
+            logits = model(image.to(device, memory_format=_layout(device))).float()  # (N, C, H', W')
+            mask = center_crop(mask.to(device), logits.shape[-2:])                   # (N, H', W')
             total += cross_entropy(logits, mask, reduction="sum").item()
             matrix += confusion_matrix(mask.cpu().numpy(), logits.argmax(dim=1).cpu().numpy(), dataset.num_classes)
     finally:
@@ -252,6 +252,11 @@ def best_device() -> torch.device:
     if torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")
+
+
+def _layout(device: torch.device) -> torch.memory_format:
+    """Channels last is what CPU and CUDA convolutions like best; Apple's do not."""
+    return torch.contiguous_format if device.type == "mps" else torch.channels_last
 
 
 def has_bfloat16(device: torch.device) -> bool:

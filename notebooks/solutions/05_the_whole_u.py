@@ -49,4 +49,13 @@ def my_count(base_channels, depth):
 
 
 # %%
-ANSWERS = {"unet": MyUNet, "parameter_count": my_count}
+my_verdict = {
+    "A": "a skip of noise",  # answers differently to the same image
+    "B": "skips carry nothing",  # no skip matters, yet it sees far
+    "C": "U-Net",
+    "D": "cut off below the top",  # the lower skip does not matter, and it sees 9 pixels: four convolutions
+    "E": "no pooling",  # sees 13 pixels: six convolutions, no skips
+}
+
+# %%
+ANSWERS = {"unet": MyUNet, "parameter_count": my_count, "mysteries": my_verdict}

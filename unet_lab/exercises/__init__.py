@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unet_lab.exercises import evaluation, images, start_here, training, whole_u
+from unet_lab.exercises import evaluation, images, mysteries, start_here, training, whole_u
 from unet_lab.exercises.checking import run_check
 
 CHECKS = {
@@ -12,6 +12,7 @@ CHECKS = {
     "split": images.split,
     "unet": whole_u.unet,
     "parameter_count": whole_u.parameter_count,
+    "mysteries": mysteries.mysteries,
     "training_step": training.training_step,
     "learning_rate": training.learning_rate,
     "confusion_matrix": evaluation.confusion,

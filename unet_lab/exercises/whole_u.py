@@ -6,7 +6,7 @@ import torch
 
 from unet_lab.blocks import DecoderStage, EncoderStage
 from unet_lab.exercises.checking import NotTried, Wrong, called
-from unet_lab.explorers.architecture import count_parameters
+from unet_lab.inspection import count_parameters
 
 
 def unet(answer) -> None:
