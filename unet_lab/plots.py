@@ -241,8 +241,9 @@ def draw_unet(
         start, end = (left[k][0] + 0.4, left[k][1]), (right[k][0] - 0.4, right[k][1])
         _arrow(axes, start, end, grey, "--")
         lost = ledger[f"encoder {k}"] - ledger[f"up {k}"]
-        note = f"skip, cropped by {lost} px" if lost else "skip"
-        if end[0] - start[0] > 1:
+        room = end[0] - start[0]
+        note = f"{'skip, cropped by' if room > 3 else 'crop'} {lost} px" if lost else "skip"
+        if room > 1:
             axes.text((start[0] + end[0]) / 2, start[1] + 0.07, note, ha="center", fontsize=9, color=grey)
     _arrow(axes, (right[0][0] + 0.35, 0), (right[0][0] + 1.0, 0), blue)
     handles = [

@@ -214,7 +214,8 @@ def fit(
             for report in train(model, training, validation, **settings):
                 history.record(report, model)
                 bar.update()
-                bar.set_postfix(loss=f"{report.loss:.4g}", iou=f"{report.iou:.3f}")
+                scored = {} if math.isnan(report.iou) else {"iou": f"{report.iou:.3f}"}
+                bar.set_postfix(loss=f"{report.loss:.4g}", **scored)
         except KeyboardInterrupt:
             history.stopped_early = True
     history.restore_best(model)
