@@ -30,6 +30,7 @@ READY = os.path.join(VENV, "ready-for-lab.py")  # it is complete; holds the fing
 LOG = os.path.join(HERE, "setup.log")
 OLDEST, NEWEST = (3, 11), (3, 13)
 NEEDED_GB = 3.0
+COMMANDS = ["test", "run", "train-small", "make-cells"]
 
 
 class Stop(Exception):
@@ -41,16 +42,16 @@ def main(arguments):
         print(__doc__.strip())
         return 0
     check_python()
-    set_up()
     command, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
+    if command and not command.startswith("-") and command not in COMMANDS:
+        raise Stop("there is no command {0!r}; there are: {1}. Try --help.".format(command, ", ".join(COMMANDS)))
+    set_up()
     if command == "test":
         return test(rest)
     if command == "run":
         return call([PYTHON, os.path.join(HERE, "scripts", "run_notebooks.py")] + rest)
     if command in ("train-small", "make-cells"):
         return call([PYTHON, os.path.join(HERE, "scripts", command.replace("-", "_") + ".py")] + rest)
-    if command and not command.startswith("-"):
-        raise Stop("there is no command {0!r}; there are: test, run, train-small, make-cells. Try --help.".format(command))
     return open_lab(arguments)
 
 
@@ -128,7 +129,7 @@ def set_up():
         print("Found a .venv that this program did not make; moved it to {0}.".format(os.path.basename(aside)))
     complete = os.path.exists(READY) and read(OURS) == interpreter() and os.path.exists(PYTHON)
     if not complete and os.path.isdir(VENV):
-        print("Clearing a half-made .venv.")
+        print("Clearing a .venv that is half-made, or was made by another Python or in another place.")
         shutil.rmtree(VENV)
     open(LOG, "w").close()
     if not complete:
@@ -196,13 +197,14 @@ def torch_pin():
 
 
 def interpreter():
-    return "{0} {1}".format(sys.version.split()[0], os.path.realpath(sys.executable))
+    """What .venv is bound to: this Python, in this place (environments cannot be moved)."""
+    return "{0} {1} {2}".format(sys.version.split()[0], os.path.realpath(sys.executable), HERE)
 
 
 def fingerprint():
-    """Changes with the lists of packages, with Python and with the folder's place (environments cannot be moved)."""
+    """Changes with the lists of packages, with Python and with the folder's place."""
     digest = hashlib.sha256()
-    for part in (read(os.path.join(HERE, "pyproject.toml")), read(os.path.join(HERE, "constraints.txt")), HERE, interpreter()):
+    for part in (read(os.path.join(HERE, "pyproject.toml")), read(os.path.join(HERE, "constraints.txt")), interpreter()):
         digest.update(part.encode("utf-8", "replace") + b"\0")
     return digest.hexdigest()
 

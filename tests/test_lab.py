@@ -48,7 +48,7 @@ def test_no_network_is_one_line_and_the_next_start_begins_afresh(copy):
         assert err.startswith("lab.py: PyTorch could not be installed; the package index could not be reached.")
         assert len(err.strip().splitlines()) == 1
         assert not (copy / ".venv" / "ready-for-lab.py").exists()
-    assert "Clearing a half-made .venv." in out
+    assert "Clearing a .venv that is half-made" in out
 
 
 def test_a_foreign_venv_is_moved_aside_not_deleted(copy):
@@ -128,6 +128,15 @@ def test_a_changed_list_of_packages_is_installed_without_starting_over(ready):
     _, out, _ = lab(ready, "test")
     assert "The list of packages has changed" in out
     assert "Clearing" not in out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="stands in for .venv by a shell script")
+def test_a_moved_folder_gets_a_new_environment(ready, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    ready.rename(elsewhere)
+    _, out, err = lab(elsewhere, "test")
+    assert "made by another Python or in another place" in out
+    assert "PyTorch could not be installed" in err  # the set-up began afresh; here it has no network
 
 
 @pytest.mark.skipif(os.name == "nt", reason="stands in for .venv by a shell script")
