@@ -464,6 +464,18 @@ def test_hints_go_further_each_time_and_end(capsys):
     assert levels == [1, 2, 3, 3, 3]
 
 
+def test_mistakes_of_content_have_three_levels_of_hints(capsys):
+    """Answers of the wrong type need one sentence; all others get a clue, a step and a neighbour problem."""
+    short = []
+    for name, cases in WRONG.items():
+        for case, (answer, _) in cases.items():
+            check(name, answer)
+            said = capsys.readouterr().out
+            if "Hint 1 of 1" in said:
+                short.append(case)
+    assert set(short) <= {"half", "a tuple", "a list", "a word", "another word", "a mask", "an object", "one list", "negative"}
+
+
 @pytest.mark.parametrize("name", list(CHECKS))
 def test_an_empty_answer_is_not_called_wrong(name, capsys):
     assert not check(name, None)

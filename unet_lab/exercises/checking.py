@@ -47,6 +47,8 @@ def run_check(name: str, function: Callable, answer) -> bool:
     else:
         print(f"✓ {name}: right.")
         return True
+    if len(hints) == 2:  # between the clue and the neighbour problem
+        hints = (hints[0], "Try it on just the case named above, in a cell of its own, and look at every step of it.", hints[1])
     _tries[name, hints[0]] += 1
     level = min(_tries[name, hints[0]], len(hints))
     print(f"✗ {name}: {finding}")

@@ -37,6 +37,7 @@ def unet(answer) -> None:
         raise Wrong(
             f"with in_channels=2, num_classes=5, depth=3 it no longer works; it gave {shape}.",
             "Use the constructor's arguments everywhere; loops over range(depth) serve any depth.",
+            "A neighbour: nn.ModuleList(nn.Linear(8, 8) for _ in range(count)) has as many layers as count says.",
         )
 
 
