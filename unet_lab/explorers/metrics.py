@@ -40,7 +40,7 @@ def explore_metrics(image: np.ndarray, truth: np.ndarray) -> Explorer:
         matrix = confusion_matrix(truth, prediction)
         each = scores(matrix, average=None)
         rows = [("accuracy", [each.accuracy] * 3)]
-        rows += [(name, list(getattr(each, name))) for name in ("precision", "recall", "f1", "iou")]
+        rows += [("precision", list(each.precision)), ("recall", list(each.recall)), ("F1", list(each.f1)), ("IoU", list(each.iou))]
         rows += [("boundary F1", [boundary_f1(truth, prediction, k) for k in range(3)])]
         rows += [("Hausdorff (px)", [hausdorff(truth, prediction, k) for k in range(3)])]
         picture = Picture(9.8, 3.4, "The spoiled prediction, its errors, and a table of metrics per class.")
