@@ -40,7 +40,8 @@ def explore_metrics(image: np.ndarray, truth: np.ndarray) -> Explorer:
         matrix = confusion_matrix(truth, prediction)
         each = scores(matrix, average=None)
         rows = [("accuracy", [each.accuracy] * 3)]
-        rows += [("precision", list(each.precision)), ("recall", list(each.recall)), ("F1", list(each.f1)), ("IoU", list(each.iou))]
+        named = {"precision": each.precision, "recall": each.recall, "F1": each.f1, "IoU": each.iou}
+        rows += [(name, list(values)) for name, values in named.items()]
         rows += [("boundary F1", [boundary_f1(truth, prediction, k) for k in range(3)])]
         rows += [("Hausdorff (px)", [hausdorff(truth, prediction, k) for k in range(3)])]
         picture = Picture(9.8, 3.4, "The spoiled prediction, its errors, and a table of metrics per class.")
