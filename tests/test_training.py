@@ -6,12 +6,9 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from unet_lab.checkpoints import load_checkpoint, load_pretrained, load_weights, save_weights
 from unet_lab.datasets import SegmentationDataset, split
-from unet_lab.losses import cross_entropy
 from unet_lab.training import REPORT_RECIPE, TrainingDiverged, evaluate, fit, has_bfloat16, train
 from unet_lab.unet import UNet
 
@@ -26,33 +23,6 @@ def tiny():
 
 def weights(model):
     return torch.cat([p.detach().cpu().flatten() for p in model.state_dict().values()])
-
-
-@given(st.integers(1, 3), st.integers(2, 5), st.integers(1, 6), st.sampled_from(["mean", "sum"]), st.integers(0, 99))
-def test_cross_entropy_is_pytorchs(images, classes, size, reduction, seed):
-    torch.manual_seed(seed)
-    logits = 5 * torch.randn(images, classes, size, size)
-    mask = torch.randint(0, classes, (images, size, size))
-    expected = torch.nn.functional.cross_entropy(logits, mask, reduction=reduction)
-    torch.testing.assert_close(cross_entropy(logits, mask, reduction), expected)
-
-
-def test_knowing_nothing_costs_ln_3_per_pixel():
-    logits, mask = torch.zeros(2, 3, 4, 4), torch.zeros(2, 4, 4, dtype=torch.int64)
-    assert cross_entropy(logits, mask).item() == pytest.approx(math.log(3))
-    assert cross_entropy(logits, mask, "sum").item() == pytest.approx(32 * math.log(3))
-
-
-def test_loss_refuses_what_does_not_fit():
-    logits = torch.zeros(1, 3, 4, 4)
-    with pytest.raises(ValueError, match="do not fit"):
-        cross_entropy(logits, torch.zeros(1, 5, 4, dtype=torch.int64))
-    with pytest.raises(ValueError, match=r"from 0 to 255.*encode_mask"):
-        cross_entropy(logits, torch.full((1, 4, 4), 255) * torch.eye(4, dtype=torch.int64))
-    with pytest.raises(ValueError, match="int64"):
-        cross_entropy(logits, torch.zeros(1, 4, 4))
-    with pytest.raises(ValueError, match="reduction is 'none'"):
-        cross_entropy(logits, torch.zeros(1, 4, 4, dtype=torch.int64), "none")
 
 
 def test_training_lowers_the_loss_and_keeps_the_best():

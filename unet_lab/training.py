@@ -124,7 +124,7 @@ def train(
     Raises ValueError for sizes or settings that do not fit, or a checkpoint of another run; TrainingDiverged for a loss
     that is no number.
     """
-    _check_settings(epochs, batch_size, learning_rate, schedule, precision)
+    _check_settings(epochs, batch_size, learning_rate, reduction, schedule, precision)
     _check_sizes(training)
     device = torch.device(device) if device else best_device()
     low_precision = precision == "bfloat16" or (precision == "auto" and has_bfloat16(device))
@@ -269,12 +269,14 @@ def has_bfloat16(device: torch.device) -> bool:
     return False
 
 
-def _check_settings(epochs, batch_size, learning_rate, schedule, precision) -> None:
+def _check_settings(epochs, batch_size, learning_rate, reduction, schedule, precision) -> None:
     for name, value in (("epochs", epochs), ("batch_size", batch_size)):
         if not isinstance(value, int) or value < 1:
             raise ValueError(f"{name} is {value!r}; allowed are whole numbers from 1 up.")
     if not (isinstance(learning_rate, int | float) and 0 < learning_rate < math.inf):
         raise ValueError(f"learning_rate is {learning_rate!r}; allowed are numbers above 0, e.g. 0.001.")
+    if reduction not in ("mean", "sum"):
+        raise ValueError(f"reduction is {reduction!r}; allowed are 'mean' and 'sum'.")
     if schedule not in SCHEDULES:
         raise ValueError(f"schedule is {schedule!r}; allowed are 'one_cycle' and 'constant'.")
     if precision not in ("auto", "float32", "bfloat16"):

@@ -1,0 +1,39 @@
+"""Numbers about a network, no drawing: what is in it, what it costs, what it sees, what it would miss."""
+
+from unet_lab.inspection.ablation import INSTEAD, skip_worth, without_skip
+from unet_lab.inspection.activations import activations, as_input, shapes
+from unet_lab.inspection.attribution import occlusion, saliency
+from unet_lab.inspection.cost import LayerCost, cost, count_parameters, feature_map_bytes
+from unet_lab.inspection.equivariance import shift_difference
+from unet_lab.inspection.fields import (
+    effective_receptive_field,
+    mass_width,
+    measured_receptive_field,
+    reach,
+    receptive_field,
+    stage_names,
+    unet_receptive_field,
+)
+
+__all__ = [
+    "INSTEAD",
+    "LayerCost",
+    "activations",
+    "as_input",
+    "cost",
+    "count_parameters",
+    "effective_receptive_field",
+    "feature_map_bytes",
+    "mass_width",
+    "measured_receptive_field",
+    "occlusion",
+    "reach",
+    "receptive_field",
+    "saliency",
+    "shapes",
+    "shift_difference",
+    "skip_worth",
+    "stage_names",
+    "unet_receptive_field",
+    "without_skip",
+]

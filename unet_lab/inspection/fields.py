@@ -1,0 +1,169 @@
+"""What a unit sees: the receptive field by formula, by gradient, and weighted by what the network makes of it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from unet_lab.blocks import PADDINGS
+from unet_lab.inspection.activations import as_input, evaluating, listening
+from unet_lab.unet import UNet
+
+
+def receptive_field(layers: Sequence[tuple[int, ...]]) -> tuple[int, int]:
+    """Width of what one unit sees behind a chain of layers, and the step between neighbouring units, both in pixels.
+
+    layers : (kernel, stride) or (kernel, stride, dilation), in the order in which they are applied. Every layer adds
+    (kernel - 1) * dilation steps of the grid that it works on; its stride widens the grid for those after it
+    (Araujo, Norris and Sim 2019, "Computing Receptive Fields of Convolutional Neural Networks").
+
+    >>> receptive_field([(3, 1), (3, 1)]), receptive_field([(3, 1), (3, 1), (2, 2), (3, 1)])
+    ((5, 1), (10, 2))
+    """
+    width, step = 1, 1
+    for layer in layers:
+        kernel, stride, dilation = (*layer, 1)[:3]
+        width += (kernel - 1) * dilation * step
+        step *= stride
+    return width, step
+
+
+def unet_receptive_field(place: int, depth: int = 4, padding: str = "same") -> tuple[int, int]:
+    """First and last pixel that output pixel `place` of a U-Net depends on, along one axis, both included.
+
+    Not cut off at the image's border: below 0 lies padding. The U is a chain with branches, so the answer depends on
+    where `place` lies in the pooling grid: the width differs from pixel to pixel.
+    With "valid" padding, `place` counts in the smaller output.
+
+    >>> [last - first + 1 for first, last in (unet_receptive_field(p) for p in (0, 5, 8))]
+    [188, 200, 204]
+    """
+    if padding not in PADDINGS:
+        raise ValueError(f"padding is {padding!r}; allowed are 'same' and 'valid'.")
+    before, after = (2, 2) if padding == "same" else (0, 4)  # how far two 3x3 convolutions reach
+
+    def behind(level: int, first: int, last: int) -> tuple[int, int]:
+        """From the output of this level's last block to the input of its first."""
+        first, last = first - before, last + after
+        if level == depth:
+            return first, last
+        below_first, below_last = behind(level + 1, first // 2, last // 2)          # through the up-convolution
+        crop = _cropped(level, depth) // 2 if padding == "valid" else 0
+        first, last = min(first + crop, 2 * below_first), max(last + crop, 2 * below_last + 1)  # skip, or pooling
+        return first - before, last + after
+
+    return behind(0, place, place)
+
+
+def reach(depth: int = 4) -> int:
+    """How far the farthest pixel lies that an output pixel of a U-Net may depend on: the margin that is not to be trusted."""
+    fields = [(p, *unet_receptive_field(p, depth)) for p in range(2**depth)]
+    return max(max(place - first, last - place) for place, first, last in fields)
+
+
+def _cropped(level: int, depth: int) -> int:
+    """Pixels that a skip is larger than what it meets, with valid padding: 8 at the deepest, 176 at the top of four."""
+    return 8 if level == depth - 1 else 16 + 2 * _cropped(level + 1, depth)
+
+
+def measured_receptive_field(model: nn.Module, size: int, place: int, layer: str | None = None) -> tuple[int, int]:
+    """First and last row of the input that row `place` of a layer depends on, found by gradient; no formula.
+
+    On a copy of the network all weights are made positive, so that no two paths cancel and no ReLU closes, and max pooling, whose
+    gradient goes to one pixel of four, is made average pooling, which looks at the same four. What is left with a gradient is
+    what is seen.
+
+    model : takes (1, C, size, size); ConvBlocks, convolutions, batch normalisation, ReLU and pooling. layer : a name in
+    `model.named_modules()` with an output (N, C, H, W); the network's own output where None.
+    """
+    probe = copy.deepcopy(model).eval().float().cpu()
+    for name, module in list(probe.named_modules()):
+        if isinstance(module, nn.MaxPool2d):
+            parent = probe.get_submodule(name.rpartition(".")[0])
+            setattr(parent, name.rpartition(".")[2], nn.AvgPool2d(module.kernel_size, module.stride, module.padding))
+        elif isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.reset_parameters()
+        elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.constant_(module.weight, 1 / module.weight[0].numel())
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    channels = next(m.in_channels for m in probe.modules() if isinstance(m, nn.Conv2d))
+    x = torch.ones(1, channels, size, size, requires_grad=True)
+    out = _output_of(probe, x, layer)
+    if not 0 <= place < out.shape[-2]:
+        raise ValueError(f"place is {place}; this layer has rows 0 to {out.shape[-2] - 1} for an input of {size} pixels.")
+    out[0, :, place].sum().backward()
+    rows = x.grad.abs().sum(dim=(0, 1, 3)).nonzero()
+    return int(rows.min()), int(rows.max())
+
+
+def _output_of(model: nn.Module, x: Tensor, layer: str | None) -> Tensor:
+    heard = []
+    with listening(model, [layer] if layer else [], lambda _, out: heard.append(out)):
+        out = model(x)
+    out = heard[0] if heard else out
+    return out[1] if isinstance(out, tuple) else out  # an EncoderStage gives (x, skip)
+
+
+def effective_receptive_field(
+    model: nn.Module,
+    image: np.ndarray | Tensor,
+    place: tuple[int, int],
+    layers: Iterable[str] = (),
+    class_index: int | None = None,
+) -> dict[str, np.ndarray]:
+    """How much each pixel matters for one output pixel: |gradient|, at the input and at any layer on the way.
+
+    The theoretical field says what could matter; this one says what does, for this network and this image (Luo et al. 2016,
+    "Understanding the Effective Receptive Field in Deep Convolutional Neural Networks"; they average over many images).
+
+    Parameters
+    ----------
+    place : (row, column) of the output pixel.
+    layers : names of modules whose own field is wanted too; use stages and blocks (see `UNet`), not a convolution whose output
+        a ReLU then changes in place.
+    class_index : the logit that is followed; None follows the class that wins at that pixel.
+
+    Returns float32 arrays (h, w) by name, summed over channels; the image's own is called "input".
+    Raises ValueError for a place outside the output.
+    """
+    x = as_input(model, image).requires_grad_()
+    heard: dict[str, Tensor] = {}
+
+    def keep(name: str, out) -> None:
+        heard[name] = out[1] if isinstance(out, tuple) else out
+
+    with listening(model, layers, keep), torch.enable_grad(), evaluating(model):
+        logits = model(x)[0]
+    row, column = place
+    if not (0 <= row < logits.shape[-2] and 0 <= column < logits.shape[-1]):
+        raise ValueError(f"place is {place}; the output has {logits.shape[-2]} rows and {logits.shape[-1]} columns.")
+    chosen = int(logits[:, row, column].argmax()) if class_index is None else class_index
+    if not 0 <= chosen < len(logits):
+        raise ValueError(f"class_index is {class_index}; this network has classes 0 to {len(logits) - 1}.")
+    gradients = torch.autograd.grad(logits[chosen, row, column], [x, *heard.values()], allow_unused=True)
+    found = {}
+    for (name, tensor), gradient in zip({"input": x, **heard}.items(), gradients, strict=True):
+        gradient = torch.zeros_like(tensor) if gradient is None else gradient
+        found[name] = gradient[0].abs().sum(dim=0).float().cpu().numpy()
+    return found
+
+
+def mass_width(field: np.ndarray, place: tuple[int, int], share: float = 0.5) -> int:
+    """Width in pixels of the smallest square around `place` that holds `share` of the field's sum; odd, at least 1."""
+    rows, columns = np.indices(field.shape)
+    distance = np.maximum(abs(rows - place[0]), abs(columns - place[1]))
+    mass = np.bincount(distance.ravel(), weights=field.ravel().astype(np.float64)).cumsum()
+    if mass[-1] == 0:
+        return 1
+    return 2 * int(np.searchsorted(mass, share * mass[-1])) + 1
+
+
+def stage_names(model: UNet) -> list[str]:
+    """The names of a U-Net's stages from top left over the bottom to top right, for `layers=` above."""
+    depth = len(model.encoder)
+    return [*(f"encoder.{k}.block" for k in range(depth)), "bottleneck", *(f"decoder.{k}" for k in range(depth))]
