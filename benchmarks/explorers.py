@@ -1,16 +1,39 @@
-"""How fast each explorer follows its sliders: median and worst of 20 changes, in milliseconds, from control to PNG.
+"""How fast each explorer follows its controls: median and worst of 20 changes, in milliseconds, from control to PNG.
 
-    .venv/bin/python benchmarks/explorers.py
+    .venv/bin/python benchmarks/explorers.py [NAME …]
+
+The tests take the list of all explorers of the course from here too.
 """
 
 import itertools
 import statistics
+import sys
 import time
 
 import torch
 
+from unet_lab.checkpoints import load_pretrained
 from unet_lab.datasets import SegmentationDataset, generate_cell, load_cells
-from unet_lab.explorers import explore_confusion, explore_metrics, explore_samples, explore_segmentation, explore_unet
+from unet_lab.explorers import (
+    explore_attribution,
+    explore_borders,
+    explore_confusion,
+    explore_contracting,
+    explore_convolution,
+    explore_crop,
+    explore_feature_maps,
+    explore_loss,
+    explore_metrics,
+    explore_norm,
+    explore_receptive_field,
+    explore_samples,
+    explore_segmentation,
+    explore_shift,
+    explore_skips,
+    explore_unet,
+    explore_upsampling,
+)
+from unet_lab.explorers.base import values_of
 from unet_lab.explorers.metrics import change_mask
 from unet_lab.explorers.training import TrainingMonitor
 from unet_lab.training import train
@@ -19,26 +42,53 @@ from unet_lab.unet import UNet
 CHANGES = 20
 
 
-def explorers():
-    cell = generate_cell(4, 192)
-    yield "segmentation (00)", explore_segmentation()
-    yield "samples (01)", explore_samples(load_cells())
-    yield "the U (05)", explore_unet()
+def cell(seed=3, size=192):
+    return generate_cell(seed, size)
+
+
+def monitor():
     cells = SegmentationDataset.generated(8, size=64)
+    torch.manual_seed(0)
     model = UNet(base_channels=4, depth=2)
-    monitor = TrainingMonitor(train(model, cells, cells, epochs=8), model, cells.subset(range(4)))
-    monitor.run()
-    yield "training monitor (07)", monitor
-    yield "metric playground (08)", explore_metrics(*cell)
-    yield "confusion browser (08)", explore_confusion([cell.image], [cell.mask], [change_mask(cell.mask, right=3)])
+    watched = TrainingMonitor(train(model, cells, cells, epochs=8), model, cells.subset(range(4)))
+    watched.run()
+    return watched
+
+
+def confusion():
+    cells = [cell(4), cell(5)]
+    predictions = [change_mask(c.mask, right=3, grow=2) for c in cells]
+    return explore_confusion([c.image for c in cells], [c.mask for c in cells], predictions)
+
+
+EXPLORERS = {
+    "00 segmentation": explore_segmentation,
+    "01 samples": lambda: explore_samples(load_cells()),
+    "02 convolution": explore_convolution,
+    "02 norm": explore_norm,
+    "03 contracting path": lambda: explore_contracting(cell().image),
+    "04 upsampling": explore_upsampling,
+    "04 crop": lambda: explore_crop(cell(size=188).image),
+    "05 the U": explore_unet,
+    "06 loss": lambda: explore_loss(load_pretrained(), *cell()),
+    "06 borders": explore_borders,
+    "07 training monitor": monitor,
+    "08 metric playground": lambda: explore_metrics(*cell(4)),
+    "08 confusion browser": confusion,
+    "09 feature maps": lambda: explore_feature_maps(load_pretrained(), cell().image),
+    "09 receptive field": lambda: explore_receptive_field(load_pretrained(), cell().image),
+    "09 skips": lambda: explore_skips(load_pretrained()),
+    "09 attribution": lambda: explore_attribution(load_pretrained(), cell(6, 128).image, patch=8),
+    "09 shift": lambda: explore_shift(load_pretrained(), cell(10, 304).image),
+}
 
 
 def changes(explorer):
     """Endless (name, value), one control after the other, each value other than the last."""
     for step in itertools.count(1):
         for name, control in explorer.controls.items():
-            values = getattr(control, "options", None)
-            if values is None:
+            values = values_of(control)
+            if not hasattr(control, "options"):
                 low, high = control.min, control.max
                 value = low + (high - low) * ((step * 7) % 20) / 20
                 value = round(value) if isinstance(control.value, int) else value
@@ -51,8 +101,8 @@ def changes(explorer):
 if __name__ == "__main__":
     print(f"{torch.get_num_threads()} threads; {CHANGES} changes each")
     print(f"{'explorer':24s} {'median ms':>10s} {'worst ms':>10s}")
-    for title, explorer in explorers():
-        times = []
+    for title in sys.argv[1:] or EXPLORERS:
+        explorer, times = EXPLORERS[title](), []
         for name, value in itertools.islice(changes(explorer), CHANGES):
             began = time.perf_counter()
             explorer.controls[name].value = value

@@ -103,13 +103,13 @@ def test_lab_py_opens_start_here_and_its_explorer_follows_the_keyboard(page, lab
     _run_all(page)
     words = page.locator('[role="status"]').first
     words.scroll_into_view_if_needed()
-    before, picture = words.inner_text(), page.locator("img.widget-image").first.get_attribute("src")
+    before, picture = words.inner_text(), page.locator("img.unet-lab-picture").first.get_attribute("src")
     handle = page.locator(".widget-slider .noUi-handle").first
     handle.focus()
     handle.press("ArrowRight")
     _until(page, lambda: words.inner_text() != before, 10)
     assert words.inner_text().startswith("Cell 4:")
-    assert page.locator("img.widget-image").first.get_attribute("src") != picture
+    assert page.locator("img.unet-lab-picture").first.get_attribute("src") != picture
     page.get_by_role("button", name="Reset").first.click()
     _until(page, lambda: words.inner_text() == before, 10)
     assert page.get_by_text("Error displaying widget").count() == 0

@@ -4,10 +4,16 @@ import gc
 
 from unet_lab.explorers.architecture import explore_unet
 from unet_lab.explorers.base import Explorer
+from unet_lab.explorers.contracting import explore_contracting
+from unet_lab.explorers.convolution import explore_convolution, explore_norm
+from unet_lab.explorers.features import explore_feature_maps
+from unet_lab.explorers.looking import explore_attribution, explore_receptive_field, explore_shift, explore_skips
+from unet_lab.explorers.losses import explore_borders, explore_loss
 from unet_lab.explorers.metrics import explore_confusion, explore_metrics
 from unet_lab.explorers.samples import explore_samples
 from unet_lab.explorers.segmentation import explore_segmentation
 from unet_lab.explorers.training import watch_training
+from unet_lab.explorers.upsampling import explore_crop, explore_upsampling
 
 # Python's garbage collector would look through all of torch and matplotlib every few pictures, a tenth of a second in which a
 # slider hangs (benchmarks/explorers.py). What is loaded by now stays loaded: it need not be looked at again.
@@ -16,10 +22,22 @@ gc.freeze()
 
 __all__ = [
     "Explorer",
+    "explore_attribution",
+    "explore_borders",
     "explore_confusion",
+    "explore_contracting",
+    "explore_convolution",
+    "explore_crop",
+    "explore_feature_maps",
+    "explore_loss",
     "explore_metrics",
+    "explore_norm",
+    "explore_receptive_field",
     "explore_samples",
     "explore_segmentation",
+    "explore_shift",
+    "explore_skips",
     "explore_unet",
+    "explore_upsampling",
     "watch_training",
 ]

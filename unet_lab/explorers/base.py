@@ -8,6 +8,7 @@ from html import escape
 
 import ipywidgets as widgets
 
+from unet_lab.explorers.picture import PictureView
 from unet_lab.plots import Picture
 
 _WIDE = widgets.Layout(width="420px")
@@ -23,32 +24,50 @@ class Explorer(widgets.VBox):
     draw : called with the controls' values by name; returns (Picture, words). A ValueError is shown as words, since an
         explorer may be turned to what is not allowed. It must not read anything of the notebook.
     help_line : what to try.
+    on_click : where pictures take clicks: called with (panel, row, column), the gid of the axes and the place in them; returns
+        the values to set, by control. Sliders for the same values are the other way, for the keyboard.
+    groups : how controls stand together, a list of rows of names; one flowing row where left out.
 
     `explorer.set(name=value, …)` turns controls from code, as the last cell of each notebook and the tests do;
     `explorer.words` is the sentence as plain text. The picture is also stored as PNG, for pages without a kernel.
     """
 
-    def __init__(self, controls: dict[str, widgets.Widget], draw: Callable[..., tuple[Picture, str]], help_line: str):
+    def __init__(
+        self,
+        controls: dict[str, widgets.Widget],
+        draw: Callable[..., tuple[Picture, str]],
+        help_line: str,
+        on_click: Callable[[str, int, int], dict] | None = None,
+        groups: list[list[str]] | None = None,
+    ):
         self.controls = controls
         self.words = ""
         self._draw = draw
         self._defaults = {name: control.value for name, control in controls.items()}
         self._held = False
-        self._image = widgets.Image(format="png")
+        self._on_click = on_click
+        self._image = PictureView(self._clicked)
         self._text = widgets.HTML()
         reset = widgets.Button(description="Reset", icon="undo", tooltip="Back to the values at the start")
         reset.on_click(lambda _: self.set(**self._defaults))
         for control in controls.values():
             control.observe(self._changed, names="value")
-        box = widgets.HBox(list(controls.values()), layout=widgets.Layout(flex_flow="row wrap"))
+        flow = widgets.Layout(flex_flow="row wrap")
+        rows = [widgets.HBox([controls[n] for n in names], layout=flow) for names in groups or [list(controls)]]
+        box = widgets.VBox(rows)
         last = widgets.HBox([reset, widgets.HTML(f"<em>{escape(help_line)}</em>")])
         super().__init__([box, last, self._image, self._text], layout=widgets.Layout(align_items="flex-start"))
+        self.add_class("unet-lab-explorer")
         self._update()
 
     @property
     def png(self) -> bytes:
         """The picture that is shown, as a PNG file's bytes."""
-        return bytes(self._image.value)
+        return self._image.png
+
+    def click(self, panel: str, row: int, column: int) -> None:
+        """What a click on this place of the picture does."""
+        self._clicked(panel, row, column)
 
     def set(self, **values) -> None:
         """Turn several controls, then draw once."""
@@ -63,19 +82,32 @@ class Explorer(widgets.VBox):
             self._held = False
         self._update()
 
-    def drive(self) -> str:
+    def drive(self, **start) -> str:
         """Turn every control as a hand would and go back; what the last, folded cell of each notebook does.
 
+        start : values to begin with, where a control does nothing at the defaults (`seed` without chance, say).
         Raises AssertionError, naming the control, where no picture and no words followed. Returns a sentence.
         """
+        start = {**self._defaults, **start}
         for name, control in self.controls.items():
-            values = [o for o in getattr(control, "options", ())] or [getattr(control, "min", 0), getattr(control, "max", 1)]
+            values = values_of(control)
             seen = set()
-            for value in [*values, self._defaults[name]]:
+            self.set(**start)
+            for value in values[:: 1 + len(values) // 8]:  # of a long menu, some
                 control.value = value
                 seen.add((self.png, self.words))
             assert len(seen) > 1 or len(set(values)) == 1, f"nothing follows when {name} is turned"
+        self.set(**self._defaults)
         return f"{len(self.controls)} controls turned: {', '.join(self.controls)}"
+
+    def _clicked(self, panel: str, row: int, column: int) -> None:
+        if self._on_click is None:
+            return
+        values = {}
+        for name, value in self._on_click(panel, row, column).items():
+            control = self.controls[name]
+            values[name] = min(max(value, control.min), control.max) if hasattr(control, "min") else value
+        self.set(**values)
 
     def _changed(self, _change) -> None:
         if not self._held:
@@ -87,7 +119,7 @@ class Explorer(widgets.VBox):
         except ValueError as error:
             self.words = f"Not possible: {error}"
         else:
-            self._image.value = picture.png()
+            self._image.show(picture)
         lines = "<br>".join(escape(self.words).splitlines())
         self._text.value = f'<div role="status" style="line-height:1.4; max-width:980px">{lines}</div>'
 
@@ -98,6 +130,13 @@ class Explorer(widgets.VBox):
             image = base64.b64encode(self.png).decode("ascii")
             data = {**data, "image/png": image, "text/plain": self.words}
         return data, metadata
+
+
+def values_of(control: widgets.Widget) -> list:
+    """What a control can be set to: all entries of a menu, both ends of a slider."""
+    if hasattr(control, "options"):
+        return [option[1] if isinstance(option, tuple) else option for option in control.options]
+    return [getattr(control, "min", False), getattr(control, "max", True)]
 
 
 def slider(label: str, value: int, low: int, high: int, step: int = 1) -> widgets.IntSlider:

@@ -6,7 +6,9 @@ from unet_lab.inspection.attribution import occlusion, saliency
 from unet_lab.inspection.cost import LayerCost, cost, count_parameters, feature_map_bytes
 from unet_lab.inspection.equivariance import shift_difference
 from unet_lab.inspection.fields import (
+    FieldProbe,
     effective_receptive_field,
+    encoder_field,
     mass_width,
     measured_receptive_field,
     reach,
@@ -17,12 +19,14 @@ from unet_lab.inspection.fields import (
 
 __all__ = [
     "INSTEAD",
+    "FieldProbe",
     "LayerCost",
     "activations",
     "as_input",
     "cost",
     "count_parameters",
     "effective_receptive_field",
+    "encoder_field",
     "feature_map_bytes",
     "mass_width",
     "measured_receptive_field",

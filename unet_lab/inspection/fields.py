@@ -39,8 +39,8 @@ def unet_receptive_field(place: int, depth: int = 4, padding: str = "same") -> t
     where `place` lies in the pooling grid: the width differs from pixel to pixel.
     With "valid" padding, `place` counts in the smaller output.
 
-    >>> [last - first + 1 for first, last in (unet_receptive_field(p) for p in (0, 5, 8))]
-    [188, 200, 204]
+    >>> [last - first + 1 for first, last in (unet_receptive_field(p) for p in (0, 1, 8))]
+    [188, 188, 204]
     """
     if padding not in PADDINGS:
         raise ValueError(f"padding is {padding!r}; allowed are 'same' and 'valid'.")
@@ -131,26 +131,41 @@ def effective_receptive_field(
     Returns float32 arrays (h, w) by name, summed over channels; the image's own is called "input".
     Raises ValueError for a place outside the output.
     """
-    x = as_input(model, image).requires_grad_()
-    heard: dict[str, Tensor] = {}
+    return FieldProbe(model, image, layers).fields(place, class_index)
 
-    def keep(name: str, out) -> None:
-        heard[name] = out[1] if isinstance(out, tuple) else out
 
-    with listening(model, layers, keep), torch.enable_grad(), evaluating(model):
-        logits = model(x)[0]
-    row, column = place
-    if not (0 <= row < logits.shape[-2] and 0 <= column < logits.shape[-1]):
-        raise ValueError(f"place is {place}; the output has {logits.shape[-2]} rows and {logits.shape[-1]} columns.")
-    chosen = int(logits[:, row, column].argmax()) if class_index is None else class_index
-    if not 0 <= chosen < len(logits):
-        raise ValueError(f"class_index is {class_index}; this network has classes 0 to {len(logits) - 1}.")
-    gradients = torch.autograd.grad(logits[chosen, row, column], [x, *heard.values()], allow_unused=True)
-    found = {}
-    for (name, tensor), gradient in zip({"input": x, **heard}.items(), gradients, strict=True):
-        gradient = torch.zeros_like(tensor) if gradient is None else gradient
-        found[name] = gradient[0].abs().sum(dim=0).float().cpu().numpy()
-    return found
+class FieldProbe:
+    """`effective_receptive_field` for many places of one image: the image goes through the network once, then each place costs
+    one way back. Keeps the run's feature maps in memory."""
+
+    def __init__(self, model: nn.Module, image: np.ndarray | Tensor, layers: Iterable[str] = ()):
+        x = as_input(model, image).requires_grad_()
+        self._tensors: dict[str, Tensor] = {"input": x}
+
+        def keep(name: str, out) -> None:
+            self._tensors[name] = out[1] if isinstance(out, tuple) else out
+
+        with listening(model, layers, keep), torch.enable_grad(), evaluating(model):
+            self._logits = model(x)[0]                                           # (C, H, W)
+
+    def winner(self, place: tuple[int, int]) -> int:
+        """The class that wins at (row, column). Raises ValueError outside the output."""
+        row, column = place
+        _, height, width = self._logits.shape
+        if not (0 <= row < height and 0 <= column < width):
+            raise ValueError(f"place is {place}; the output has {height} rows and {width} columns.")
+        return int(self._logits[:, row, column].argmax())
+
+    def fields(self, place: tuple[int, int], class_index: int | None = None) -> dict[str, np.ndarray]:
+        """As `effective_receptive_field` returns them."""
+        chosen = self.winner(place) if class_index is None else class_index
+        if not 0 <= chosen < len(self._logits):
+            raise ValueError(f"class_index is {class_index}; this network has classes 0 to {len(self._logits) - 1}.")
+        tensors = self._tensors.values()
+        logit = self._logits[chosen, place[0], place[1]]
+        gradients = torch.autograd.grad(logit, list(tensors), retain_graph=True, allow_unused=True)
+        gradients = [torch.zeros_like(t) if g is None else g for t, g in zip(tensors, gradients, strict=True)]
+        return {name: g[0].abs().sum(dim=0).float().cpu().numpy() for name, g in zip(self._tensors, gradients, strict=True)}
 
 
 def mass_width(field: np.ndarray, place: tuple[int, int], share: float = 0.5) -> int:
@@ -167,3 +182,17 @@ def stage_names(model: UNet) -> list[str]:
     """The names of a U-Net's stages from top left over the bottom to top right, for `layers=` above."""
     depth = len(model.encoder)
     return [*(f"encoder.{k}.block" for k in range(depth)), "bottleneck", *(f"decoder.{k}" for k in range(depth))]
+
+
+def encoder_field(place: int, level: int) -> tuple[int, int]:
+    """First and last pixel that unit `place` of encoder block `level` sees, along one axis; `level` = depth is the bottleneck.
+
+    With "same" padding; the field may reach beyond the border, into the padding.
+
+    >>> encoder_field(0, 0), encoder_field(5, 1)
+    ((-2, 2), (4, 17))
+    """
+    first, last = place - 2, place + 2                                    # two 3x3 convolutions
+    for _ in range(level):
+        first, last = 2 * first - 2, 2 * last + 1 + 2                     # one pooling, two convolutions before it
+    return first, last

@@ -1,0 +1,64 @@
+"""A figure that shows itself in Jupyter, and the colours that all figures share."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from PIL import Image
+
+# Okabe and Ito's palette, which people with any form of colour blindness can tell apart.
+CLASS_COLOURS = ("#B8B8B8", "#56B4E9", "#D55E00")
+ERROR_COLOUR = "#CC79A7"
+TRAINING_COLOUR, VALIDATION_COLOUR = "#0072B2", "#E69F00"
+_MORE_COLOURS = ("#009E73", "#F0E442", "#0072B2", "#CC79A7", "#000000")
+
+
+class Picture(Figure):
+    """A matplotlib figure with a description in words, `alt`; Jupyter shows it without pyplot."""
+
+    def __init__(self, width: float, height: float, alt: str, layout: str = "constrained"):
+        super().__init__(figsize=(width, height), dpi=100, layout=layout, facecolor="white")
+        self.alt = alt
+
+    def png(self) -> bytes:
+        """The figure as a PNG file's bytes."""
+        canvas, stream = FigureCanvasAgg(self), io.BytesIO()
+        canvas.draw()  # once; savefig would draw twice, and an explorer waits for it
+        Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").save(stream, "PNG", compress_level=4)
+        return stream.getvalue()
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        image = base64.b64encode(self.png()).decode("ascii")
+        return {"image/png": image, "text/plain": self.alt}, {"image/png": {"alt": self.alt}}
+
+
+def class_colours(num_classes: int = 3) -> list[tuple[float, float, float]]:
+    """RGB 0..1 for each class: grey background, blue cell body, orange nucleus, then more."""
+    colours = (CLASS_COLOURS + _MORE_COLOURS) * (1 + num_classes // 8)
+    return [to_rgb(colour) for colour in colours[:num_classes]]
+
+
+def bare(axes: Axes, title: str = "") -> None:
+    """No ticks; a title where there is one."""
+    axes.set(xticks=[], yticks=[])
+    if title:
+        axes.set_title(title, fontsize=10)
+
+
+def panel_row(ratios: Sequence[float], height: float, alt: str, gap: float = 0.15, bar: bool = False, bottom: float = 0.04):
+    """A `Picture` of the course's width with panels side by side, placed by hand: twice as fast as a computed layout.
+
+    ratios : the panels' widths, relative. height : inches. gap : between panels, in shares of a panel. bar : room for a
+    colour bar at the right. bottom : room for labels, in shares of the height. Returns the picture and its axes.
+    """
+    picture = Picture(9.8, height, alt, layout="none")
+    room = {"left": 0.02, "right": 0.93 if bar else 0.98, "top": 1 - 0.45 / height, "bottom": bottom}
+    grid = picture.add_gridspec(1, len(ratios), width_ratios=ratios, wspace=gap, **room)
+    return picture, [picture.add_subplot(grid[0, k]) for k in range(len(ratios))]
