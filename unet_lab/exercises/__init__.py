@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from unet_lab.exercises import evaluation, images, mysteries, start_here, training, whole_u
+from unet_lab.exercises import (
+    contracting,
+    convolution,
+    evaluation,
+    expansive,
+    images,
+    looking,
+    losses,
+    mysteries,
+    start_here,
+    training,
+    whole_u,
+)
 from unet_lab.exercises.checking import run_check
 
 CHECKS = {
@@ -10,14 +22,25 @@ CHECKS = {
     "read_shape": start_here.read_shape,
     "encode_mask": images.encode_mask,
     "split": images.split,
+    "conv2d": convolution.conv2d,
+    "conv_block": convolution.conv_block,
+    "encoder_stage": contracting.encoder_stage,
+    "receptive_field": contracting.field_width,
+    "transposed_convolution": expansive.transposed_convolution,
+    "decoder_stage": expansive.decoder_stage,
     "unet": whole_u.unet,
     "parameter_count": whole_u.parameter_count,
     "mysteries": mysteries.mysteries,
+    "weighted_cross_entropy": losses.weighted_cross_entropy,
+    "soft_dice": losses.soft_dice,
+    "detective": losses.detective,
     "training_step": training.training_step,
     "learning_rate": training.learning_rate,
     "confusion_matrix": evaluation.confusion,
     "iou": evaluation.iou,
     "audit": evaluation.audit,
+    "hook_layer": looking.hook_layer,
+    "rank_skips": looking.rank_skips,
 }
 
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
+from torch import Tensor, nn
 
 _tries: Counter[tuple[str, str]] = Counter()
 
@@ -66,15 +67,15 @@ def called(function, *arguments):
             f"expected a function, got {type(function).__name__} ({function!r}).",
             "Give the function itself, without brackets: check(name, my_function).",
         )
-    copies = [a.copy() if isinstance(a, np.ndarray) else a for a in arguments]
+    copies = [a.copy() if isinstance(a, np.ndarray) else a.clone() if isinstance(a, Tensor) else a for a in arguments]
     result = function(*copies)
     if result is None or result is ...:
         raise NotTried
     for before, after in zip(arguments, copies, strict=True):
-        if isinstance(before, np.ndarray) and not np.array_equal(before, after):
+        if isinstance(before, np.ndarray | Tensor) and not bool((before == after).all()):
             raise Wrong(
                 "the answer may be right, but your function changed the array that it was given.",
-                "Make a new array, np.zeros_like(given) or given.copy(), and write into that.",
+                "Make a new array, np.zeros_like(given) or given.copy() (a tensor: given.clone()), and write into that.",
                 "Why it matters: the caller still needs its mask. After your function it holds other values.",
                 "A neighbour: to clip without harm, write np.clip(a, 0, 1), not a[a > 1] = 1.",
             )
@@ -107,6 +108,44 @@ def number(answer, unit: str = "a number") -> float:
             f"expected {unit}, got {type(answer).__name__}: {answer!r}.",
             "Give the number itself, without quotes and without brackets.",
         ) from None
+
+
+def compare(shown: str, got, right: np.ndarray, suspects: list[tuple], otherwise: str, *hints: str) -> None:
+    """Nothing where `got` equals `right` (to 1e-4); else Wrong, with the finding and the clue of the first suspect that fits.
+
+    shown : the case in words. suspects : (value or array, or a function that gives it; finding; clue), in order of trial.
+    otherwise : the clue for any other mistake. hints : what follows the clue; the last is a neighbour problem.
+    """
+    try:
+        got = np.asarray(got.detach() if isinstance(got, Tensor) else got, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise Wrong(f"{shown}: expected numbers, got {type(got).__name__}.", "Return an array or a number.") from None
+    right = np.asarray(right, dtype=np.float64)
+    if got.shape == right.shape and np.allclose(got, right, atol=1e-4):
+        return
+    for suspect, finding, clue in suspects:
+        with np.errstate(all="ignore"):
+            value = np.asarray(suspect() if callable(suspect) else suspect, dtype=np.float64)
+        if got.shape == value.shape and np.allclose(got, value, atol=1e-4, equal_nan=True):
+            raise Wrong(f"{shown}: {_both(got, right)}. {finding}", clue, *hints)
+    if got.shape != right.shape:
+        raise Wrong(f"{shown}: the shape is {got.shape}, expected {right.shape}.", otherwise, *hints)
+    raise Wrong(f"{shown}: {_both(got, right)}.", otherwise, *hints)
+
+
+def _both(got: np.ndarray, right: np.ndarray) -> str:
+    if right.size > 12 or got.size > 12:
+        if got.shape != right.shape:
+            return f"the shape is {got.shape}, expected {right.shape}"
+        place = tuple(int(v) for v in np.unravel_index(np.nanargmax(np.abs(got - right)), right.shape))
+        return f"at {place} yours {got[place]:.4g}, expected {right[place]:.4g}"
+    return f"yours {np.round(got, 4).tolist()}, expected {np.round(right, 4).tolist()}"
+
+
+def module_class(answer, name: str) -> None:
+    """Wrong where the answer is no class of networks."""
+    if not (isinstance(answer, type) and issubclass(answer, nn.Module)):
+        raise Wrong(f"expected a class, got {answer!r}.", f"Give the class itself, without brackets: check({name!r}, MyClass).")
 
 
 def close(a: float, b: float, tolerance: float = 1e-3) -> bool:

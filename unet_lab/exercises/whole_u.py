@@ -5,14 +5,13 @@ from __future__ import annotations
 import torch
 
 from unet_lab.blocks import DecoderStage, EncoderStage
-from unet_lab.exercises.checking import NotTried, Wrong, called
+from unet_lab.exercises.checking import NotTried, Wrong, called, module_class
 from unet_lab.inspection import count_parameters
 
 
 def unet(answer) -> None:
     """MyUNet(in_channels, num_classes, base_channels, depth), out of the library's blocks; judged by what it does."""
-    if not (isinstance(answer, type) and issubclass(answer, torch.nn.Module)):
-        raise Wrong(f"expected a class, got {answer!r}.", "Give the class itself, without brackets: check('unet', MyUNet).")
+    module_class(answer, "unet")
     torch.manual_seed(0)
     model = answer(1, 3, 4, 2)
     x = torch.randn(2, 1, 32, 32)

@@ -84,7 +84,7 @@ def explore_upsampling() -> Explorer:
 
 
 def valid_paths(image: np.ndarray, depth: int) -> tuple[np.ndarray, np.ndarray]:
-    """The topmost skip of a U without padding, and what comes up to meet it, with means for convolutions and pooling, no skips below.
+    """The topmost skip of a U without padding, and what comes up to meet it, with means for convolutions.
 
     image (H, W), with a size that survives `depth` poolings with valid padding. Every block is two 3x3 means. Returns two maps
     (h, w), the second smaller by what the skip must lose.
