@@ -79,7 +79,7 @@ EXPLORERS = {
     "09 receptive field": lambda: explore_receptive_field(load_pretrained(), cell().image),
     "09 skips": lambda: explore_skips(load_pretrained()),
     "09 attribution": lambda: explore_attribution(load_pretrained(), cell(6, 128).image, patch=8),
-    "09 shift": lambda: explore_shift(load_pretrained(), cell(10, 304).image),
+    "09 shift": lambda: explore_shift(load_pretrained(), cell(17, 304).image),
 }
 
 

@@ -9,6 +9,8 @@ NAME is the start of a notebook's name (07 runs 07_training); none runs all. A n
 from __future__ import annotations
 
 import argparse
+import base64
+import io
 import os
 import subprocess
 import sys
@@ -22,6 +24,7 @@ import psutil
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbconvert import HTMLExporter
+from PIL import Image
 from tqdm import tqdm
 
 HERE = Path(__file__).resolve().parents[1]
@@ -68,6 +71,14 @@ def run(path: Path) -> tuple[nbformat.NotebookNode, float, int, str]:
     return notebook, time.perf_counter() - began, watch.peak, result
 
 
+def smaller(png: str) -> str:
+    """A PNG (as base64) with its colours rounded to steps of 8 of 255: half the size to store, and to the eye the same."""
+    stream = io.BytesIO()
+    with Image.open(io.BytesIO(base64.b64decode(png))) as picture:
+        picture.convert("RGB").point([min(255, (v + 4) // 8 * 8) for v in range(256)] * 3).save(stream, "PNG", optimize=True)
+    return base64.b64encode(stream.getvalue()).decode("ascii")
+
+
 def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Drop what differs from run to run, and widget views, which show nothing without their kernel; pictures stay."""
     for cell in notebook.cells:
@@ -81,6 +92,8 @@ def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
                 continue  # progress bars
             if had_view and "image/png" not in data:
                 continue  # a progress bar of the notebook kind
+            if "image/png" in data:
+                data["image/png"] = smaller(data["image/png"])
             same_stream = kept and output.output_type == "stream" == kept[-1].output_type and output.name == kept[-1].name
             if same_stream:  # one text that came in two pieces
                 kept[-1].text += output.text

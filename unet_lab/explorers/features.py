@@ -71,6 +71,7 @@ def explore_feature_maps(model: nn.Module, image: np.ndarray | Tensor, layer: st
         "row": slider("row (%)", 50, 0, 100),
         "column": slider("column (%)", 50, 0, 100),
     }
+    controls["layer"].layout = {"width": "620px"}
     help_line = (
         "Click a channel. Which one of the first block answers to the nucleus's rim? At which layer do edges turn into "
         "regions?"

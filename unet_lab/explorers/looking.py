@@ -233,7 +233,7 @@ def explore_shift(model: UNet, image: np.ndarray, largest: int = 16) -> Explorer
     def draw(shift):
         rest, moved = (p.numpy() for p in pieces[shift])
         alt = "The window, the difference of logits, and its size for every shift."
-        picture, panels = panel_row((1.2, 0.9, 1, 1.5), 2.8, alt, gap=0.55, bottom=0.19)
+        picture, panels = panel_row((1.2, 0.9, 1, 1.5), 2.8, alt, gap=0.72, bottom=0.19)
         show_image(panels[0], image, "window and piece")
         height = image.shape[0] - largest
         draw_square(panels[0], (0, height - 1), (shift, shift + window - 1), "#E69F00")

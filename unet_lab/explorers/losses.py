@@ -66,8 +66,8 @@ def explore_loss(model: nn.Module, image: np.ndarray, truth: np.ndarray) -> Expl
     controls = {
         "kind": choice("loss", list(KINDS), "cross entropy"),
         "gamma": float_slider("focal: gamma", 2.0, 0.0, 5.0, 0.5),
-        "confidence": float_slider("confidence (logits times)", 1.0, 0.0, 4.0, 0.25),
-        "push": slider("push prediction (pixels)", 6, -30, 30),
+        "confidence": float_slider("confidence (factor)", 1.0, 0.0, 4.0, 0.25),
+        "push": slider("push aside (pixels)", 6, -30, 30),
         "background": float_slider("weight: background", 1.0, 0.0, 5.0, 0.25),
         "body": float_slider("weight: cell body", 1.0, 0.0, 5.0, 0.25),
         "nucleus": float_slider("weight: nucleus", 1.0, 0.0, 5.0, 0.25),

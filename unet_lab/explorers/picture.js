@@ -35,6 +35,15 @@ function render({ model, el }) {
     if (event.buttons === 1) press(event);
   }
 
+  // JupyterLab takes keys as its own shortcuts ("a" makes a new cell) even where a menu of ours has the focus, unless the element
+  // that has it says no.
+  function keepKeys(frames) {
+    const box = el.closest(".unet-lab-explorer");
+    if (box) box.addEventListener("focusin", (event) => event.target.setAttribute("data-lm-suppress-shortcuts", "true"));
+    else if (frames > 0) requestAnimationFrame(() => keepKeys(frames - 1));
+  }
+
+  keepKeys(600);
   image.addEventListener("pointerdown", press);
   image.addEventListener("pointermove", move);
   model.on("change:png", show);

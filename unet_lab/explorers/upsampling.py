@@ -141,8 +141,8 @@ def explore_crop(image: np.ndarray) -> Explorer:
     most = ledger["encoder 0"] - ledger["up 0"]
     controls = {
         "depth": choice("depth (poolings)", [1, 2, 3], 2),
-        "down": slider("window's row (pixels)", 0, 0, most),
-        "right": slider("window's column (pixels)", 0, 0, most),
+        "down": slider("row (pixels)", 0, 0, most),
+        "right": slider("column (pixels)", 0, 0, most),
     }
     help_line = (
         "Find the fit by eye (grey: they agree; orange and blue: they don't), read the offset. Then at depth 3. A "

@@ -1,0 +1,233 @@
+"""Every explorer of the course in a real JupyterLab: keyboard, mouse and clicks move it, and its words are the library's."""
+
+import json
+
+import pytest
+
+from ..conftest import ROOT
+from .driving import open_page, run_all, until
+
+NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
+
+# What stands behind the page's explorers, asked of the kernel itself: found there by type, in the order in which they were made.
+ASK = """
+import gc as _gc, hashlib as _hash, json as _json
+from unet_lab.explorers import Explorer as _Explorer
+def _mine():
+    found = [o for o in _gc.get_objects() if issubclass(type(o), _Explorer)]
+    return {e.model_id: e for e in found}
+def _say(e):
+    picture, words = e._draw(**{n: c.value for n, c in e.controls.items()})
+    fresh = picture.png()
+    digests = {"png": _hash.sha256(e.png).hexdigest(), "fresh_png": _hash.sha256(fresh).hexdigest()}
+    return {"words": e.words, "fresh": words, "alt": e._image.alt, **digests}
+print("ANSWER" + _json.dumps({k: _say(e) for k, e in _mine().items()}))
+"""
+
+EXECUTE = """async (code) => {
+    const kernel = window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel;
+    const future = kernel.requestExecute({code, store_history: false, silent: false});
+    let text = '';
+    future.onIOPub = (m) => { if (m.header.msg_type === 'stream') text += m.content.text;
+                              if (m.header.msg_type === 'error') text += m.content.evalue; };
+    await future.done;
+    return text; }"""
+
+SHOWN = """async (box) => {
+    const image = box.querySelector('img.unet-lab-picture');
+    const bytes = await (await fetch(image.src)).arrayBuffer();
+    const digest = await crypto.subtle.digest('SHA-256', bytes);
+    return {png: [...new Uint8Array(digest)].map(b => b.toString(16).padStart(2, '0')).join(''), alt: image.alt,
+            words: box.querySelector('[role="status"]').innerText, wide: image.naturalWidth}; }"""
+
+
+def ask(page):
+    text = page.evaluate(EXECUTE, ASK)
+    assert "ANSWER" in text, text
+    return list(json.loads(text.split("ANSWER")[1]).values())
+
+
+def agrees(page, box):
+    """The page shows what the kernel has, and that is what drawing anew from the library gives. Returns it, or None."""
+    shown = box.evaluate(SHOWN)
+    for said in ask(page):
+        if (said["png"], said["words"].split()) == (shown["png"], shown["words"].split()):
+            assert (said["words"], said["png"]) == (said["fresh"], said["fresh_png"])
+            assert shown["alt"] == said["alt"]
+            assert shown["wide"] > 400
+            return shown["png"]
+    return None
+
+
+def settled(page, box, other_than):
+    """Wait until the picture is another one, and at rest."""
+    found = {}
+
+    def moved():
+        shown = box.evaluate(SHOWN)["png"]
+        at_rest, found["png"] = shown == found.get("png"), shown
+        return at_rest and shown != other_than
+
+    until(page, moved, 20)
+    return found["png"]
+
+
+def use_keyboard(control):
+    """One step with the keyboard on whatever kind of control it is."""
+    handle = control.locator(".noUi-handle")
+    if handle.count():
+        now, last = (float(handle.first.get_attribute(f"aria-value{which}")) for which in ("now", "max"))
+        handle.first.focus()
+        handle.first.press("ArrowLeft" if now >= last else "ArrowRight")
+        return True
+    menu = control.locator("select")
+    if menu.count():
+        menu.first.focus()
+        last = menu.first.evaluate("s => s.selectedIndex === s.options.length - 1")
+        menu.first.press("ArrowUp" if last else "ArrowDown")
+        return True
+    return False
+
+
+def pull_a_slider(page, box, picture):
+    """Click at two places of one slider after the other until the picture is another one; False where none does that."""
+    sliders = box.locator(".noUi-target")
+    for k in range(sliders.count()):
+        place = sliders.nth(k).bounding_box()
+        for share in (0.75, 0.35):
+            page.mouse.click(place["x"] + share * place["width"], place["y"] + place["height"] / 2)
+            page.wait_for_timeout(500)
+            if box.evaluate(SHOWN)["png"] != picture:
+                return True
+    return False
+
+
+def other_choices(page, box):
+    """Choose every entry of every menu; gives the picture each time."""
+    menus = box.locator("select")
+    for k in range(menus.count()):
+        for index in range(min(5, menus.nth(k).locator("option").count())):
+            menus.nth(k).select_option(index=index)
+            page.wait_for_timeout(400)
+            yield settled(page, box, None)
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_explorers_follow_keyboard_mouse_and_clicks(page, lab, copy, name):
+    open_page(page, lab, copy(name))
+    run_all(page, 180)
+    boxes = page.locator(".unet-lab-explorer")
+    until(page, lambda: boxes.count() > 0, 30)
+    for number in range(boxes.count()):
+        box = boxes.nth(number)
+        box.scroll_into_view_if_needed()
+        until(page, lambda box=box: box.locator("img.unet-lab-picture").count() == 1, 20)
+        until(page, lambda box=box: agrees(page, box), 20)
+        picture = box.evaluate(SHOWN)["png"]
+        controls = box.locator(".widget-slider, .widget-dropdown, .widget-hslider")
+        # by keyboard: the first control that has somewhere to go
+        for k in range(controls.count()):
+            control = controls.nth(k)
+            fixed = control.locator(".noUi-handle")
+            if fixed.count() and fixed.first.get_attribute("aria-valuemax") == fixed.first.get_attribute("aria-valuemin"):
+                continue
+            assert use_keyboard(control)
+            break
+        picture = settled(page, box, picture)
+        assert agrees(page, box) == picture
+        # by mouse: a slider is pulled to three quarters; where none does anything as the menus stand, after other choices
+        if not pull_a_slider(page, box, picture):
+            assert any(pull_a_slider(page, box, picture) for picture in other_choices(page, box))
+        picture = settled(page, box, picture)
+        assert agrees(page, box) == picture
+        # by a click in the picture, where it takes clicks
+        image = box.locator("img.unet-lab-picture")
+        place = image.bounding_box()
+        for x, y in ((0.13, 0.62), (0.17, 0.4), (0.09, 0.5)):
+            page.mouse.move(place["x"] + x * place["width"], place["y"] + y * place["height"])
+            if image.evaluate("i => i.style.cursor") == "crosshair":
+                page.mouse.click(place["x"] + x * place["width"], place["y"] + y * place["height"])
+                clicked = settled(page, box, picture)
+                assert agrees(page, box) == clicked
+                break
+        # back to the start
+        box.get_by_role("button", name="Reset").click()
+        settled(page, box, None)
+        until(page, lambda box=box: agrees(page, box), 20)
+    assert page.get_by_text("Error displaying widget").count() == 0
+    assert not [e for e in page.console_errors if "favicon" not in e]
+
+
+def test_dragging_a_slider_draws_the_last_value_soon_and_queues_nothing(page, lab, copy):
+    """60 places in under a second: the kernel draws some of them, then the last one, and is then at rest."""
+    open_page(page, lab, copy("03_contracting_path.ipynb"))
+    run_all(page, 120)
+    box = page.locator(".unet-lab-explorer").first
+    box.scroll_into_view_if_needed()
+    until(page, lambda: agrees(page, box), 20)
+    box.evaluate("""b => { window.drawn = 0; new MutationObserver(l => { window.drawn += l.length; })
+        .observe(b.querySelector('img.unet-lab-picture'), {attributes: true, attributeFilter: ['src']}); }""")
+    slider = box.locator(".noUi-target").first
+    place = slider.bounding_box()
+    middle = place["y"] + place["height"] / 2
+    handle = slider.locator(".noUi-handle").bounding_box()
+    page.mouse.move(handle["x"] + handle["width"] / 2, middle)
+    page.mouse.down()
+    for step in range(60):
+        page.mouse.move(place["x"] + place["width"] * (0.2 + 0.01 * step), middle)
+    page.mouse.up()
+    value = int(float(slider.locator(".noUi-handle").get_attribute("aria-valuenow")))
+    until(page, lambda: str(value) in box.locator('[role="status"]').inner_text(), 3)
+    page.wait_for_timeout(400)
+    drawn = page.evaluate("window.drawn")
+    assert 1 <= drawn < 40, "stale places were drawn too"
+    page.wait_for_timeout(1500)
+    assert page.evaluate("window.drawn") == drawn, "still drawing what lies behind"
+    assert agrees(page, box)
+
+
+THEMES = {"JupyterLab Dark": (17, 17, 17), "JupyterLab Light": (255, 255, 255)}
+
+
+def test_words_and_labels_can_be_read_in_both_themes(page, lab, copy):
+    open_page(page, lab, copy("06_losses.ipynb"))
+    run_all(page, 120)
+    box = page.locator(".unet-lab-explorer").first
+    box.scroll_into_view_if_needed()
+    until(page, lambda: agrees(page, box), 20)
+    for theme, background in THEMES.items():
+        page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
+        until(page, lambda wanted=background: near(page.evaluate(BACKGROUND), wanted), 20)
+        behind = page.evaluate(BACKGROUND)
+        for what in ('[role="status"]', ".widget-label", ".widget-readout", "em"):
+            text = box.locator(what).first.evaluate("e => getComputedStyle(e).color")
+            assert contrast(text, behind) >= 4.5, f"{what} is {text} on {behind} in {theme}"
+        picture = box.locator("img.unet-lab-picture")
+        assert picture.evaluate("i => getComputedStyle(i).backgroundColor") == "rgb(255, 255, 255)"
+
+
+BACKGROUND = "getComputedStyle(document.querySelector('.jp-Notebook')).backgroundColor"
+
+
+def near(colour, wanted):
+    if not colour.startswith("rgb("):
+        return False  # the theme is not loaded yet
+    channels = [int(v) for v in colour.removeprefix("rgb(").removesuffix(")").split(",")]
+    return all(abs(a - b) < 20 for a, b in zip(channels, wanted, strict=True))
+
+
+def contrast(first, second):
+    """The contrast of two CSS colours, 1 to 21, as the Web Content Accessibility Guidelines 2.1 define it; 4.5 is the least."""
+
+    def luminance(colour):
+        channels = [float(v) / 255 for v in colour[colour.index("(") + 1 : -1].split(",")[:3]]
+        red, green, blue = (v / 12.92 if v <= 0.03928 else ((v + 0.055) / 1.055) ** 2.4 for v in channels)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    low, high = sorted(luminance(colour) + 0.05 for colour in (first, second))
+    return high / low
+
+
+def test_contrast_is_that_of_the_guidelines():
+    assert contrast("rgb(0, 0, 0)", "rgb(255, 255, 255)") == pytest.approx(21)
+    assert contrast("rgb(119, 119, 119)", "rgb(255, 255, 255)") == pytest.approx(4.48, abs=0.01)
