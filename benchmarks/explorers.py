@@ -1,15 +1,19 @@
-"""How fast each explorer follows its controls: median and worst of 20 changes, in milliseconds, from control to PNG.
+"""How fast each explorer follows its controls: median and worst of 20 changes, in milliseconds, from control to PNG; and what
+200 changes more do to the kernel's memory.
 
     .venv/bin/python benchmarks/explorers.py [NAME …]
 
 The tests take the list of all explorers of the course from here too.
 """
 
+import ctypes
+import gc
 import itertools
 import statistics
 import sys
 import time
 
+import psutil
 import torch
 
 from unet_lab.checkpoints import load_pretrained
@@ -98,13 +102,28 @@ def changes(explorer):
                 yield name, value
 
 
+def growth(explorer, count=200, before=30):
+    """MiB by which this process grows while an explorer follows `count` changes, after `before` others."""
+    turns, process = changes(explorer), psutil.Process()
+
+    def turn(times):
+        for name, value in itertools.islice(turns, times):
+            explorer.controls[name].value = value
+        gc.collect()
+        if sys.platform == "linux":  # give back what is free, or a leak would first fill that, unseen
+            ctypes.CDLL(None).malloc_trim(0)
+        return process.memory_info().rss / 2**20
+
+    return -turn(before) + turn(count)
+
+
 if __name__ == "__main__":
-    print(f"{torch.get_num_threads()} threads; {CHANGES} changes each")
-    print(f"{'explorer':24s} {'median ms':>10s} {'worst ms':>10s}")
+    print(f"{torch.get_num_threads()} threads; {CHANGES} changes each, then 200 for the memory")
+    print(f"{'explorer':24s} {'median ms':>10s} {'worst ms':>10s} {'grows MiB':>10s}")
     for title in sys.argv[1:] or EXPLORERS:
         explorer, times = EXPLORERS[title](), []
         for name, value in itertools.islice(changes(explorer), CHANGES):
             began = time.perf_counter()
             explorer.controls[name].value = value
             times.append(1000 * (time.perf_counter() - began))
-        print(f"{title:24s} {statistics.median(times):10.0f} {max(times):10.0f}", flush=True)
+        print(f"{title:24s} {statistics.median(times):10.0f} {max(times):10.0f} {growth(explorer):10.1f}", flush=True)

@@ -16,9 +16,11 @@ from unet_lab.datasets import generate_cell, standardise
 from unet_lab.inference import predict
 from unet_lab.inspection import (
     INSTEAD,
+    FieldProbe,
     activations,
     cost,
     effective_receptive_field,
+    encoder_field,
     mass_width,
     measured_receptive_field,
     occlusion,
@@ -182,6 +184,26 @@ def test_widths_at_every_depth():
     widths = {depth: {b - a + 1 for a, b in (unet_receptive_field(p, depth) for p in range(2**depth))} for depth in (1, 2, 3, 4)}
     assert widths == {1: {18}, 2: {44}, 3: {92, 100}, 4: {188, 204}}
     assert measured_receptive_field(UNet(base_channels=1), 320, 164) == unet_receptive_field(164)
+
+
+@pytest.mark.parametrize("level", range(4))
+def test_encoder_field_is_what_a_gradient_reaches(level):
+    model = UNet(base_channels=1, depth=3)
+    for place in (96 // 2**level, 96 // 2**level + 1):
+        layer = f"encoder.{level}.block" if level < 3 else "bottleneck"
+        assert measured_receptive_field(model, 192, place, layer) == encoder_field(place, level)
+    stages = [(3, 1), (3, 1), *[(2, 2), (3, 1), (3, 1)] * level]
+    first, last = encoder_field(0, level)
+    assert (last - first + 1, 2**level) == receptive_field(stages)
+
+
+def test_one_run_serves_many_places(small):
+    probe = FieldProbe(small, IMAGE, ["bottleneck"])
+    for place in ((10, 20), (50, 60), (10, 20)):
+        expected = effective_receptive_field(small, IMAGE, place, ["bottleneck"])
+        found = probe.fields(place)
+        assert all(np.array_equal(found[name], expected[name]) for name in ("input", "bottleneck"))
+        assert probe.winner(place) == predict(small, IMAGE)[place]
 
 
 def test_measured_field_of_a_layer_and_its_refusal():

@@ -9,12 +9,21 @@ from unet_lab.datasets import generate_cell
 from unet_lab.metrics import confusion_matrix
 from unet_lab.plots import (
     class_colours,
+    draw_bar,
+    draw_map,
+    draw_numbers,
     draw_unet,
     error_map,
+    heat_over,
+    mosaic,
     overlay,
+    panel_row,
     show_confusion,
     show_curves,
+    show_feature_maps,
+    show_heat,
     show_histogram,
+    show_numbers,
     show_samples,
     show_triplets,
 )
@@ -83,3 +92,52 @@ def test_a_drawn_u_has_a_box_per_feature_map_and_marks_what_does_not_fit():
     assert texts.count("16 ch") == 2
     assert "25²" in texts
     assert sum(math.isclose(p.get_facecolor()[0], 0.8, abs_tol=0.01) for p in axes.patches) == 1  # the odd size, in pink
+
+
+def test_a_mosaic_holds_every_map_in_its_own_range():
+    maps = np.stack([np.full((3, 4), 7.0), np.arange(12.0).reshape(3, 4), -np.arange(12.0).reshape(3, 4)])
+    whole, columns = mosaic(maps)
+    assert (whole.shape, columns) == ((7, 9), 2)
+    assert whole[:3, :4].max() == 0, "a map that is the same everywhere is black, not noise"
+    assert (whole[0, 5], whole[2, 8]) == (0, 1)
+    assert (whole[4, 0], whole[6, 3]) == (1, 0)
+    assert np.isnan(whole[3]).all()
+    assert mosaic(np.zeros((100, 2, 2)))[0].shape == (8 * 3 - 1, 8 * 3 - 1), "64 at most"
+
+
+def test_heat_leaves_the_image_where_there_is_none():
+    image = np.arange(16, dtype=np.uint8).reshape(4, 4)
+    heat = np.zeros((4, 4), np.float32)
+    heat[1, 2] = 3
+    picture = heat_over(image, heat)
+    assert picture.shape == (4, 4, 3)
+    grey = [tuple(p) for row, line in enumerate(picture) for column, p in enumerate(line) if (row, column) != (1, 2)]
+    assert all(r == g == b for r, g, b in grey)
+    red, _green, blue = picture[1, 2]
+    assert red > 0.8
+    assert blue < 0.4
+    assert np.isfinite(heat_over(np.zeros((2, 2)), np.zeros((2, 2)))).all()
+
+
+def test_new_figures_say_what_is_on_them():
+    maps = np.random.default_rng(0).random((5, 8, 8))
+    assert show_feature_maps(maps, "layer x", chosen=3).alt == "layer x: 5 channels of 8 x 8; channel 3 large."
+    assert "first; second" in show_heat(maps[0], [maps[1], maps[2]], ["first", "second"], (1, 1)).alt
+    assert show_numbers([np.eye(3), [[1, 2]]], ["eye", "row"]).alt == "eye: 3 x 3 numbers; row: 1 x 2 numbers"
+    for picture in (show_feature_maps(maps), show_heat(maps[0], [maps[1]], ["one"]), show_numbers([0.5 * np.eye(9)], ["halves"])):
+        assert picture.png().startswith(b"\x89PNG")
+
+
+def test_numbers_outside_what_is_known_are_not_written():
+    _, (axes,) = panel_row((1,), 3, "One grid of numbers.")
+    draw_numbers(axes, np.array([[1.0, 2.0], [3.0, 4.5]]), known=np.array([[True, False], [True, True]]), padding=0)
+    assert sorted(text.get_text() for text in axes.texts) == ["1.00", "3.00", "4.50"]
+
+
+def test_a_map_with_both_signs_is_white_at_zero():
+    picture, (left, right) = panel_row((1, 1), 3, "Two maps.")
+    drawn = draw_map(left, np.array([[-1.0, 3.0]]))
+    assert drawn.get_clim() == (-3, 3)
+    assert draw_map(right, np.array([[0.0, 3.0]])).get_clim() == (0, 3)
+    draw_bar(picture, right, drawn, "nats")
+    assert draw_map(right, np.zeros((2, 2))).get_clim() == (0, 1)

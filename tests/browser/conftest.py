@@ -1,20 +1,11 @@
 """The course in a real JupyterLab, started by lab.py, in a real browser (Debian's chromium, driven by Playwright)."""
 
-import json
 import os
-import re
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 
 import pytest
 
 from ..conftest import ROOT
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+from .driving import CHROMIUM, running_lab
 
 
 @pytest.fixture(scope="session")
@@ -34,39 +25,8 @@ def browser():
 @pytest.fixture(scope="session")
 def lab(browser, tmp_path_factory):
     """JupyterLab as `python3 lab.py --no-browser --port N` starts it; yields its address with the token."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    home = tmp_path_factory.mktemp("home")
-    environment = dict(os.environ, JUPYTER_CONFIG_DIR=str(home), JUPYTER_RUNTIME_DIR=str(home / "run"), IPYTHONDIR=str(home))
-    environment["JUPYTERLAB_WORKSPACES_DIR"] = str(home / "workspaces")
-    log = open(home / "log", "w+")  # noqa: SIM115 (closed below, when the server has ended)
-    line = [sys._base_executable, "lab.py", "--no-browser", f"--port={port}", "--LabApp.expose_app_in_browser=True"]
-    process = subprocess.Popen(line, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, env=environment)
-    try:
-        address = None
-        for _ in range(120):
-            found = re.search(rf"http://(?:localhost|127\.0\.0\.1):{port}/\S*token=(\w+)", (home / "log").read_text())
-            if found:
-                address = f"http://127.0.0.1:{port}", found[1]
-                break
-            time.sleep(0.5)
-        assert address, (home / "log").read_text()
+    with running_lab(tmp_path_factory.mktemp("home")) as address:
         yield address
-    finally:
-        for server in json.loads(_try(address, "/api/kernels") or "[]") if address else []:
-            _try(address, f"/api/kernels/{server['id']}", "DELETE")
-        _try(address, "/api/shutdown", "POST")
-        process.wait(30)
-        log.close()
-
-
-def _try(address, path, method="GET"):
-    try:
-        request = urllib.request.Request(address[0] + path, method=method, headers={"Authorization": f"token {address[1]}"})
-        return urllib.request.urlopen(request, timeout=10).read().decode()
-    except OSError:
-        return None
 
 
 @pytest.fixture(scope="session")

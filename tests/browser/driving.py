@@ -1,8 +1,20 @@
-"""What the browser tests do again and again: open a page, run it, wait."""
+"""What the browser tests (and benchmarks/reaction.py) do again and again: start the lab, open a page, run it, wait."""
 
 import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 STATE = """() => { const w = window.jupyterapp?.shell?.currentWidget; const k = w?.context?.sessionContext?.session?.kernel;
     if (!k) return 'none';
@@ -11,11 +23,44 @@ STATE = """() => { const w = window.jupyterapp?.shell?.currentWidget; const k = 
     return k.status; }"""
 
 
+@contextmanager
+def running_lab(home: Path) -> Iterator[tuple[str, str]]:
+    """JupyterLab as `python3 lab.py --no-browser --port N` starts it, with its settings in `home`: its address and token."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    environment = dict(os.environ, JUPYTER_CONFIG_DIR=str(home), JUPYTER_RUNTIME_DIR=str(home / "run"), IPYTHONDIR=str(home))
+    environment["JUPYTERLAB_WORKSPACES_DIR"] = str(home / "workspaces")
+    line = [sys._base_executable, "lab.py", "--no-browser", f"--port={port}", "--LabApp.expose_app_in_browser=True"]
+    lab = None
+    with open(home / "log", "w+") as log:
+        process = subprocess.Popen(line, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, env=environment)
+        try:
+            for _ in range(120):
+                found = re.search(rf"http://(?:localhost|127\.0\.0\.1):{port}/\S*token=(\w+)", (home / "log").read_text())
+                if found:
+                    lab = f"http://127.0.0.1:{port}", found[1]
+                    break
+                time.sleep(0.5)
+            assert lab, (home / "log").read_text()
+            yield lab
+        finally:
+            with suppress(OSError, TypeError):
+                stop_kernels(lab)
+                request(lab, "/api/shutdown", "POST")
+            process.wait(30)
+
+
+def stop_kernels(lab):
+    """End whatever runs in the lab."""
+    for session in json.loads(request(lab, "/api/sessions")):
+        request(lab, f"/api/sessions/{session['id']}", "DELETE")
+
+
 def open_page(page, lab, where):
     """Go to an address of the lab, with no kernel left from the page before, and wait until the notebook is there."""
     page.goto("about:blank")
-    for session in json.loads(request(lab, "/api/sessions")):
-        request(lab, f"/api/sessions/{session['id']}", "DELETE")
+    stop_kernels(lab)
     page.console_errors.clear()
     page.goto(f"{lab[0]}{where}{'&' if '?' in where else '?'}token={lab[1]}", wait_until="domcontentloaded")
     page.wait_for_selector(".jp-Notebook .jp-Cell")

@@ -231,7 +231,7 @@ def explore_shift(model: UNet, image: np.ndarray, largest: int = 16) -> Explorer
     margin = reach(depth)
 
     def draw(shift):
-        rest, moved = (p.numpy() for p in pieces[shift])
+        rest, moved = (p.cpu().numpy() for p in pieces[shift])
         alt = "The window, the difference of logits, and its size for every shift."
         picture, panels = panel_row((1.2, 0.9, 1, 1.5), 2.8, alt, gap=0.72, bottom=0.19)
         show_image(panels[0], image, "window and piece")
