@@ -65,7 +65,7 @@ class ConvolutionExplorer(Explorer):
             return picture, f"Window {here + 1} of {count}: {sum_in_words(window, weights)}"
 
         start = KERNELS["vertical edge"]
-        field = widgets.Layout(width="110px")
+        field = widgets.Layout(width="150px")
         controls = {
             "numbers": choice("input", list(INPUTS), "a bright stripe"),
             "kernel": choice("kernel", [*KERNELS, "my own"], "vertical edge"),
@@ -75,7 +75,7 @@ class ConvolutionExplorer(Explorer):
         }
         for name in ENTRIES:
             where = f"row {name[1]}, col {name[2]}"
-            style = {"description_width": "60px"}
+            style = {"description_width": "85px"}
             value = start[int(name[1])][int(name[2])]
             controls[name] = widgets.BoundedIntText(value, -9, 9, description=where, layout=field, style=style)
         groups = [["numbers", "kernel"], ["place"], ["padding", "stride"], *(ENTRIES[k : k + 3] for k in (0, 3, 6))]
