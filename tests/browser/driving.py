@@ -58,13 +58,19 @@ def stop_kernels(lab):
 
 
 def open_page(page, lab, where):
-    """Go to an address of the lab, with no kernel left from the page before, and wait until the notebook is there."""
-    page.goto("about:blank")
-    stop_kernels(lab)
-    page.console_errors.clear()
-    page.goto(f"{lab[0]}{where}{'&' if '?' in where else '?'}token={lab[1]}", wait_until="domcontentloaded")
-    page.wait_for_selector(".jp-Notebook .jp-Cell")
-    until(page, lambda: page.evaluate(STATE) in ("idle", "busy"), 60)
+    """Go to an address of the lab, with no kernel left from the page before, and wait until the notebook is there.
+
+    Now and then a page waits for ever for a kernel that was stopped as it loaded; then it is loaded anew, as one would by hand.
+    """
+    for _ in range(3):
+        page.goto("about:blank")
+        stop_kernels(lab)
+        page.console_errors.clear()
+        page.goto(f"{lab[0]}{where}{'&' if '?' in where else '?'}token={lab[1]}", wait_until="domcontentloaded")
+        page.wait_for_selector(".jp-Notebook .jp-Cell")
+        with suppress(AssertionError):
+            return until(page, lambda: page.evaluate(STATE) in ("idle", "busy"), 30)
+    raise AssertionError(f"no kernel for {where}: {page.evaluate(STATE)}, console: {page.console_errors}")
 
 
 def request(lab, path, method="GET"):

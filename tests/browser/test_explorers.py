@@ -9,13 +9,13 @@ from .driving import open_page, run_all, until
 
 NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
 
-# What stands behind the page's explorers, asked of the kernel itself: found there by type, in the order in which they were made.
+# What stands behind the page's explorers, asked of the kernel itself, from ipywidgets' own list (gc's leaves frozen ones out).
 ASK = """
-import gc as _gc, hashlib as _hash, json as _json
+import hashlib as _hash, json as _json
+from ipywidgets.widgets.widget import _instances
 from unet_lab.explorers import Explorer as _Explorer
 def _mine():
-    found = [o for o in _gc.get_objects() if issubclass(type(o), _Explorer)]
-    return {e.model_id: e for e in found}
+    return {k: e for k, e in list(_instances.items()) if isinstance(e, _Explorer)}
 def _say(e):
     picture, words = e._draw(**{n: c.value for n, c in e.controls.items()})
     fresh = picture.png()
