@@ -23,6 +23,7 @@ ROOMS = [
     "training",
     "inference",
     "inspection",
+    "doctor",
     "plots",
     "explorers",
     "exercises",

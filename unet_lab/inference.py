@@ -45,12 +45,12 @@ def predict_logits(model: nn.Module, image: np.ndarray) -> Tensor:
     was_training = model.training
     model.eval()
     try:
-        logits = model(x)[0].float()                                              # (C, H' >= H, W' >= W)
+        logits = model(x)[0].float()  # (C, H' >= H, W' >= W)
     finally:
         model.train(was_training)
     if padding == "same":
-        return logits[:, borders[0][0] :, borders[1][0] :][:, :height, :width]    # (C, H, W)
-    return logits[:, :height, :width]                                             # (C, H, W)
+        return logits[:, borders[0][0] :, borders[1][0] :][:, :height, :width]  # (C, H, W)
+    return logits[:, :height, :width]  # (C, H, W)
 
 
 def _borders(size: int, depth: int, padding: str) -> tuple[int, int]:
@@ -89,9 +89,9 @@ def segment(image: np.ndarray) -> np.ndarray:
     scale = WORKING_SIZE / max(height, width)
     small = (max(1, round(width * scale)), max(1, round(height * scale)))
     at_working_size = np.asarray(Image.fromarray(grey).resize(small, Image.Resampling.BILINEAR))
-    logits = predict_logits(_small_model(), at_working_size)[None]                # (1, 3, h, w)
-    logits = F.interpolate(logits, (height, width), mode="bilinear")              # (1, 3, H, W)
-    return logits[0].argmax(dim=0).to(torch.uint8).cpu().numpy()                  # (H, W)
+    logits = predict_logits(_small_model(), at_working_size)[None]  # (1, 3, h, w)
+    logits = F.interpolate(logits, (height, width), mode="bilinear")  # (1, 3, H, W)
+    return logits[0].argmax(dim=0).to(torch.uint8).cpu().numpy()  # (H, W)
 
 
 @cache

@@ -1,23 +1,36 @@
 """Images and masks: the generator, the codes, the pairs and their split, the files."""
 
-from unet_lab.datasets.cells import Cell, generate_cell
-from unet_lab.datasets.folder import find_codes, load_cells, load_folder, read_image, write_image
-from unet_lab.datasets.masks import CLASS_NAMES, MASK_CODES, decode_mask, encode_mask
+from unet_lab.datasets.cells import Cell, generate_cell, generate_cells
+from unet_lab.datasets.folder import CodeTable, find_codes, load_cells, load_folder, pair_files, propose_codes
+from unet_lab.datasets.jurkat import load_jurkat
+from unet_lab.datasets.look import Look
+from unet_lab.datasets.masks import CLASS_NAMES, MASK_CODES, decode_mask, encode_mask, snap_mask
 from unet_lab.datasets.pairs import Pair, SegmentationDataset, split, standardise
+from unet_lab.datasets.pictures import read_image, read_mask, read_mask_pages, read_pages, write_image
 
 __all__ = [
     "CLASS_NAMES",
     "MASK_CODES",
     "Cell",
+    "CodeTable",
+    "Look",
     "Pair",
     "SegmentationDataset",
     "decode_mask",
     "encode_mask",
     "find_codes",
     "generate_cell",
+    "generate_cells",
     "load_cells",
     "load_folder",
+    "load_jurkat",
+    "pair_files",
+    "propose_codes",
     "read_image",
+    "read_mask",
+    "read_mask_pages",
+    "read_pages",
+    "snap_mask",
     "split",
     "standardise",
     "write_image",

@@ -4,22 +4,30 @@ No real data may be shipped with this course, so the cells are drawn. Each drawi
 electron micrographs of lymphocytes show: a bright, unevenly lit background with blurred specks; one cell whose
 outline is ruffled by microvilli, with cut-off pieces beside it; grey grainy cytoplasm with dark mitochondria and
 bright vacuoles; a lobed or grooved nucleus of bright euchromatin and dark heterochromatin clumped along its envelope;
-now and then a neighbouring cell, a black grid bar, a fold, a burnt-in scale bar. Brightness and contrast differ
-from image to image, and the nucleus may be darker or brighter than the cytoplasm.
+now and then a neighbouring cell, a black grid bar, a fold, a burnt-in scale bar. `look.py` names what may vary, and how far.
 
-Lengths are fractions of the frame, greys run from 0 (black) to 1 (white) until the image is written as uint8.
+Every part draws its chances from a stream of its own, so that turning one parameter leaves the rest of the picture as it is.
+Greys run from 0 (black) to 1 (white) until the image is written as uint8.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache, partial
+from pathlib import Path
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from scipy.ndimage import gaussian_filter
+
+from unet_lab.datasets.look import Look
 
 BACKGROUND, BODY, NUCLEUS = 0, 1, 2
 SMALLEST, LARGEST = 32, 2048
+# Streams of chance: what each part of the drawing asks for is numbered, so that none depends on what another one asked.
+_VALUES, _SCENE, _CELL, _OTHERS, _DEBRIS, _BEND, _FOREIGN, _CAMERA = range(8)
 
 
 class Cell(NamedTuple):
@@ -29,20 +37,21 @@ class Cell(NamedTuple):
     mask: np.ndarray
 
 
-def generate_cell(seed: int, size: int = 256, difficulty: float = 1.0) -> Cell:
+def generate_cell(seed: int, size: int = 256, difficulty: float = 1.0, look: Look | None = None) -> Cell:
     """Draw one lymphocyte as an electron microscope would show it.
 
     Parameters
     ----------
-    seed : int >= 0. The same seed and size give the same bytes, alone or in any order.
+    seed : int >= 0. The same seed, size and look give the same bytes, alone, in a batch or in any order.
     size : height and width in pixels, 32 to 2048.
-    difficulty : 1 draws the full variety. Towards 0 there are fewer neighbours, debris, organelles, grid bars and smudges, less
-        grain and shading, and the nucleus is darker than the cytoplasm, which with 1 it need not be.
+    difficulty : 1 draws from the ranges of `look`; towards 0 they are drawn together to plain cells, whose nucleus is darker than
+        the cytoplasm (in the full variety it need not be), with nothing else in the frame.
+    look : the ranges of every randomisation; left out, the full variety, `Look()`.
 
     Returns
     -------
     Cell(image, mask): uint8 `(size, size)` greys 0..255, and uint8 class indices (0 background, 1 body, 2 nucleus).
-    Exactly one cell is labelled; neighbours and debris count as background, as in the Freiburg set.
+    One cell is labelled (none in an empty frame, see `Look`); neighbours and debris count as background, as in the Freiburg set.
 
     >>> image, mask = generate_cell(seed=1, size=64)
     >>> image.shape, sorted(set(mask.ravel().tolist()))
@@ -54,83 +63,90 @@ def generate_cell(seed: int, size: int = 256, difficulty: float = 1.0) -> Cell:
         raise ValueError(f"seed is {seed!r}; allowed are whole numbers from 0 up, e.g. generate_cell(seed=1).")
     if not 0 <= difficulty <= 1:
         raise ValueError(f"difficulty is {difficulty!r}; allowed are numbers from 0 (plain cells) to 1 (all that is seen).")
-    rng = np.random.default_rng([int(seed), 1504])
-    grid = _Grid(int(size), float(difficulty))
+    look = Look() if look is None else look
+    if difficulty < 1:
+        look = look.eased(difficulty)
+    streams = [np.random.default_rng([int(seed), 1504, part]) for part in range(8)]
+    values = look.draw(streams[_VALUES])
+    frame = _Window(int(size), (0, 0, int(size), int(size)))
 
-    image = _background(rng, grid)
-    for _ in range(grid.ease(rng.choice(4, p=[0.5, 0.3, 0.15, 0.05]))):
-        _paint_neighbour(image, rng, grid)
-    _paint_debris(image, rng, grid)
-
-    centre = 0.5 + rng.uniform(-0.09, 0.09, 2)
-    radius = rng.uniform(0.27, 0.45)
-    body, nucleus = _paint_cell(image, rng, grid, centre, radius)
-
-    cover = _paint_foreign(image, rng, grid)
-    image = _expose(image, rng, grid)
-    mask = np.zeros(image.shape, np.uint8)
-    mask[body] = BODY
-    mask[nucleus] = NUCLEUS
-    mask[cover] = BACKGROUND  # a grid bar hides what lies under it
-    return Cell(image, mask)
+    image = _background(streams[_SCENE], frame, values)
+    body = np.zeros(frame.shape, np.uint8)
+    radius = values["cell_radius"] * values["magnification"]
+    turn = streams[_SCENE].uniform(0, 2 * np.pi)
+    centre = 0.5 + values["cell_offset"] * np.array([np.sin(turn), np.cos(turn)])
+    empty = streams[_SCENE].random() < values["empty_chance"]
+    _paint_debris(image, streams[_DEBRIS], frame, values)
+    _paint_neighbours(image, streams[_OTHERS], frame, values, look, centre, 0.1 * radius if empty else radius)
+    if not empty:
+        _paint_cell(image, body, streams[_CELL], int(size), values, centre, radius)
+    image, body = _bend(image, body, streams[_BEND], frame, values)
+    cover = _paint_foreign(image, streams[_FOREIGN], frame, values)
+    body[cover] = BACKGROUND  # a grid bar hides what lies under it
+    return Cell(_expose(image, streams[_CAMERA], frame, values), body)
 
 
-class _Grid:
-    """Pixel coordinates of a square frame, as fractions of it, and how much is to be on it."""
+def generate_cells(
+    seeds: Iterable[int], size: int = 256, difficulty: float = 1.0, look: Look | None = None, workers: int = 0
+) -> Iterator[Cell]:
+    """`generate_cell` for many seeds, one after the other, or in `workers` processes; the same cells in the same order."""
+    draw = partial(generate_cell, size=size, difficulty=difficulty, look=look)
+    if workers == 0:
+        yield from map(draw, seeds)
+        return
+    with ProcessPoolExecutor(workers) as pool:
+        yield from pool.map(draw, seeds, chunksize=16)
 
-    def __init__(self, size: int, difficulty: float):
-        self.size, self.difficulty = size, difficulty
-        steps = (np.arange(size, dtype=np.float32) + 0.5) / size
-        self.y, self.x = steps[:, None], steps[None, :]
 
-    def ease(self, amount, least: float = 0.0):
-        """Scale an amount drawn for difficulty 1 down to `least` of it at difficulty 0; counts stay whole."""
-        factor = least + (1 - least) * self.difficulty
-        return int(amount * factor) if isinstance(amount, int | np.integer) else amount * factor
+class _Window:
+    """A rectangle of the frame: the coordinates of its pixels, as fractions of the whole frame."""
 
-    def distance(self, centre):
-        """Distance of every pixel to `centre`, float32 (size, size)."""
-        dy, dx = self.y - np.float32(centre[0]), self.x - np.float32(centre[1])
-        return np.sqrt(dy * dy + dx * dx)
+    def __init__(self, size: int, box: tuple[int, int, int, int]):
+        self.size, self.box = size, box
+        top, left, bottom, right = box
+        self.shape = (bottom - top, right - left)
+        self.slices = np.s_[top:bottom, left:right]
+        self.y = ((np.arange(top, bottom, dtype=np.float32) + 0.5) / size)[:, None]
+        self.x = ((np.arange(left, right, dtype=np.float32) + 0.5) / size)[None, :]
 
-    def angle(self, centre):
-        """Angle of every pixel as seen from `centre`, 0..2 pi, float32 (size, size)."""
-        dy, dx = self.y - np.float32(centre[0]), self.x - np.float32(centre[1])
-        return np.arctan2(dy, dx) % np.float32(2 * np.pi)
+    @classmethod
+    def around(cls, size: int, centre, reach: float) -> _Window | None:
+        """The part of the frame within `reach` of a place; None where that is outside."""
+        top, left = (max(0, int((c - reach) * size)) for c in centre)
+        bottom, right = (min(size, int((c + reach) * size) + 2) for c in centre)
+        return cls(size, (top, left, bottom, right)) if bottom - top > 1 and right - left > 1 else None
 
-    def noise(self, rng, wavelength: float):
-        """Smooth noise of about unit spread whose blobs are `wavelength` of the frame wide."""
-        cells = max(2, int(np.ceil(1 / wavelength)) + 3)
-        if cells >= self.size:
-            return rng.standard_normal((self.size, self.size), np.float32)
-        coarse = rng.standard_normal((cells, cells)).astype(np.float32)
-        shift = rng.uniform(0, 1, 2)
-        side = min(cells - 2, 1 / wavelength)
-        box = (1 * shift[0], 1 * shift[1], shift[0] + side, shift[1] + side)
-        fine = Image.fromarray(coarse).resize((self.size, self.size), Image.Resampling.BICUBIC, box=box)
-        return np.asarray(fine) * 1.35
+    def noise(self, rng, wavelength: float, spread: float = 1.0) -> np.ndarray:
+        """Smooth noise, float32, of about this standard deviation, whose blobs are `wavelength` of the frame wide."""
+        cells = [max(2, round(n / self.size / wavelength)) for n in self.shape]
+        if cells[0] >= self.shape[0] or cells[1] >= self.shape[1]:
+            return rng.standard_normal(self.shape, np.float32) * np.float32(spread)
+        coarse = rng.standard_normal(cells, np.float32) * np.float32(1.35 * spread)  # between its points it is flatter
+        return cv2.resize(coarse, self.shape[::-1], interpolation=cv2.INTER_CUBIC)
 
-    def blur(self, array, fraction: float):
+    def fill(self, outlines) -> np.ndarray:
+        """How much of each pixel is inside any of the outlines, each (n, 2) of (y, x) fractions: float32, 0 to 1."""
+        canvas = np.zeros(self.shape, np.uint8)
+        offset = np.array(self.box[:2], np.float32)
+        points = [np.round((o * self.size - offset - 0.5)[:, ::-1] * 16).astype(np.int32) for o in outlines]
+        for outline in points:
+            cv2.fillPoly(canvas, [outline], 255, cv2.LINE_AA, 4)
+        return canvas.astype(np.float32) / 255
+
+    def blur(self, array: np.ndarray, fraction: float) -> np.ndarray:
         """Gaussian blur whose standard deviation is a fraction of the frame."""
-        return gaussian_filter(array, fraction * self.size, mode="nearest", truncate=3.0)
-
-    def polygon(self, outlines) -> np.ndarray:
-        """Boolean (size, size): inside any of the outlines, each an (n, 2) array of (y, x) fractions."""
-        canvas = Image.new("1", (self.size, self.size))
-        draw = ImageDraw.Draw(canvas)
-        for outline in outlines:
-            draw.polygon((outline[:, ::-1] * self.size).ravel().tolist(), fill=1)
-        return np.array(canvas)
+        sigma = fraction * self.size
+        return array if sigma < 0.15 else cv2.GaussianBlur(array, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
 
 
-_ANGLES = np.linspace(0, 2 * np.pi, 720, endpoint=False, dtype=np.float32)  # around a cell
-_COARSE = np.linspace(0, 2 * np.pi, 90, endpoint=False, dtype=np.float32)  # around an organelle
+_ANGLES = np.linspace(0, 2 * np.pi, 360, endpoint=False, dtype=np.float32)  # around a cell
+_COARSE = np.linspace(0, 2 * np.pi, 60, endpoint=False, dtype=np.float32)  # around a fragment
 
 
 def _wavy(rng, lowest: int, highest: int, strength: float, angles=_ANGLES) -> np.ndarray:
     """A closed curve's relative radius over `angles`, from random harmonics, the higher the weaker."""
     k = np.arange(lowest, highest + 1, dtype=np.float32)[:, None]
-    amplitude = strength * rng.standard_normal(k.shape, np.float32) * lowest / k
+    amplitude = np.float32(strength) * rng.standard_normal(k.shape, np.float32) * lowest / k
     phase = rng.uniform(0, 2 * np.pi, k.shape).astype(np.float32)
     return (amplitude * np.cos(k * angles + phase)).sum(axis=0)
 
@@ -141,227 +157,319 @@ def _bumps(rng, count: int, height: float, width: float, angles=_ANGLES) -> np.n
         return np.zeros_like(angles)
     where, half, tall = rng.uniform((0, 0.5, 0.3), (2 * np.pi, 1.8, 1.4), (count, 3)).astype(np.float32).T[:, :, None]
     away = np.abs(angles - where)
-    away = np.minimum(away, 2 * np.float32(np.pi) - away)  # the short way round
-    return (height * tall * np.exp(-((away / (width * half)) ** 4))).max(axis=0)
+    away = np.minimum(away, np.float32(2 * np.pi) - away)  # the short way round
+    near = np.square(np.square(away / (np.float32(width) * half)))
+    return (np.float32(height) * tall * np.exp(-near)).max(axis=0)
 
 
-def _outline(centre, radii, angles=_ANGLES) -> np.ndarray:
-    return np.stack([centre[0] + radii * np.sin(angles), centre[1] + radii * np.cos(angles)], axis=1)
+def _outline(centre, radii, angles=_ANGLES, squeeze: float = 1.0, turn: float = 0.0) -> np.ndarray:
+    """Points (n, 2) of a closed curve given by its radius over the angles, made oval by `squeeze` along a turned axis."""
+    along, across = radii * np.cos(angles), radii * np.sin(angles) * squeeze
+    y = along * np.sin(turn) + across * np.cos(turn)
+    x = along * np.cos(turn) - across * np.sin(turn)
+    return np.stack([centre[0] + y, centre[1] + x], axis=1)
 
 
-def _background(rng, grid) -> np.ndarray:
-    level = rng.uniform(0.70, 0.95)
-    image = np.full((grid.size, grid.size), level, np.float32)
-    image += rng.uniform(0.0, 0.03) * grid.noise(rng, rng.uniform(0.15, 0.6))
-    image += rng.uniform(0.0, 0.015) * grid.noise(rng, rng.uniform(0.02, 0.08))
-    for _ in range(grid.ease(rng.integers(0, 9))):  # out-of-focus specks
-        distance = grid.distance(rng.uniform(0, 1, 2))
-        spread = rng.uniform(0.01, 0.05)
-        image -= rng.uniform(0.03, 0.35) * np.exp(-((distance / spread) ** 2))
+def _background(rng, frame, values) -> np.ndarray:
+    image = np.full(frame.shape, values["background"], np.float32)
+    image += frame.noise(rng, rng.uniform(0.15, 0.6), values["background_mottle"])
+    image += frame.noise(rng, rng.uniform(0.02, 0.08), 0.4 * values["background_mottle"])
+    for _ in range(values["specks"]):
+        _stain(image, rng, frame, rng.uniform(0.01, 0.05), rng.uniform(0.03, 0.35))
     return image
 
 
-def _blob(rng, grid, centre, radius, stretch=0.35, waves=0.08) -> np.ndarray:
-    """A random rounded, possibly elongated patch, boolean (size, size)."""
-    wobble = _wavy(rng, 2, 6, waves, _COARSE) + _bumps(rng, rng.integers(0, 3), 0.4, 0.3, _COARSE)
-    outline = _outline((0, 0), radius * np.clip(1 + wobble, 0.2, 2.5), _COARSE)
-    turn, squeeze = rng.uniform(0, np.pi), 1 - rng.uniform(0, 2 * stretch)
-    outline[:, 0] *= max(squeeze, 0.2)
-    rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    return grid.polygon([outline @ rotation + np.asarray(centre)])
+def _stain(image, rng, frame, spread: float, depth: float) -> None:
+    """Darken a soft round spot somewhere in the frame."""
+    centre = rng.uniform(0, 1, 2)
+    part = _Window.around(frame.size, centre, 2.2 * spread)
+    if part is not None:
+        dy, dx = (part.y - np.float32(centre[0])) / spread, (part.x - np.float32(centre[1])) / spread
+        image[part.slices] -= np.float32(depth) * np.exp(-np.square(dy)) * np.exp(-np.square(dx))
 
 
-def _paint_neighbour(image, rng, grid) -> None:
-    """Another cell, cut by the frame: dark like the labelled one, but background in the mask."""
-    side, along = rng.integers(4), rng.uniform(0, 1)
-    radius = rng.uniform(0.12, 0.4)
-    away = radius * rng.uniform(0.2, 0.95)
-    centre = [(-away, along), (1 + away, along), (along, -away), (along, 1 + away)][side]
-    _paint_cell(image, rng, grid, np.array(centre), radius)
+def _fragments(rng, centres, radii) -> list[np.ndarray]:
+    """Outlines (60, 2) of random rounded, often elongated and dented pieces, one for each centre (n, 2) and radius (n,)."""
+    n, k = len(radii), np.arange(2, 7, dtype=np.float32)[:, None]
+    amplitude, phase = 0.24 * rng.standard_normal((n, 5, 1), np.float32) / k, rng.random((n, 5, 1), np.float32) * 2 * np.pi
+    wobble = (amplitude * np.cos(k * _COARSE + phase.astype(np.float32))).sum(axis=1)
+    where, width, height = (
+        rng.uniform((0, 0.15, -0.8), (2 * np.pi, 0.7, 0.8), (2, n, 3)).astype(np.float32).transpose(2, 0, 1)[..., None]
+    )
+    away = np.abs(_COARSE - where)
+    wobble += (height * np.exp(-np.square(np.square(np.minimum(away, 2 * np.pi - away) / width)))).sum(axis=0)  # fingers, dents
+    along = np.asarray(radii, np.float32)[:, None] * np.clip(1 + wobble, 0.2, 2.5)
+    squeeze, turn = rng.uniform((0.3, 0), (1.0, np.pi), (n, 2)).T[..., None]
+    x, y = along * np.cos(_COARSE), along * np.sin(_COARSE) * squeeze
+    y, x = x * np.sin(turn) + y * np.cos(turn), x * np.cos(turn) - y * np.sin(turn)
+    return list(np.stack([y, x], axis=2) + np.asarray(centres)[:, None])
 
 
-def _paint_debris(image, rng, grid) -> None:
-    """Cut-off processes and ghosts lying about."""
-    level = image.mean() - rng.uniform(0.1, 0.45)
-    for _ in range(grid.ease(rng.choice([0, 2, 5, 10, 18], p=[0.25, 0.3, 0.25, 0.15, 0.05]))):
-        patch = _blob(rng, grid, rng.uniform(0, 1, 2), rng.uniform(0.008, 0.055), stretch=0.4)
-        soft = grid.blur(patch.astype(np.float32), rng.uniform(0.001, 0.008))
-        grain = 0.06 * rng.standard_normal(image.shape, np.float32)
-        opacity = rng.uniform(0.3, 1.0) * soft
-        image += opacity * (level + grain - image)
-
-
-def _paint_cell(image, rng, grid, centre, radius) -> tuple[np.ndarray, np.ndarray]:
-    """Paint a whole cell into `image`; return its body (without nucleus) and its nucleus, boolean."""
-    smooth = radius * (1 + _wavy(rng, 2, 5, rng.uniform(0.02, 0.08)) + _wavy(rng, 6, 12, rng.uniform(0.0, 0.02)))
-    ruffle = rng.choice([0, 1, 2], p=[0.2, 0.6, 0.2])
-    fingers = [
-        np.zeros_like(_ANGLES),
-        _bumps(rng, int(rng.integers(8, 40)), rng.uniform(0.03, 0.11), rng.uniform(0.02, 0.05)),
-        _bumps(rng, int(rng.integers(5, 14)), rng.uniform(0.15, 0.5), rng.uniform(0.03, 0.07)),
-    ][ruffle]
-    cell = grid.polygon([_outline(centre, smooth + radius * fingers)])
-    for _ in range(rng.integers(0, 7)):  # loose pieces close to the outline; background in the mask
-        angle, gap = rng.uniform(0, 2 * np.pi), radius * rng.uniform(1.12, 1.5)
-        where = centre + gap * np.array([np.sin(angle), np.cos(angle)])
-        piece = _blob(rng, grid, where, rng.uniform(0.01, 0.03)) & ~cell
-        image[piece] -= rng.uniform(0.1, 0.35)
-
-    nucleus = _nucleus_shape(rng, grid, centre, radius, smooth) & cell
-    inside = grid.blur(cell.astype(np.float32), rng.uniform(0.002, 0.006))
-    cytoplasm = _cytoplasm(rng, grid, image, centre, radius, cell, nucleus)
-    chromatin = _chromatin(rng, grid, cytoplasm[1], nucleus)
-
-    paint = cytoplasm[0]
-    edge = grid.blur(nucleus.astype(np.float32), rng.uniform(0.002, 0.006))
-    paint += edge * (chromatin - paint)
-    band = 4 * edge * (1 - edge)  # 1 on the envelope, 0 away from it
-    paint -= rng.uniform(-0.02, 0.15) * band**2
-    if rng.random() < 0.5:  # the bright cleft around the nucleus
-        wide = grid.blur(nucleus.astype(np.float32), 0.008)
-        paint += rng.uniform(0.0, 0.12) * np.clip(4 * wide * (1 - wide), 0, 1) * (1 - edge)
-    membrane = 4 * inside * (1 - inside)
-    paint -= rng.uniform(0.0, 0.18) * membrane**2
-    image += inside * (paint - image)
-    return cell & ~nucleus, nucleus
-
-
-def _nucleus_shape(rng, grid, centre, radius, smooth) -> np.ndarray:
-    """Round, kidney, heart, lobed or deeply folded; one to three profiles; always inside the smooth outline."""
-    kind = rng.choice(["round", "kidney", "folded", "lobes", "profiles"], p=[0.3, 0.2, 0.2, 0.2, 0.1])
-    scale = radius * rng.uniform(0.6, 0.95)
-    offset = radius * rng.uniform(0.0, 0.25)
-    direction = rng.uniform(0, 2 * np.pi)
-    middle = centre + offset * np.array([np.sin(direction), np.cos(direction)])
-    radii = 1 + _wavy(rng, 2, 4, rng.uniform(0.03, 0.10)) + _wavy(rng, 5, 14, rng.uniform(0.0, 0.025))
-    if kind == "kidney":
-        radii = radii - _bumps(rng, 1, rng.uniform(0.35, 0.7), rng.uniform(0.25, 0.6))
-    if kind == "folded":
-        radii = radii - _bumps(rng, int(rng.integers(2, 5)), rng.uniform(0.3, 0.75), rng.uniform(0.06, 0.2))
-    shapes = [_outline(middle, scale * np.clip(radii, 0.12, 1.4))]
-    if kind in ("lobes", "profiles"):
-        shapes = []
-        count, spread = int(rng.integers(2, 4)), (0.5 if kind == "lobes" else 0.85)
-        for k in range(count):
-            angle = direction + 2 * np.pi * (k + rng.uniform(-0.2, 0.2)) / count
-            where = middle + spread * scale * np.array([np.sin(angle), np.cos(angle)])
-            lobe = scale * rng.uniform(0.5, 0.75) * (1 + _wavy(rng, 2, 4, 0.08))
-            shapes.append(_outline(where, lobe))
-    distance = grid.distance(centre)
-    step = (grid.angle(centre) * (len(_ANGLES) / (2 * np.pi))).astype(np.int32) % len(_ANGLES)
-    allowed = distance < smooth[step] * rng.uniform(0.84, 0.94)
-    return grid.polygon(shapes) & allowed
-
-
-def _cytoplasm(rng, grid, image, centre, radius, cell, nucleus) -> tuple[np.ndarray, float]:
-    """The cytoplasm's greys over the whole frame, and their level."""
-    level = float(image.mean()) - rng.uniform(0.10, 0.42)
-    paint = np.full(image.shape, level, np.float32)
-    paint += grid.ease(rng.uniform(0.01, 0.05), 0.5) * grid.noise(rng, rng.uniform(0.005, 0.012))  # ribosomes: fine grain
-    paint += rng.uniform(0.0, 0.05) * grid.noise(rng, rng.uniform(0.02, 0.05))
-    paint += rng.uniform(0.0, 0.05) * grid.noise(rng, rng.uniform(0.1, 0.4))
-    if rng.random() < 0.6:  # endoplasmic reticulum: thin bent lines, the level lines of a smooth field
-        lines = np.exp(-((grid.noise(rng, rng.uniform(0.08, 0.2)) / 0.06) ** 2))
-        paint += rng.uniform(-0.10, 0.06) * lines
-    for _ in range(grid.ease(rng.integers(0, 26))):  # mitochondria, lysosomes: dark, some with cristae
-        where = _somewhere(rng, grid, cell & ~nucleus)
-        if where is None:
-            break
-        patch = _blob(rng, grid, where, rng.uniform(0.010, 0.042), stretch=0.3, waves=0.04)
-        soft = grid.blur(patch.astype(np.float32), 0.003)
-        dark = level - rng.uniform(0.03, 0.35)
-        cristae = rng.uniform(0, 0.12) * np.sin(grid.noise(rng, 0.03) * 4)
+def _paint_debris(image, rng, frame, values) -> None:
+    """Cut-off processes, and the pale remains of whole cells."""
+    grain = frame.noise(rng, rng.uniform(0.005, 0.02), 0.06) if values["debris"] or values["ghosts"] else None
+    for _ in range(values["ghosts"]):
+        alpha = frame.fill(_fragments(rng, rng.uniform(-0.1, 1.1, (1, 2)), rng.uniform(0.05, 0.22, 1)))
+        soft = frame.blur(alpha, rng.uniform(0.002, 0.01))
         rim = 4 * soft * (1 - soft)
-        paint += np.clip(soft, 0, 1) * rng.uniform(0.6, 1) * (dark + cristae - paint) - rng.uniform(0, 0.1) * rim
-    for _ in range(rng.choice([0, 3, 8, 16])):  # vacuoles and vesicles: bright, thin dark rim
-        where = _somewhere(rng, grid, cell & ~nucleus)
-        if where is None:
-            break
-        distance = grid.distance(where)
-        size = rng.uniform(0.004, 0.022)
-        bright = np.exp(-((distance / size) ** 4))
-        rim = np.exp(-(((distance - 1.15 * size) / 0.004) ** 2))
-        paint += rng.uniform(0.05, 0.35) * bright - rng.uniform(0, 0.15) * rim
-    return paint, level
+        image -= soft * rng.uniform(0.02, 0.10) + rim * rng.uniform(0, 0.06) + soft * grain
+    if not values["debris"]:
+        return
+    level = image.mean() - rng.uniform(0.1, 0.5)
+    soft, rim = rng.uniform(0.0005, 0.006), rng.uniform(0, 0.12)
+    count = values["debris"]
+    centres = rng.uniform(0, 1, (count, 2))
+    if rng.random() < 0.5:  # fragments of one cell lie together
+        centres = rng.uniform(0, 1, 2) + rng.normal(0, 0.16, (count, 2))
+    scale = values["debris_size"] * values["magnification"]
+    outlines = _fragments(rng, centres, scale * rng.uniform(0.15, 1.0, count))
+    alpha = frame.blur(frame.fill(outlines), soft) * np.float32(rng.uniform(0.6, 1.0))
+    image += alpha * (level + grain - image) - rim * 4 * alpha * (1 - alpha)
 
 
-def _somewhere(rng, grid, region):
-    """A random (y, x) inside a boolean region, or None where it is empty."""
-    for _ in range(30):
-        y, x = rng.integers(0, grid.size, 2)
-        if region[y, x]:
-            return np.array([y + 0.5, x + 0.5]) / grid.size
-    return None
+def _paint_neighbours(image, rng, frame, values, look, centre, radius) -> None:
+    """Other cells, beside the labelled one or cut by the frame: as dark as it, but background in the mask."""
+    for _ in range(values["neighbours"]):
+        other = look.draw(rng)
+        other |= {name: values[name] for name in ("body_darkness", "background", "magnification")}
+        theirs = other["cell_radius"] * values["magnification"] * rng.uniform(0.4, 1.0)
+        angle, gap = rng.uniform(0, 2 * np.pi), rng.uniform(0.97, 1.6)
+        where = centre + gap * (radius + theirs) * np.array([np.sin(angle), np.cos(angle)])
+        _paint_cell(image, None, rng, frame.size, other, where, theirs)
 
 
-def _chromatin(rng, grid, cytoplasm_level, nucleus) -> np.ndarray:
+def _paint_cell(image, mask, rng, size, values, centre, radius) -> None:
+    """Paint a whole cell into `image`, and its classes into `mask` unless that is None."""
+    turn, squeeze = rng.uniform(0, np.pi), 1 - values["elongation"]
+    smooth = 1 + _wavy(rng, 2, 5, values["outline_waves"]) + _wavy(rng, 6, 12, 0.2 * values["outline_waves"])
+    smooth = np.clip(smooth, 0.55, 1.5)
+    fingers = _bumps(rng, values["microvilli"], values["microvilli_length"], rng.uniform(0.02, 0.06))
+    fingers = fingers + _bumps(rng, values["filopodia"], values["filopodia_length"], rng.uniform(0.02, 0.06))
+    part = _Window.around(size, centre, radius * min(float((smooth + fingers).max()) * 1.02, 2.0) + 0.01)
+    if part is None:
+        return
+    canvas = image[part.slices]
+    scale = radius / 0.36  # what lies inside is as much larger or smaller as the cell is
+    _paint_loose_pieces(canvas, rng, part, values, centre, radius)
+    cell = part.fill([_outline(centre, radius * (smooth + fingers), _ANGLES, squeeze, turn)])
+    inner = part.fill([_outline(centre, radius * smooth, _ANGLES, squeeze, turn)])
+    deep = cv2.distanceTransform((inner > 0.5).astype(np.uint8), cv2.DIST_L2, 3) / size  # how far inside the outline
+    missed = rng.random() < values["missed_chance"]
+    nucleus = _nucleus(rng, part, values, centre, 0 if missed else radius)
+    nucleus *= np.clip((deep - values["nucleus_margin"] * radius) * size, 0, 1)
+    shape = (cell > 0.5).astype(np.uint8) * BODY
+    shape[nucleus > 0.5] = NUCLEUS
+
+    level = values["background"] - values["body_darkness"]
+    hetero = level + values["nucleus_shade"] - values["chromatin_contrast"] * (1 - values["heterochromatin"])
+    paint = _cytoplasm(rng, part, values, level, hetero, centre, radius, scale, shape)
+    edge = part.blur(nucleus, rng.uniform(0.0008, 0.005) * scale)
+    paint += edge * (_chromatin(rng, part, values, level, scale, shape == NUCLEUS) - paint)
+    band = 4 * edge * (1 - edge)  # 1 on the envelope, 0 away from it
+    seen = 0.5 * abs(values["nucleus_shade"]) + 0.25 * values["chromatin_contrast"]  # what shows it beside the envelope
+    paint -= max(values["envelope"], 0.13 - seen) * np.square(band)  # a nucleus that nobody could see teaches nothing
+    wide = part.blur(nucleus, 0.008 * scale)
+    paint += values["cleft"] * 4 * wide * (1 - wide) * (1 - edge)
+    inside = part.blur(cell, rng.uniform(0.0008, 0.005) * scale)
+    paint -= values["rim"] * np.square(4 * inside * (1 - inside))
+    canvas += inside * (paint - canvas)
+    if mask is not None:
+        mask[part.slices] = shape
+
+
+def _paint_loose_pieces(canvas, rng, part, values, centre, radius) -> None:
+    """Cross sections of microvilli close to the outline."""
+    count = values["loose_pieces"]
+    if count:
+        angle, gap = rng.uniform((0, 1.08), (2 * np.pi, 1.45), (count, 2)).T
+        centres = centre + radius * (gap * [np.sin(angle), np.cos(angle)]).T
+        outlines = _fragments(rng, centres, radius * rng.uniform(0.02, 0.08, count))
+        depth = np.float32(values["body_darkness"] * rng.uniform(0.6, 1.1))
+        canvas -= depth * part.blur(part.fill(outlines), rng.uniform(0.0005, 0.004))
+
+
+def _nucleus(rng, part, values, centre, radius) -> np.ndarray:
+    """Round, kidney-shaped, lobed or folded; in one to three profiles: float32, 0 to 1."""
+    direction = rng.uniform(0, 2 * np.pi)
+    middle = centre + values["nucleus_offset"] * radius * np.array([np.sin(direction), np.cos(direction)])
+    scale, count = radius * values["nucleus_size"], values["profiles"]
+    outlines = []
+    for k in range(count):
+        radii = 1 + _wavy(rng, 2, 4, values["nucleus_waves"]) + _wavy(rng, 5, 14, 0.25 * values["nucleus_waves"])
+        radii = radii - _bumps(rng, values["grooves"], values["groove_depth"], values["groove_width"] / max(1, values["grooves"]))
+        angle = direction + 2 * np.pi * (k + rng.uniform(-0.2, 0.2)) / count
+        apart = 0.0 if count == 1 else rng.uniform(0.45, 0.85) * scale
+        size = scale * (1.0 if count == 1 else rng.uniform(0.45, 0.75))
+        where = middle + apart * np.array([np.sin(angle), np.cos(angle)])
+        squeeze, turn = rng.uniform(0.75, 1.0), rng.uniform(0, np.pi)
+        outlines.append(_outline(where, size * np.clip(radii, 0.15, 1.5), _ANGLES, squeeze, turn))
+    return part.fill(outlines)
+
+
+def _cytoplasm(rng, part, values, level, hetero, centre, radius, scale, shape) -> np.ndarray:
+    """The cytoplasm's greys over the whole window."""
+    paint = np.full(part.shape, level, np.float32)
+    paint += part.noise(rng, rng.uniform(0.004, 0.012) * scale, values["body_grain"])  # ribosomes
+    paint += part.noise(rng, rng.uniform(0.02, 0.07) * scale, values["body_mottle"])
+    paint += part.noise(rng, rng.uniform(0.1, 0.4) * scale, values["body_mottle"])
+    bends = part.noise(rng, rng.uniform(0.06, 0.2) * scale, 1 / 0.07)
+    if values["membranes"]:  # thin bent lines, the level lines of a smooth field
+        paint -= values["membranes"] * np.exp(-np.square(bends))
+    pole = rng.uniform(0, 2 * np.pi)
+    gathered = centre + 0.75 * radius * np.array([np.sin(pole), np.cos(pole)])
+    dark = level - values["mitochondria_darkness"]
+    dark += rng.choice([0.0, rng.uniform(0.5, 1.0)]) * (hetero - dark)  # often as dark as the heterochromatin: not told by grey
+    blurred = rng.uniform(0.05, 0.6)
+    places = np.flatnonzero(shape == BODY)
+    for _ in range(values["mitochondria"]):
+        near = gathered if rng.random() < values["mitochondria_gathering"] else None
+        place = _somewhere(rng, part, places, near)
+        size = values["mitochondria_size"] * scale * rng.uniform(0.35, 1.0)
+        _organelle(paint, rng, part, place, size, dark + rng.normal(0, 0.03), blurred)
+    for _ in range(values["vacuoles"]):
+        place = _somewhere(rng, part, places)
+        _vesicle(paint, part, place, scale * rng.uniform(0.004, 0.024), rng.uniform(0.05, 0.35), rng.uniform(0, 0.15))
+    for _ in range(values["granules"]):
+        place = _somewhere(rng, part, places)
+        _vesicle(paint, part, place, scale * rng.uniform(0.003, 0.009), -rng.uniform(0.1, 0.35), 0.0)
+    return paint
+
+
+def _organelle(paint, rng, part, place, radius, dark, softness) -> None:
+    """A mitochondrion: a bent oval, darker than what is around, some with cristae as stripes."""
+    turn, slim, bent, stripes = rng.uniform((0, 0.35, -0.4, 0), (np.pi, 1.0, 0.4, 0.08))
+    if place is None or (near := _Window.around(part.size, place, 1.5 * radius)) is None:
+        return
+    near = near.box
+    top, left = max(near[0], part.box[0]), max(near[1], part.box[1])
+    bottom, right = min(near[2], part.box[2]), min(near[3], part.box[3])
+    if bottom <= top or right <= left:
+        return
+    oy, ox = part.box[:2]
+    dy = (part.y[top - oy : bottom - oy] - np.float32(place[0])) / radius
+    dx = (part.x[:, left - ox : right - ox] - np.float32(place[1])) / radius
+    u = dx * np.float32(np.cos(turn)) + dy * np.float32(np.sin(turn))
+    v = dy * np.float32(np.cos(turn)) - dx * np.float32(np.sin(turn)) + np.float32(bent) * u * u
+    away = np.sqrt(u * u + np.square(v / np.float32(slim)))
+    soft = np.clip((1 - away) / np.float32(softness) + 0.5, 0, 1)
+    target = paint[top - oy : bottom - oy, left - ox : right - ox]
+    target += soft * (np.float32(dark) + np.float32(stripes) * np.sin(9 * u) - target)
+
+
+def _vesicle(paint, part, place, radius, bright, rim) -> None:
+    """A bright (or dark) round body, perhaps with a thin dark rim."""
+    if place is None:
+        return
+    oy, ox = part.box[:2]
+    reach = 1.8 * radius + 2 / part.size
+    top, bottom = int((place[0] - reach) * part.size) - oy, int((place[0] + reach) * part.size) + 2 - oy
+    left, right = int((place[1] - reach) * part.size) - ox, int((place[1] + reach) * part.size) + 2 - ox
+    rows, columns = np.s_[max(0, top) : max(0, bottom)], np.s_[max(0, left) : max(0, right)]
+    dy, dx = (part.y[rows] - np.float32(place[0])) / radius, (part.x[:, columns] - np.float32(place[1])) / radius
+    away = np.sqrt(np.square(dy) + np.square(dx))
+    paint[rows, columns] += np.float32(bright) * np.clip((1 - away) * 3 + 0.5, 0, 1)
+    if rim:
+        paint[rows, columns] -= np.float32(rim) * np.clip(1 - np.abs(away - 1.15) * 4, 0, 1)
+
+
+def _somewhere(rng, part, places, near=None):
+    """A random (y, x) among `places`; with `near`, the nearest to it of five. None where there are no places."""
+    if places.size == 0:
+        return None
+    chosen = places[(rng.random(1 if near is None else 5) * places.size).astype(np.int64)]
+    rows, columns = np.divmod(chosen, part.shape[1])
+    y, x = (rows + part.box[0] + 0.5) / part.size, (columns + part.box[1] + 0.5) / part.size
+    best = 0 if near is None else np.argmin(np.square(y - near[0]) + np.square(x - near[1]))
+    return float(y[best]), float(x[best])
+
+
+def _chromatin(rng, part, values, level, scale, nucleus) -> np.ndarray:
     """Bright euchromatin; dark heterochromatin in clumps, most along the envelope."""
-    shift = rng.uniform(-0.22, 0.2)  # nucleus darker than, equal to or brighter than the cytoplasm
-    shift = grid.ease(shift) - 0.18 * (1 - grid.difficulty)
-    contrast = rng.uniform(0.05, 0.35)
-    deep = grid.blur(nucleus.astype(np.float32), rng.uniform(0.02, 0.04))
-    field = grid.noise(rng, rng.uniform(0.04, 0.16)) + 0.4 * grid.noise(rng, rng.uniform(0.015, 0.04))
-    field += rng.uniform(0.0, 5.0) * (0.9 - np.clip(deep, 0.4, 0.9))  # towards the envelope
-    share = rng.uniform(0.2, 0.7)
-    inside = field[nucleus]
-    threshold = np.quantile(inside[::7], 1 - share) if inside.size > 20 else 0.0
-    sharp = rng.uniform(2.0, 12.0)
-    hetero = 1 / (1 + np.exp(np.minimum(-sharp * (field - threshold), 60)))
-    paint = cytoplasm_level + shift + contrast * (share - hetero)
-    if rng.random() < 0.4:  # nucleolus
-        where = _somewhere(rng, grid, nucleus)
-        if where is not None:
-            distance = grid.distance(where)
-            paint -= rng.uniform(0.05, 0.25) * np.exp(-((distance / rng.uniform(0.02, 0.06)) ** 4))
-    paint += rng.uniform(0.015, 0.07) * grid.noise(rng, rng.uniform(0.005, 0.014)) * (1.2 - 0.7 * hetero)
-    return paint.astype(np.float32)
+    field = part.noise(rng, values["chromatin_clumps"] * scale) + part.noise(rng, rng.uniform(0.012, 0.04) * scale, 0.4)
+    deep = cv2.distanceTransform(nucleus.astype(np.uint8), cv2.DIST_L2, 3) / part.size
+    reach = rng.uniform(0.015, 0.06) * scale
+    field *= np.float32(1 - 0.6 * values["chromatin_at_envelope"])
+    field += np.float32(4 * values["chromatin_at_envelope"]) * np.exp(-deep / np.float32(reach))
+    sharp, share, contrast = values["chromatin_sharpness"], values["heterochromatin"], values["chromatin_contrast"]
+    inside = field[nucleus][::7]
+    threshold = np.quantile(inside, 1 - share) if inside.size > 3 else 0.0
+    hetero = 0.5 + 0.5 * np.tanh(np.float32(0.5 * sharp) * (field - np.float32(threshold)))
+    paint = np.float32(level + values["nucleus_shade"] + contrast * share) - np.float32(contrast) * hetero
+    paint += part.noise(rng, rng.uniform(0.004, 0.014) * scale, values["chromatin_grain"]) * (1.2 - 0.8 * hetero)
+    if rng.random() < values["nucleolus_chance"]:
+        place = _somewhere(rng, part, np.flatnonzero(nucleus))
+        size = rng.uniform(0.02, 0.06) * scale
+        _organelle(paint, rng, part, place, size, level + values["nucleus_shade"] - rng.uniform(0.1, 0.3), 0.5)
+    return paint
 
 
-def _paint_foreign(image, rng, grid) -> np.ndarray:
-    """What is no specimen: stain precipitate, fold, scale bar, grid bar. Returns where the grid bar hides all."""
-    for _ in range(grid.ease(rng.choice([0, 1, 4, 10], p=[0.4, 0.2, 0.2, 0.2]))):  # dark smudges on top of everything
-        distance = grid.distance(rng.uniform(0, 1, 2))
-        image -= rng.uniform(0.05, 0.35) * np.exp(-((distance / rng.uniform(0.006, 0.05)) ** 2))
-    if rng.random() < grid.ease(0.15):  # a fold of the section: a soft dark or bright band
-        turn, where = rng.uniform(0, np.pi), rng.uniform(-0.5, 0.5)
-        across = (grid.y - 0.5) * np.sin(turn) + (grid.x - 0.5) * np.cos(turn) - where
-        image -= rng.uniform(-0.1, 0.25) * np.exp(-((across / rng.uniform(0.005, 0.03)) ** 2))
-    cover = np.zeros(image.shape, bool)
-    if rng.random() < grid.ease(0.2):  # the grid bar: black, straight, from one side or corner of the frame
-        turn, depth = rng.uniform(0, 2 * np.pi), rng.uniform(0.28, 0.6)
-        across = (grid.y - 0.5) * np.sin(turn) + (grid.x - 0.5) * np.cos(turn) - depth
-        across = across + 0.004 * grid.noise(rng, 0.1)
-        shade = 1 / (1 + np.exp(-across / 0.004))
-        image += shade * (rng.uniform(0.0, 0.15) - image)
+def _bend(image, mask, rng, frame, values):
+    """Move every point of the drawing a little, neighbours together: nothing in a section stays a perfect curve."""
+    if values["bending"] == 0:
+        return image, mask
+    length = rng.uniform(0.12, 0.4)
+    pixels = values["bending"] * frame.size / 1.35
+    rows = frame.y * frame.size - 0.5 + frame.noise(rng, length, pixels)
+    columns = frame.x * frame.size - 0.5 + frame.noise(rng, length, pixels)
+    image = cv2.remap(image, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    return image, cv2.remap(mask, columns, rows, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT)
+
+
+def _paint_foreign(image, rng, frame, values) -> np.ndarray:
+    """What is no specimen: stain precipitate, fold, grid bar, scale bar. Returns where the grid bar hides all."""
+    for _ in range(values["smears"]):
+        _stain(image, rng, frame, np.exp(rng.uniform(np.log(0.004), np.log(0.08))), rng.uniform(0.05, 0.35))
+    fold, bar, scale_bar = rng.random(3) < (values["fold_chance"], values["grid_bar_chance"], values["scale_bar_chance"])
+    turn, where, width, depth = rng.uniform((0, -0.5, 0.005, -0.1), (np.pi, 0.5, 0.03, 0.25))
+    if fold:
+        across = (frame.y - 0.5) * np.float32(np.sin(turn)) + (frame.x - 0.5) * np.float32(np.cos(turn)) - np.float32(where)
+        image -= np.float32(depth) * np.exp(-np.square(across / np.float32(width)))
+    turn, where, grey = rng.uniform((0, 0.28, 0.0), (2 * np.pi, 0.6, 0.15))
+    cover = np.zeros(frame.shape, bool)
+    if bar:  # straight, from one side or corner of the frame
+        across = (frame.y - 0.5) * np.float32(np.sin(turn)) + (frame.x - 0.5) * np.float32(np.cos(turn)) - np.float32(where)
+        across = across + frame.noise(rng, 0.1, 0.004)
+        image += np.clip(across / np.float32(0.008) + 0.5, 0, 1) * (np.float32(grey) - image)
         cover = across > 0
-    if rng.random() < grid.ease(0.45):
-        _paint_scale_bar(image, rng, grid)
+    if scale_bar:
+        _paint_scale_bar(image, rng, frame)
     return cover
 
 
-def _paint_scale_bar(image, rng, grid) -> None:
-    left, length = rng.uniform(0.02, 0.7), rng.uniform(0.1, 0.28)
-    top, thick = rng.choice([rng.uniform(0.03, 0.1), rng.uniform(0.88, 0.96)]), rng.uniform(0.006, 0.015)
+def _paint_scale_bar(image, rng, frame) -> None:
+    left, length, thick = rng.uniform((0.02, 0.1, 0.006), (0.7, 0.28, 0.015))
+    top = rng.choice([rng.uniform(0.05, 0.1), rng.uniform(0.88, 0.96)])
     grey = 0.0 if rng.random() < 0.75 else 1.0
-    canvas = Image.new("L", (grid.size, grid.size))
-    draw = ImageDraw.Draw(canvas)
-    box = np.array([left, top, left + length, top + thick]) * grid.size
-    draw.rectangle([tuple(box[:2]), tuple(box[2:])], fill=255)
     text = rng.choice(["1 µm", "2 µm", "500 nm", "1000 nm", "0.5 µm"])
-    font = ImageFont.load_default(max(6, round(0.028 * grid.size)))
-    draw.text((box[0], box[1] - 0.036 * grid.size), text, fill=255, font=font)
+    canvas = Image.new("L", (frame.size, frame.size))
+    draw = ImageDraw.Draw(canvas)
+    box = np.array([left, top, left + length, top + thick]) * frame.size
+    draw.rectangle([tuple(box[:2]), tuple(box[2:])], fill=255)
+    draw.text((box[0], box[1] - 0.04 * frame.size), text, fill=255, font=_font(max(6, round(0.028 * frame.size))))
     ink = np.asarray(canvas, np.float32) / 255
-    image += ink * (grey - image)
+    image += ink * (np.float32(grey) - image)
 
 
-def _expose(image, rng, grid) -> np.ndarray:
-    """Lighting, focus, grain, contrast: greys become uint8."""
-    turn, ramp = rng.uniform(0, 2 * np.pi), grid.ease(rng.uniform(0.0, 0.3))
-    image = image + ramp * ((grid.y - 0.5) * np.sin(turn) + (grid.x - 0.5) * np.cos(turn))
-    if rng.random() < 0.7:
-        image = gaussian_filter(image, rng.uniform(0.2, 1.1) * grid.size / 256)
-    image = image + grid.ease(rng.uniform(0.004, 0.035), 0.3) * rng.standard_normal(image.shape, np.float32)
-    image = np.clip(image, 0, 1) ** rng.uniform(0.7, 1.5)
+@cache
+def _font(pixels: int):
+    """A font that has a µ: the one that matplotlib ships (Pillow's own has none)."""
+    import matplotlib
+
+    return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", pixels)
+
+
+def _expose(image, rng, frame, values) -> np.ndarray:
+    """Lighting, charging, focus, grain, contrast: greys become uint8."""
+    turn, streak, edge = rng.uniform((0, 0.01, 0), (2 * np.pi, 0.1, 1))
+    ramp = np.float32(values["shading"])
+    image = image + ramp * ((frame.y - 0.5) * np.float32(np.sin(turn)) + (frame.x - 0.5) * np.float32(np.cos(turn)))
+    if values["charging"]:  # each line of the scan as bright as it pleases; edges shine
+        lines = cv2.resize(rng.standard_normal((max(2, round(1 / streak)), 1), np.float32), (1, frame.size))
+        image = image + np.float32(values["charging"]) * lines
+        image += np.float32(2 * edge * values["charging"]) * np.abs(image - frame.blur(image, 0.02))
+    image = frame.blur(image, values["defocus"])
+    image = image + np.float32(values["noise"]) * rng.standard_normal(image.shape, np.float32)
+    image = cv2.pow(np.clip(image, 0, 1), values["gamma"])
     middle = image.mean()
-    image = (image - middle) * rng.uniform(0.65, 1.35) + middle + rng.uniform(-0.1, 0.1)
+    image = (image - middle) * np.float32(values["contrast"]) + (middle + np.float32(values["brightness"]))
     return (np.clip(image, 0, 1) * 255).round().astype(np.uint8)

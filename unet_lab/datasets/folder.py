@@ -1,110 +1,173 @@
-"""Image files: read one safely, or pair up a folder of images with a folder of masks."""
+"""A folder of images and a folder of masks: which belongs to which, and which code means which class."""
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
-from unet_lab.datasets.masks import MASK_CODES, encode_mask
+from unet_lab.datasets.masks import MASK_CODES, Code, encode_mask, pack, unpack
 from unet_lab.datasets.pairs import Pair, SegmentationDataset
+from unet_lab.datasets.pictures import EXTENSIONS, read_mask_pages, read_pages
 
-EXTENSIONS = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
-MOST_PIXELS = 100_000_000  # 10,000 x 10,000; checked before anything is decoded
 DATA = Path(__file__).resolve().parents[2] / "data"
+MOST_CODES = 30  # a mask with more values than that is no mask of classes
+# What people add to a mask's name, or to an image's: taken away where names do not agree as they are.
+_WORDS = r"ground[ _-]?truth|segmentation|annotations?|labels?|masks?|seg|gt|images?|img|raw"
+_AFFIX = re.compile(rf"(?i)(^|[ _.-]+)({_WORDS})(?=$|[ _.-]|\d)")
 
 
-def read_image(path: str | Path) -> np.ndarray:
-    """Read a picture as a grey array (H, W), uint8 or uint16; colour becomes its luminance.
+class Match(NamedTuple):
+    """An image's file and its mask's."""
 
-    Raises FileNotFoundError where there is no such file, and ValueError, naming the file, where it is not a picture
-    that can be read whole, has more than 100 million pixels, or holds floats.
-    """
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: there is no such file. Looked in {path.resolve().parent}.")
-    if path.is_dir():
-        raise ValueError(f"{path}: this is a folder; give the path of one picture.")
-    try:
-        with Image.open(path) as picture:
-            width, height = picture.size
-            if width * height > MOST_PIXELS:
-                raise ValueError(f"{width} x {height} pixels; allowed are {MOST_PIXELS:,}. Cut it into tiles first.")
-            if picture.mode.startswith("I;16"):
-                return np.array(picture).astype(np.uint16)
-            if picture.mode == "I":  # how 16-bit PNG files come in some versions of Pillow
-                array = np.array(picture)
-                if array.min() < 0 or array.max() > 65535:
-                    raise ValueError("32-bit greys; allowed are 8 and 16 bit.")
-                return array.astype(np.uint16)
-            if picture.mode == "F":
-                raise ValueError("float greys; allowed are 8 and 16 bit. Scale to 0..65535 and save as 16-bit PNG.")
-            if picture.mode in ("1", "L"):
-                return np.array(picture.convert("L"))
-            return np.array(picture.convert("RGB").convert("L"))
-    except Image.DecompressionBombError:
-        raise ValueError(f"{path}: more pixels than allowed ({MOST_PIXELS:,}). Cut it into tiles first.") from None
-    except UnidentifiedImageError:
-        raise ValueError(f"{path}: not a picture that Pillow knows. Allowed are {', '.join(EXTENSIONS)}.") from None
-    except (OSError, SyntaxError, EOFError) as error:
-        raise ValueError(f"{path}: the picture is broken or cut short ({error}). Copy it again from its source.") from None
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+    image: Path
+    mask: Path
 
 
-def write_image(path: str | Path, image: np.ndarray) -> None:
-    """Write a uint8 or uint16 grey array (H, W) as PNG: complete, or not at all."""
-    path = Path(path)
-    if path.suffix.lower() != ".png":
-        raise ValueError(f"{path}: images and masks are written as PNG, which keeps every grey; name it {path.stem}.png.")
-    if image.ndim != 2 or image.dtype not in (np.uint8, np.uint16):
-        raise ValueError(f"the image is {image.dtype} {image.shape}; allowed is uint8 or uint16 (H, W).")
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".png")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            Image.fromarray(image).save(stream, format="PNG", optimize=True)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def find_codes(masks: str | Path) -> tuple[int, ...]:
-    """The greys that occur in a folder's masks, darkest first: look at them before you choose the codes."""
-    greys: set[int] = set()
-    for path in _pictures(Path(masks)):
-        greys |= set(np.unique(read_image(path)).tolist())
-    return tuple(sorted(greys))
-
-
-def load_folder(images: str | Path, masks: str | Path, codes: Sequence[int] | None = None) -> SegmentationDataset:
-    """Every image in one folder with the mask of the same name (whatever its extension) in another.
+def pair_files(images: str | Path, masks: str | Path) -> tuple[list[Match], str]:
+    """Find which mask belongs to which image, by name.
 
     Parameters
     ----------
-    images, masks : two folders of PNG, TIFF or BMP files; images may be JPEG, masks may not.
-    codes : the grey of class 0, of class 1, …, e.g. (0, 255). Never guessed: left out, the error shows the greys found.
+    images, masks : two folders, or patterns such as "set/*_image.tif" and "set/*_mask.png".
+
+    Returns
+    -------
+    (pairs, rule) : in the order of the names, and by which rule they were found, in words: the names are the same; or the same
+    once words like "mask" and "image" are taken away; or their numbers are the same. The first rule that pairs every file counts.
+
+    Raises FileNotFoundError for a missing folder; ValueError for an empty one, for a file that stays alone under each of the
+    rules, and for two files of one name.
+    """
+    image_files, mask_files = _pictures(images), _pictures(masks)
+    rules = {
+        "the same name": lambda stem: stem,
+        "the same name without words like 'mask' and 'image'": lambda stem: _AFFIX.sub("", stem).strip(" _.-").lower(),
+        "the same numbers in the name": lambda stem: tuple(int(n) for n in re.findall(r"\d+", stem)),
+    }
+    problem = None
+    for rule, key in rules.items():
+        try:
+            first, second = _by_key(image_files, key), _by_key(mask_files, key)
+        except ValueError as double:
+            problem = problem or str(double)
+            continue
+        alone = sorted(first.keys() ^ second.keys(), key=str)
+        if not alone and "" not in first and () not in first:
+            return [Match(first[k], second[k]) for k in sorted(first)], rule
+        if problem is None:
+            missing = "mask" if alone[0] in first else "image"
+            has = first.get(alone[0]) or second[alone[0]]
+            problem = (
+                f"{has}: no {missing} of the same name ({len(alone)} such file{'s' if len(alone) > 1 else ''}). "
+                f"Name image and mask alike, e.g. 07.png in both folders, or give patterns: '{has.parent / '*_image.png'}'."
+            )
+    raise ValueError(problem)
+
+
+class CodeTable(NamedTuple):
+    """The codes found in a set's masks, and what they could mean; print it, then say yes by passing `table.codes` on."""
+
+    values: tuple[Code, ...]  # proposed as class 0, class 1, …
+    shares: tuple[float, ...]  # of all pixels
+    files: tuple[int, ...]  # in how many masks each occurs
+    masks: int
+
+    @property
+    def codes(self) -> tuple[Code, ...]:
+        """The proposal, for `load_folder(images, masks, codes=table.codes)`. Raises ValueError where no class can be meant."""
+        if len(self.values) < 2:
+            raise ValueError(f"the masks hold one code only, {self.values[0]}; a mask needs at least two classes.")
+        if len(self.values) > MOST_CODES:
+            raise ValueError(
+                f"the masks hold {len(self.values)} codes; nobody means so many classes. Were they resized with interpolation or "
+                f"saved as JPEG once? Export them again, or choose the true codes and use snap_mask(mask, codes)."
+            )
+        return self.values
+
+    def __str__(self) -> str:
+        lines = ["class  code              pixels  in masks"]
+        for k, (value, share, files) in enumerate(zip(self.values[:MOST_CODES], self.shares, self.files, strict=False)):
+            lines.append(f"{k:5d}  {value!s:15} {share:8.2%}  {files} of {self.masks}")
+        if len(self.values) > MOST_CODES:
+            lines.append(f"… and {len(self.values) - MOST_CODES} more")
+        return "\n".join(lines)
+
+
+def propose_codes(masks: str | Path) -> CodeTable:
+    """Count the codes of a folder's masks and propose an order of classes; a proposal, to be looked at.
+
+    Greys go from dark to light. Of colours the first is the one most frequent along the borders of the masks, as a background
+    is; the others follow by their share.
+    """
+    pixels, borders, files, number = Counter(), Counter(), Counter(), 0
+    for path in _pictures(masks):
+        for mask in read_mask_pages(path):
+            found = _count(mask.reshape(-1, *mask.shape[2:]))
+            pixels.update(found)
+            files.update(found.keys())
+            borders.update(_count(np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])))
+            number += 1
+    if any(isinstance(code, tuple) for code in pixels):  # a grey mask among coloured ones shows colours too
+        pixels, borders, files = (_merged(one) for one in (pixels, borders, files))
+        background = max(borders, key=lambda c: (borders[c], c))
+        order = [background, *sorted(pixels.keys() - {background}, key=lambda c: (-pixels[c], c))]
+    else:
+        order = sorted(pixels)
+    total = sum(pixels.values())
+    return CodeTable(tuple(order), tuple(pixels[c] / total for c in order), tuple(files[c] for c in order), number)
+
+
+def _count(values: np.ndarray) -> dict[Code, int]:
+    """How often each grey (n,) or colour (n, 3) occurs."""
+    found, amounts = np.unique(pack(values) if values.ndim == 2 else values, return_counts=True)
+    codes = [unpack(c) for c in found.tolist()] if values.ndim == 2 else found.tolist()
+    return dict(zip(codes, amounts.tolist(), strict=True))
+
+
+def _colour(code: Code) -> tuple[int, int, int]:
+    return code if isinstance(code, tuple) else (code, code, code)
+
+
+def _merged(counts: dict[Code, int]) -> dict[tuple[int, int, int], int]:
+    merged: Counter = Counter()
+    for code, amount in counts.items():
+        merged[_colour(code)] += amount
+    return dict(merged)
+
+
+def find_codes(masks: str | Path) -> tuple[Code, ...]:
+    """The greys (or colours) that occur in a folder's masks, darkest first: look at them before you choose the codes."""
+    return propose_codes(masks).values
+
+
+def load_folder(
+    images: str | Path, masks: str | Path, codes: Sequence[Code] | Mapping[Code, int] | None = None
+) -> SegmentationDataset:
+    """Every image of one folder with its mask in another, paired by `pair_files`.
+
+    Parameters
+    ----------
+    images, masks : two folders of PNG, TIFF or BMP files, or two patterns; images may be JPEG, masks may not. Each page of a TIFF
+        is a sample; image and mask then have as many pages.
+    codes : the grey of class 0, of class 1, …, e.g. (0, 255), or colours, or a mapping from code to class, as `encode_mask` takes
+        them. Never guessed: left out, the error shows the codes found, and `propose_codes` says more.
 
     Returns
     -------
     SegmentationDataset with one class per code, in the order of the names; `source` is the image's name.
 
     Raises FileNotFoundError for a missing folder; ValueError for an image without a mask, a mask without an image, two
-    files of one name, a JPEG mask, sizes that differ, greys without a code; each names the file.
+    files of one name, a JPEG mask, sizes or pages that differ, greys without a code; each names the file.
     """
-    image_files, mask_files = _by_stem(Path(images)), _by_stem(Path(masks))
-    alone = sorted(image_files.keys() ^ mask_files.keys())
-    if alone:
-        missing = "mask" if alone[0] in image_files else "image"
-        has = image_files.get(alone[0]) or mask_files[alone[0]]
-        raise ValueError(
-            f"{has}: no {missing} of the same name ({len(alone)} such file{'s' if len(alone) > 1 else ''}). "
-            f"Name image and mask alike, e.g. 07.png in both folders."
-        )
+    matches, _ = pair_files(images, masks)
+    for _, mask_file in matches:
+        if mask_file.suffix.lower() in (".jpg", ".jpeg"):
+            read_mask_pages(mask_file)  # says why not
     if codes is None:
         found = find_codes(masks)
         shown = ", ".join(map(str, found[:10])) + (" …" if len(found) > 10 else "")
@@ -113,16 +176,19 @@ def load_folder(images: str | Path, masks: str | Path, codes: Sequence[int] | No
             f"background first: load_folder(images, masks, codes={found[:3]})."
         )
     pairs = []
-    for stem, path in image_files.items():
-        mask_file = mask_files[stem]
-        if mask_file.suffix.lower() in (".jpg", ".jpeg"):
-            raise ValueError(f"{mask_file}: JPEG changes greys, so a mask in it is damaged. Export masks as PNG.")
-        try:
-            mask = encode_mask(read_image(mask_file), codes)
-        except ValueError as error:
-            raise ValueError(str(error) if str(mask_file) in str(error) else f"{mask_file}: {error}") from None
-        pairs.append(Pair(read_image(path), mask, path.name))
-    return SegmentationDataset(pairs, num_classes=len(codes))
+    for image_file, mask_file in matches:
+        pictures, labels = read_pages(image_file), read_mask_pages(mask_file)
+        if len(pictures) != len(labels):
+            have = f"{len(pictures)} pages, and {mask_file.name} has {len(labels)}"
+            raise ValueError(f"{image_file}: {have}; there must be one mask for each page.")
+        for page, (picture, mask) in enumerate(zip(pictures, labels, strict=True), start=1):
+            name = image_file.name if len(pictures) == 1 else f"{image_file.name} page {page}"
+            try:
+                pairs.append(Pair(picture, encode_mask(mask, codes), name))
+            except ValueError as error:
+                raise ValueError(f"{mask_file}{'' if len(pictures) == 1 else f' page {page}'}: {error}") from None
+    classes = max(codes.values()) + 1 if isinstance(codes, Mapping) else len(codes)
+    return SegmentationDataset(pairs, num_classes=classes)
 
 
 def load_cells() -> SegmentationDataset:
@@ -130,19 +196,28 @@ def load_cells() -> SegmentationDataset:
     return load_folder(DATA / "cells" / "images", DATA / "cells" / "masks", MASK_CODES)
 
 
-def _pictures(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: there is no such folder. Looked in {folder.resolve().parent}.")
-    files = sorted(f for f in folder.iterdir() if f.suffix.lower() in EXTENSIONS and not f.name.startswith("."))
-    if not files:
-        raise ValueError(f"{folder}: no pictures in it. Allowed are files that end in {', '.join(EXTENSIONS)}.")
-    return files
+def _pictures(where: str | Path) -> list[Path]:
+    where = Path(where)
+    if any(sign in str(where) for sign in "*?[") and not where.exists():
+        root = Path(where.anchor) if where.is_absolute() else Path()
+        files = root.glob(str(where.relative_to(where.anchor) if where.is_absolute() else where))
+        kind = "matches the pattern"
+    elif where.is_dir():
+        files, kind = where.iterdir(), "no pictures in it"
+    else:
+        raise FileNotFoundError(f"{where}: there is no such folder. Looked in {where.resolve().parent}.")
+    found = sorted(f for f in files if f.suffix.lower() in EXTENSIONS and not f.name.startswith(".") and f.is_file())
+    if not found:
+        what = kind if where.is_dir() else f"no picture {kind}"
+        raise ValueError(f"{where}: {what}. Allowed are files that end in {', '.join(EXTENSIONS)}.")
+    return found
 
 
-def _by_stem(folder: Path) -> dict[str, Path]:
-    files: dict[str, Path] = {}
-    for path in _pictures(folder):
-        if path.stem in files:
-            raise ValueError(f"{path}: a second file named {path.stem} ({files[path.stem].name}). Keep one of them.")
-        files[path.stem] = path
+def _by_key(paths: list[Path], key) -> dict:
+    files: dict = {}
+    for path in paths:
+        name = key(path.stem)
+        if name in files:
+            raise ValueError(f"{path}: a second file named {path.stem} ({files[name].name}). Keep one of them.")
+        files[name] = path
     return files
