@@ -17,7 +17,8 @@ import psutil
 import torch
 
 from unet_lab.checkpoints import load_pretrained
-from unet_lab.datasets import SegmentationDataset, generate_cell, load_cells
+from unet_lab.datasets import MASK_CODES, SegmentationDataset, generate_cell, load_cells
+from unet_lab.datasets.folder import DATA
 from unet_lab.explorers import (
     explore_attribution,
     explore_borders,
@@ -26,6 +27,8 @@ from unet_lab.explorers import (
     explore_convolution,
     explore_crop,
     explore_feature_maps,
+    explore_folder,
+    explore_generator,
     explore_loss,
     explore_metrics,
     explore_norm,
@@ -84,6 +87,8 @@ EXPLORERS = {
     "09 skips": lambda: explore_skips(load_pretrained()),
     "09 attribution": lambda: explore_attribution(load_pretrained(), cell(6, 128).image, patch=8),
     "09 shift": lambda: explore_shift(load_pretrained(), cell(17, 304).image),
+    "15 generator": explore_generator,
+    "15 folder": lambda: explore_folder(DATA / "cells" / "images", DATA / "cells" / "masks", MASK_CODES),
 }
 
 

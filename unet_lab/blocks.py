@@ -59,8 +59,8 @@ class EncoderStage(nn.Module):
         self.pool = nn.MaxPool2d(kernel_size=2, stride=2)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:  # (N, C_in, H, W)
-        skip = self.block(x)  # (N, C_out, H, W)
-        x = self.pool(skip)  # (N, C_out, H/2, W/2)
+        skip = self.block(x)                                # (N, C_out, H, W)
+        x = self.pool(skip)                                 # (N, C_out, H/2, W/2)
         return x, skip
 
 
@@ -86,9 +86,9 @@ class Bottleneck(nn.Module):
         self.dropout = nn.Dropout(dropout) if dropout else None
 
     def forward(self, x: Tensor) -> Tensor:  # (N, C_in, H, W)
-        x = self.block(x)  # (N, C_out, H, W)
+        x = self.block(x)                    # (N, C_out, H, W)
         if self.dropout is not None:
-            x = self.dropout(x)  # (N, C_out, H, W)
+            x = self.dropout(x)              # (N, C_out, H, W)
         return x
 
 
@@ -105,10 +105,10 @@ class DecoderStage(nn.Module):
         self.block = ConvBlock(2 * out_channels, out_channels, padding, norm)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:  # (N, 2C, H, W), (N, C, 2H or more, 2W or more)
-        x = self.up(x)  # (N, C, 2H, 2W)
-        skip = center_crop(skip, x.shape[-2:])  # (N, C, 2H, 2W)
-        x = torch.cat([skip, x], dim=1)  # (N, 2C, 2H, 2W)
-        return self.block(x)  # (N, C, 2H, 2W), 4 less with valid padding
+        x = self.up(x)                                     # (N, C, 2H, 2W)
+        skip = center_crop(skip, x.shape[-2:])             # (N, C, 2H, 2W)
+        x = torch.cat([skip, x], dim=1)                    # (N, 2C, 2H, 2W)
+        return self.block(x)                               # (N, C, 2H, 2W), 4 less with valid padding
 
 
 def center_crop(x: Tensor, size: tuple[int, int]) -> Tensor:

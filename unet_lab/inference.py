@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image
+from scipy.ndimage import find_objects, label
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unet_lab.checkpoints import load_pretrained
 from unet_lab.datasets import standardise
+from unet_lab.datasets.cells import NUCLEUS
 from unet_lab.unet import nearest_sizes, output_size
 
 WORKING_SIZE = 192  # pixels of the longer side at which `segment` works: the size that the small model was trained at
+USUAL_CELL, SMALL_CELL = 0.72, 0.42  # extent of a cell, as a share of the frame: what it was trained on, and what is too small
 
 
 def predict(model: nn.Module, image: np.ndarray) -> np.ndarray:
@@ -45,12 +50,12 @@ def predict_logits(model: nn.Module, image: np.ndarray) -> Tensor:
     was_training = model.training
     model.eval()
     try:
-        logits = model(x)[0].float()  # (C, H' >= H, W' >= W)
+        logits = model(x)[0].float()                                              # (C, H' >= H, W' >= W)
     finally:
         model.train(was_training)
     if padding == "same":
-        return logits[:, borders[0][0] :, borders[1][0] :][:, :height, :width]  # (C, H, W)
-    return logits[:, :height, :width]  # (C, H, W)
+        return logits[:, borders[0][0] :, borders[1][0] :][:, :height, :width]    # (C, H, W)
+    return logits[:, :height, :width]                                             # (C, H, W)
 
 
 def _borders(size: int, depth: int, padding: str) -> tuple[int, int]:
@@ -68,15 +73,25 @@ def _borders(size: int, depth: int, padding: str) -> tuple[int, int]:
     return before, needed - size - before
 
 
-def segment(image: np.ndarray) -> np.ndarray:
+class Segmentation(NamedTuple):
+    """What `segment_with_confidence` gives: the mask, how far to trust it at each pixel, and what is doubtful, in words."""
+
+    mask: np.ndarray  # (H, W) uint8: 0 background, 1 cell body, 2 nucleus
+    confidence: np.ndarray  # (H, W) float32, 1/3 to 1: the probability of the class chosen, mean over the views
+    doubts: tuple[str, ...]  # empty where nothing speaks against the mask
+
+
+def segment(image: np.ndarray, views: int = 8) -> np.ndarray:
     """Find the lymphocyte in an electron micrograph with the model that ships with the course.
 
-    The image is scaled to 192 pixels, the size that the model was trained at, and its answer scaled back; so one cell
-    should fill most of the frame.
+    The image is scaled to 192 pixels, the size that the model was trained at, and its answer scaled back. Where the cell
+    turns out to be small in the frame, the model looks a second time at the part that holds it.
 
     Parameters
     ----------
     image : (H, W) grey or (H, W, 3) RGB, uint8 or uint16.
+    views : 8 asks about the image in its four rotations and about their mirror images, and takes the mean of the
+        probabilities (test-time augmentation); 1 asks once, and is eight times faster.
 
     Returns uint8 (H, W): 0 background, 1 cell body, 2 nucleus. Raises ValueError for any other array.
 
@@ -84,14 +99,89 @@ def segment(image: np.ndarray) -> np.ndarray:
     >>> segment(generate_cell(seed=3, size=100).image).shape
     (100, 100)
     """
+    return _probabilities(image, views).argmax(dim=0).to(torch.uint8).numpy()
+
+
+def segment_with_confidence(image: np.ndarray, views: int = 8) -> Segmentation:
+    """Like `segment`, with a map of how far to trust each pixel, and with words where the whole is doubtful.
+
+    The confidence is what the network says of itself. It knows edges and unclear textures; what it has never seen, a
+    photograph of a cat, say, it may call a nucleus with confidence.
+    """
+    probabilities = _probabilities(image, views)  # (3, H, W)
+    confidence, classes = probabilities.max(dim=0)
+    mask = classes.to(torch.uint8).numpy()
+    return Segmentation(mask, confidence.numpy(), tuple(_doubts(mask, confidence.numpy())))
+
+
+def _doubts(mask: np.ndarray, confidence: np.ndarray) -> Iterator[str]:
+    """Reasons not to trust a mask, from its shape and its confidence."""
+    if min(mask.shape) < 64:
+        yield f"The image is only {mask.shape[0]} x {mask.shape[1]} pixels: too few to tell a nucleus by its texture."
+    parts, count = label(mask > 0)
+    areas = np.sort(np.bincount(parts.ravel(), minlength=count + 1)[1:])[::-1]
+    if count == 0 or areas[0] < 0.005 * mask.size:
+        yield "No cell was found."
+        return
+    if count > 1 and areas[1] > 0.3 * areas[0]:
+        yield "There are several pieces of similar size; the model was trained on one cell to a frame."
+    cell = parts == 1 + np.argmax(np.bincount(parts.ravel())[1:])
+    edge = np.concatenate([cell[0], cell[-1], cell[:, 0], cell[:, -1]]).mean()
+    if edge > 0.1:
+        yield f"The frame cuts the cell: {edge:.0%} of the frame's border lies on it."
+    share = (mask == NUCLEUS).sum() / (mask > 0).sum()
+    if not 0.1 < share < 0.85:
+        yield f"The nucleus takes {share:.0%} of the cell; the cells of the training took 17 % to 75 %."
+    unsure = (confidence[mask > 0] < 0.7).mean()
+    if unsure > 0.2:
+        yield f"At {unsure:.0%} of the cell's pixels the confidence is below 0.7."
+
+
+def _probabilities(image: np.ndarray, views: int) -> Tensor:
+    """Class probabilities (3, H, W), float32, on the CPU."""
+    if views not in (1, 8):
+        raise ValueError(f"views is {views!r}; allowed are 1 (as it is) and 8 (rotations and mirror images).")
     grey = _to_grey(image)
+    first = _at_working_size(grey, views)
+    window = _window_around(first)
+    if window is None:
+        return first
+    closer = _at_working_size(grey[window], views)
+    first[(slice(None), *window)] = closer
+    return first
+
+
+def _window_around(probabilities: Tensor) -> tuple[slice, slice] | None:
+    """The square of the frame that holds a cell too small to be judged at this scale; None where it is large enough."""
+    parts, count = label((probabilities.argmax(dim=0) > 0).numpy())
+    if count == 0:
+        return None
+    largest = 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
+    rows, columns = find_objects(parts)[largest - 1]
+    height, width = parts.shape
+    extent = max(rows.stop - rows.start, columns.stop - columns.start)
+    if extent > SMALL_CELL * max(height, width) or extent < 0.04 * max(height, width) or extent < 24:
+        return None
+    half = round(extent / USUAL_CELL / 2)
+    middle = (rows.start + rows.stop) // 2, (columns.start + columns.stop) // 2
+    top, left = max(0, middle[0] - half), max(0, middle[1] - half)
+    return slice(top, min(height, middle[0] + half)), slice(left, min(width, middle[1] + half))
+
+
+def _at_working_size(grey: np.ndarray, views: int) -> Tensor:
+    """Class probabilities (3, H, W) of a grey image, from the model's answers at 192 pixels."""
     height, width = grey.shape
     scale = WORKING_SIZE / max(height, width)
     small = (max(1, round(width * scale)), max(1, round(height * scale)))
-    at_working_size = np.asarray(Image.fromarray(grey).resize(small, Image.Resampling.BILINEAR))
-    logits = predict_logits(_small_model(), at_working_size)[None]  # (1, 3, h, w)
-    logits = F.interpolate(logits, (height, width), mode="bilinear")  # (1, 3, H, W)
-    return logits[0].argmax(dim=0).to(torch.uint8).cpu().numpy()  # (H, W)
+    shrunk = np.asarray(Image.fromarray(grey).resize(small, Image.Resampling.BILINEAR))
+    total = torch.zeros(())
+    for turns in range(4 if views == 8 else 1):
+        for mirrored in (False, True) if views == 8 else (False,):
+            view = np.rot90(shrunk[:, ::-1] if mirrored else shrunk, turns)
+            answer = predict_logits(_small_model(), np.ascontiguousarray(view)).softmax(dim=0).cpu()  # (3, h, w)
+            answer = torch.rot90(answer, -turns, (1, 2))
+            total = total + (answer.flip(2) if mirrored else answer)
+    return F.interpolate(total[None] / views, (height, width), mode="bilinear")[0]  # (3, H, W)
 
 
 @cache

@@ -38,8 +38,8 @@ def cross_entropy(
     1.0986123085021973
     """
     _check(logits, mask, reduction)
-    log_probabilities = logits.float().log_softmax(dim=1)  # (N, C, H, W)
-    losses = -log_probabilities.gather(1, mask[:, None])[:, 0]  # (N, H, W)
+    log_probabilities = logits.float().log_softmax(dim=1)                        # (N, C, H, W)
+    losses = -log_probabilities.gather(1, mask[:, None])[:, 0]                   # (N, H, W)
     return _reduce(losses, _per_pixel(weights, logits, mask), reduction)
 
 
@@ -58,9 +58,9 @@ def focal_loss(
     if not gamma >= 0:
         raise ValueError(f"gamma is {gamma}; allowed are numbers from 0 up (0: cross entropy; 2 is usual).")
     _check(logits, mask, reduction)
-    log_p = logits.float().log_softmax(dim=1).gather(1, mask[:, None])[:, 0]  # (N, H, W)
-    doubt = (1 - log_p.exp()).clamp(min=1e-8)  # (N, H, W); at 0 its slope may be infinite
-    losses = -(doubt**gamma) * log_p  # (N, H, W)
+    log_p = logits.float().log_softmax(dim=1).gather(1, mask[:, None])[:, 0]     # (N, H, W)
+    doubt = (1 - log_p.exp()).clamp(min=1e-8)                                    # (N, H, W); at 0 its slope may be infinite
+    losses = -(doubt**gamma) * log_p                                             # (N, H, W)
     return _reduce(losses, _per_pixel(weights, logits, mask), reduction)
 
 
@@ -78,11 +78,11 @@ def soft_dice_loss(logits: Tensor, mask: Tensor, smooth: float = 1e-5, average: 
     _check(logits, mask, "mean")
     if average not in ("macro", None):
         raise ValueError(f"average is {average!r}; allowed are 'macro' and None.")
-    probabilities = logits.float().softmax(dim=1)  # (N, C, H, W)
-    truth = F.one_hot(mask, logits.shape[1]).movedim(-1, 1).float()  # (N, C, H, W)
-    overlap = (probabilities * truth).sum(dim=(0, 2, 3))  # (C,)
-    sizes = (probabilities + truth).sum(dim=(0, 2, 3))  # (C,)
-    losses = 1 - (2 * overlap + smooth) / (sizes + smooth)  # (C,)
+    probabilities = logits.float().softmax(dim=1)                                # (N, C, H, W)
+    truth = F.one_hot(mask, logits.shape[1]).movedim(-1, 1).float()              # (N, C, H, W)
+    overlap = (probabilities * truth).sum(dim=(0, 2, 3))                         # (C,)
+    sizes = (probabilities + truth).sum(dim=(0, 2, 3))                           # (C,)
+    losses = 1 - (2 * overlap + smooth) / (sizes + smooth)                       # (C,)
     return losses.mean() if average == "macro" else losses
 
 
@@ -129,7 +129,7 @@ def border_weights(
     if not (w0 >= 0 and sigma > 0):
         raise ValueError(f"w0 is {w0} and sigma is {sigma}; allowed are w0 from 0 up and sigma above 0 (pixels).")
     weights = np.where(instances == 0, class_balance[0], class_balance[1]).astype(np.float32)
-    nearest = np.full((2, *instances.shape), np.inf)  # d1 and d2, (H, W) each
+    nearest = np.full((2, *instances.shape), np.inf)                             # d1 and d2, (H, W) each
     for cell in np.unique(instances[instances != 0]):
         distance = distance_transform_edt(instances != cell)
         nearest = np.sort(np.concatenate([nearest, distance[None]]), axis=0)[:2]
@@ -162,9 +162,9 @@ def _per_pixel(weights, logits: Tensor, mask: Tensor) -> Tensor | None:
     if not bool((weights >= 0).all()):
         raise ValueError(f"the weights go down to {weights.min().item():g}; allowed are numbers from 0 up, and no NaN.")
     if weights.shape == logits.shape[1:2]:
-        return weights[mask]  # (N, H, W)
+        return weights[mask]                                                     # (N, H, W)
     if weights.shape in (mask.shape, mask.shape[1:]):
-        return weights.expand_as(mask)  # (N, H, W)
+        return weights.expand_as(mask)                                           # (N, H, W)
     raise ValueError(
         f"the weights have shape {tuple(weights.shape)}; allowed are ({logits.shape[1]},), one for each class, or "
         f"{tuple(mask.shape)}, one for each pixel."

@@ -156,9 +156,9 @@ def train(
         total = 0.0
         for image, mask in DataLoader(training, batch_size, shuffle=True, generator=order):
             image = image.to(device, memory_format=_layout(device))  # (N, 1, H, W)
-            mask = mask.to(device)  # (N, H, W)
+            mask = mask.to(device)                                   # (N, H, W)
             with torch.autocast(device.type, torch.bfloat16, enabled=low_precision):
-                logits = model(image)  # (N, C, H', W')
+                logits = model(image)                                # (N, C, H', W')
             loss = cross_entropy(logits, center_crop(mask, logits.shape[-2:]), reduction)
             if not math.isfinite(value := loss.item()):
                 raise TrainingDiverged(
@@ -200,7 +200,9 @@ def train(
         yield report
 
 
-def fit(model: nn.Module, training: SegmentationDataset, validation: SegmentationDataset | None = None, **settings) -> History:
+def fit(
+    model: nn.Module, training: SegmentationDataset, validation: SegmentationDataset | None = None, **settings
+) -> History:
     """Run `train` to its end with a progress bar, and leave the best epoch's weights in `model`.
 
     Takes the settings of `train`. The stop button of Jupyter, or Ctrl-C, ends the run: what was learnt by the end of the
@@ -236,7 +238,7 @@ def evaluate(model: nn.Module, dataset: SegmentationDataset, batch_size: int = 8
     try:
         for image, mask in DataLoader(dataset, batch_size):
             logits = model(image.to(device, memory_format=_layout(device))).float()  # (N, C, H', W')
-            mask = center_crop(mask.to(device), logits.shape[-2:])  # (N, H', W')
+            mask = center_crop(mask.to(device), logits.shape[-2:])                   # (N, H', W')
             total += cross_entropy(logits, mask, reduction="sum").item()
             matrix += confusion_matrix(mask.cpu().numpy(), logits.argmax(dim=1).cpu().numpy(), dataset.num_classes)
     finally:

@@ -61,19 +61,21 @@ class UNet(nn.Module):
 
         self.encoder = nn.ModuleList(EncoderStage(inputs[k], channels[k], padding, norm) for k in range(depth))
         self.bottleneck = Bottleneck(inputs[depth], channels[depth], padding, norm, dropout)
-        self.decoder = nn.ModuleList(DecoderStage(channels[k + 1], channels[k], padding, norm) for k in reversed(range(depth)))
+        self.decoder = nn.ModuleList(
+            DecoderStage(channels[k + 1], channels[k], padding, norm) for k in reversed(range(depth))
+        )
         self.head = nn.Conv2d(channels[0], num_classes, kernel_size=1)
 
     def forward(self, x: Tensor) -> Tensor:  # (N, in_channels, H, W)
         self._check_input(x)
         skips = []
         for stage in self.encoder:
-            x, skip = stage(x)  # (N, 2^k base, H/2^(k+1), W/2^(k+1)), (N, 2^k base, H/2^k, W/2^k)
+            x, skip = stage(x)               # (N, 2^k base, H/2^(k+1), W/2^(k+1)), (N, 2^k base, H/2^k, W/2^k)
             skips.append(skip)
-        x = self.bottleneck(x)  # (N, 2^depth base, H/2^depth, W/2^depth)
+        x = self.bottleneck(x)               # (N, 2^depth base, H/2^depth, W/2^depth)
         for stage in self.decoder:
-            x = stage(x, skips.pop())  # (N, 2^k base, H/2^k, W/2^k), the deepest skip first
-        return self.head(x)  # (N, num_classes, H, W), less with valid padding
+            x = stage(x, skips.pop())        # (N, 2^k base, H/2^k, W/2^k), the deepest skip first
+        return self.head(x)                  # (N, num_classes, H, W), less with valid padding
 
     @classmethod
     def report(cls) -> UNet:

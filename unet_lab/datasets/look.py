@@ -98,9 +98,9 @@ class Look:
     charging: tuple = _vary(0.0, 0.05, 0.0, "horizontal streaks and bright edges", "microscope", 3.0)
     defocus: tuple = _vary(0.0, 0.006, 0.001, "standard deviation of the blur", "microscope", 1.5)
     noise: tuple = _vary(0.001, 0.045, 0.01, "fine noise of the detector", "microscope", 1.5)
-    gamma: tuple = _vary(0.65, 1.6, 1.0, "exponent of the greys", "microscope")
+    gamma: tuple = _vary(0.65, 1.45, 1.0, "exponent of the greys", "microscope")
     contrast: tuple = _vary(0.6, 1.4, 1.0, "stretch of the greys", "microscope")
-    brightness: tuple = _vary(-0.12, 0.10, 0.0, "shift of the greys", "microscope")
+    brightness: tuple = _vary(-0.08, 0.10, 0.0, "shift of the greys", "microscope")
 
     def __post_init__(self):
         for name, value in self.__dict__.items():
@@ -115,6 +115,14 @@ class Look:
     def default(cls, name: str) -> tuple[float, float]:
         """The range that a field has in the full variety."""
         return _FIELDS[name].default
+
+    @classmethod
+    def value(cls, name: str, share: float) -> float:
+        """The value at `share` (0 to 1) of a parameter's range in the full variety; of a chance, from never to always."""
+        chance = name.endswith("_chance")
+        least, most = (0.0, 1.0) if chance else cls.default(name)
+        value = least + share * (most - least)
+        return round(value) if _FIELDS[name].metadata["whole"] or chance else value
 
     @staticmethod
     def describe() -> dict[str, str]:

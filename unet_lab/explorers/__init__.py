@@ -5,6 +5,8 @@ from unet_lab.explorers.base import Explorer
 from unet_lab.explorers.contracting import explore_contracting
 from unet_lab.explorers.convolution import explore_convolution, explore_norm
 from unet_lab.explorers.features import explore_feature_maps
+from unet_lab.explorers.folder import explore_folder
+from unet_lab.explorers.generator import explore_generator
 from unet_lab.explorers.looking import explore_attribution, explore_receptive_field, explore_shift, explore_skips
 from unet_lab.explorers.losses import explore_borders, explore_loss
 from unet_lab.explorers.metrics import explore_confusion, explore_metrics
@@ -22,6 +24,8 @@ __all__ = [
     "explore_convolution",
     "explore_crop",
     "explore_feature_maps",
+    "explore_folder",
+    "explore_generator",
     "explore_loss",
     "explore_metrics",
     "explore_norm",

@@ -33,7 +33,7 @@ def explore_segmentation() -> Explorer:
     def draw(cell, contrast, brightness, noise, blur):
         image, truth = generate_cell(cell, SIZE)
         image = spoil(image, contrast, brightness, noise, blur)
-        prediction = segment(image)
+        prediction = segment(image, views=1)
         result = scores(confusion_matrix(truth, prediction), average="macro")
         picture = Picture(9.6, 3.4, "Image, prediction and truth of one generated cell.")
         left, middle, right = picture.subplots(1, 3)

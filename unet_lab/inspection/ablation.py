@@ -44,8 +44,8 @@ def without_skip(model: UNet, level: int, instead: str | Tensor = "zeros", seed:
         raise ValueError(f"instead is {instead!r}; allowed are {', '.join(map(repr, INSTEAD))} or a tensor.")
 
     def exchange(_stage, arguments):
-        x, skip = arguments  # (N, 2C, H/2, W/2), (N, C, H, W)
-        return x, _other(skip, instead, seed)  # (N, 2C, H/2, W/2), (N, C, H, W)
+        x, skip = arguments                     # (N, 2C, H/2, W/2), (N, C, H, W)
+        return x, _other(skip, instead, seed)   # (N, 2C, H/2, W/2), (N, C, H, W)
 
     handle = model.decoder[depth - 1 - level].register_forward_pre_hook(exchange)
     try:

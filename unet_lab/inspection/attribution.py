@@ -12,7 +12,9 @@ from unet_lab.inspection.activations import as_input, evaluating
 from unet_lab.inspection.fields import effective_receptive_field
 
 
-def saliency(model: nn.Module, image: np.ndarray | Tensor, place: tuple[int, int], class_index: int | None = None) -> np.ndarray:
+def saliency(
+    model: nn.Module, image: np.ndarray | Tensor, place: tuple[int, int], class_index: int | None = None
+) -> np.ndarray:
     """|d logit / d pixel| for one output pixel: which greys, changed a very little, would change this answer most.
 
     Simonyan, Vedaldi and Zisserman 2013 ("Deep Inside Convolutional Networks"), for one output pixel instead of one image.
@@ -41,7 +43,7 @@ def occlusion(
     Returns float32 (rows, columns, H, W): how far the probability of the class that won at a pixel (H, W) falls when the patch
     of that row and column is covered; negative where it rises.
     """
-    x = as_input(model, image)[:1]  # (1, C, H, W)
+    x = as_input(model, image)[:1]                                              # (1, C, H, W)
     height, width = x.shape[-2:]
     if not (isinstance(patch, int) and 1 <= patch <= min(height, width)):
         raise ValueError(f"patch is {patch!r}; allowed are whole numbers from 1 to {min(height, width)} (pixels).")
@@ -49,14 +51,14 @@ def occlusion(
     corners = [(row, column) for row in rows for column in columns]
     fallen = []
     with torch.inference_mode(), evaluating(model):
-        before = model(x).float().softmax(dim=1)  # (1, K, H, W)
-        winner = before.argmax(dim=1, keepdim=True)  # (1, 1, H, W)
-        before = before.gather(1, winner)  # (1, 1, H, W)
+        before = model(x).float().softmax(dim=1)                                # (1, K, H, W)
+        winner = before.argmax(dim=1, keepdim=True)                             # (1, 1, H, W)
+        before = before.gather(1, winner)                                       # (1, 1, H, W)
         for start in progress(range(0, len(corners), batch_size)):
             part = corners[start : start + batch_size]
-            covered = x.repeat(len(part), 1, 1, 1)  # (N, C, H, W)
+            covered = x.repeat(len(part), 1, 1, 1)                              # (N, C, H, W)
             for each, (row, column) in zip(covered, part, strict=True):
                 each[:, row : row + patch, column : column + patch] = 0
-            after = model(covered).float().softmax(dim=1)  # (N, K, H, W)
+            after = model(covered).float().softmax(dim=1)                       # (N, K, H, W)
             fallen.append((before - after.gather(1, winner.expand(len(part), -1, -1, -1)))[:, 0].cpu())
     return torch.cat(fallen).view(len(rows), len(columns), height, width).numpy()

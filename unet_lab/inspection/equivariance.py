@@ -38,10 +38,10 @@ def shift_difference(
             f"nothing is left of an image {np.shape(image)}: windows are {height} x {width}, and a margin of {margin} is cut off "
             f"on each side. Take a larger image, or a smaller margin."
         )
-    whole = standardise(image)  # (H, W): once, for both windows
+    whole = standardise(image)                                                         # (H, W): once, for both windows
     windows = np.stack([whole[:height, :width], whole[down : down + height, right : right + width]])
     with torch.inference_mode(), evaluating(model):
-        rest, moved = model(as_input(model, torch.from_numpy(windows)[:, None]))  # (K, h, w) each
+        rest, moved = model(as_input(model, torch.from_numpy(windows)[:, None]))       # (K, h, w) each
     inside_rest = rest[:, margin + down : height - margin, margin + right : width - margin]
     inside_moved = moved[:, margin : height - margin - down, margin : width - margin - right]
     return inside_rest, inside_moved

@@ -51,7 +51,7 @@ def unet_receptive_field(place: int, depth: int = 4, padding: str = "same") -> t
         first, last = first - before, last + after
         if level == depth:
             return first, last
-        below_first, below_last = behind(level + 1, first // 2, last // 2)  # through the up-convolution
+        below_first, below_last = behind(level + 1, first // 2, last // 2)          # through the up-convolution
         crop = _cropped(level, depth) // 2 if padding == "valid" else 0
         first, last = min(first + crop, 2 * below_first), max(last + crop, 2 * below_last + 1)  # skip, or pooling
         return first - before, last + after
@@ -146,7 +146,7 @@ class FieldProbe:
             self._tensors[name] = out[1] if isinstance(out, tuple) else out
 
         with listening(model, layers, keep), torch.enable_grad(), evaluating(model):
-            self._logits = model(x)[0]  # (C, H, W)
+            self._logits = model(x)[0]                                           # (C, H, W)
 
     def winner(self, place: tuple[int, int]) -> int:
         """The class that wins at (row, column). Raises ValueError outside the output."""
@@ -192,7 +192,7 @@ def encoder_field(place: int, level: int) -> tuple[int, int]:
     >>> encoder_field(0, 0), encoder_field(5, 1)
     ((-2, 2), (4, 17))
     """
-    first, last = place - 2, place + 2  # two 3x3 convolutions
+    first, last = place - 2, place + 2                                    # two 3x3 convolutions
     for _ in range(level):
-        first, last = 2 * first - 2, 2 * last + 1 + 2  # one pooling, two convolutions before it
+        first, last = 2 * first - 2, 2 * last + 1 + 2                     # one pooling, two convolutions before it
     return first, last
