@@ -5,6 +5,8 @@
     python3 lab.py test [ARGUMENTS FOR PYTEST]  run all checks: ruff, pytest, and every notebook under nbval
     python3 lab.py run [NAME ...] [--update]    run notebooks without a browser, write pages to build/, print a table
     python3 lab.py train-small                  train the shipped model again and store it in data/weights/
+    python3 lab.py card [--real FOLDER]         examine the shipped model and complete its card in data/weights/
+    python3 lab.py leave-one-out [--real F.]    measure what each kind of variety in the generator is worth
     python3 lab.py make-cells                   draw the stored cells again into data/cells/
     python3 lab.py --help                       this text
 
@@ -30,7 +32,8 @@ READY = os.path.join(VENV, "ready-for-lab.py")  # it is complete; holds the fing
 LOG = os.path.join(HERE, "setup.log")
 OLDEST, NEWEST = (3, 11), (3, 13)
 NEEDED_GB = 3.0
-COMMANDS = ["test", "run", "train-small", "make-cells"]
+SCRIPTS = {"train-small": "train_small", "card": "make_card", "leave-one-out": "leave_one_out", "make-cells": "make_cells"}
+COMMANDS = ["test", "run"] + sorted(SCRIPTS)
 
 
 class Stop(Exception):
@@ -50,8 +53,8 @@ def main(arguments):
         return test(rest)
     if command == "run":
         return call([PYTHON, os.path.join(HERE, "scripts", "run_notebooks.py")] + rest)
-    if command in ("train-small", "make-cells"):
-        return call([PYTHON, os.path.join(HERE, "scripts", command.replace("-", "_") + ".py")] + rest)
+    if command in SCRIPTS:
+        return call([PYTHON, os.path.join(HERE, "scripts", SCRIPTS[command] + ".py")] + rest)
     return open_lab(arguments)
 
 

@@ -179,7 +179,7 @@ BROKEN = {
         ),
         "01.png = 08.png",
     ),
-    "a flipped mask": ("flipped masks", lambda i, m: change(m, 2, lambda a: a[:, ::-1]), "02.png"),
+    "a flipped mask": ("flipped masks", lambda i, m: change(m, 3, lambda a: a[:, ::-1]), "03.png"),
     "a broken image": ("unreadable files", lambda i, m: cut(i / "03.png"), "03.png"),
     "a mask that is a text": ("unreadable files", lambda i, m: (m / "03.png").write_text("no picture"), "03.png"),
     "an image of floats": (

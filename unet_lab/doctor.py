@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter
+from scipy.stats import rankdata
 
 from unet_lab.datasets.folder import MOST_CODES, pair_files
 from unet_lab.datasets.masks import Code, encode_mask, pack, unpack
@@ -492,7 +493,7 @@ def _fit(samples, found) -> None:
     rng = np.random.default_rng(0)
     for name, (image, mask) in small.items():
         turned = max(_explained(image, other) for other in (mask[::-1], mask[:, ::-1], mask[::-1, ::-1], mask.T, mask[::-1].T))
-        if turned > own[name] + 0.2 and turned > 2 * own[name]:
+        if turned > own[name] + 0.12 and turned > 1.4 * own[name]:
             flipped.append(name)
         elif len(masks) >= 5:
             names = [n for n in small if n != name]
@@ -512,7 +513,8 @@ def _fit(samples, found) -> None:
 
 def _small(image: np.ndarray) -> np.ndarray:
     grey = gaussian_filter(image.astype(np.float32), max(image.shape) / 96)
-    return np.asarray(Image.fromarray(grey).resize((48, 48), Image.Resampling.BOX))
+    small = np.asarray(Image.fromarray(grey).resize((48, 48), Image.Resampling.BOX))
+    return rankdata(small).reshape(small.shape)  # ranks, so that a black grid bar does not outweigh all the rest
 
 
 def _explained(image: np.ndarray, mask: np.ndarray) -> float:

@@ -1,6 +1,7 @@
 """Images and masks: the generator, the codes, the pairs and their split, the files."""
 
 from unet_lab.datasets.cells import Cell, generate_cell, generate_cells
+from unet_lab.datasets.example import write_example_set
 from unet_lab.datasets.folder import CodeTable, find_codes, load_cells, load_folder, pair_files, propose_codes
 from unet_lab.datasets.jurkat import load_jurkat
 from unet_lab.datasets.look import Look
@@ -33,5 +34,6 @@ __all__ = [
     "snap_mask",
     "split",
     "standardise",
+    "write_example_set",
     "write_image",
 ]

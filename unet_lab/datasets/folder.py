@@ -49,7 +49,7 @@ def pair_files(images: str | Path, masks: str | Path) -> tuple[list[Match], str]
         "the same name without words like 'mask' and 'image'": lambda stem: _AFFIX.sub("", stem).strip(" _.-").lower(),
         "the same numbers in the name": lambda stem: tuple(int(n) for n in re.findall(r"\d+", stem)),
     }
-    problem = None
+    problem, fewest = None, 10**9
     for rule, key in rules.items():
         try:
             first, second = _by_key(image_files, key), _by_key(mask_files, key)
@@ -59,11 +59,12 @@ def pair_files(images: str | Path, masks: str | Path) -> tuple[list[Match], str]
         alone = sorted(first.keys() ^ second.keys(), key=str)
         if not alone and "" not in first and () not in first:
             return [Match(first[k], second[k]) for k in sorted(first)], rule
-        if problem is None:
+        if len(alone) < fewest:  # what the rule that nearly fits says is what helps
+            fewest = len(alone)
             missing = "mask" if alone[0] in first else "image"
             has = first.get(alone[0]) or second[alone[0]]
             problem = (
-                f"{has}: no {missing} of the same name ({len(alone)} such file{'s' if len(alone) > 1 else ''}). "
+                f"{has}: no {missing} of the same name ({len(alone)} such file{'s' if len(alone) > 1 else ''}; by {rule}). "
                 f"Name image and mask alike, e.g. 07.png in both folders, or give patterns: '{has.parent / '*_image.png'}'."
             )
     raise ValueError(problem)

@@ -105,7 +105,8 @@ class Look:
     def __post_init__(self):
         for name, value in self.__dict__.items():
             pair = (value, value) if isinstance(value, int | float) else tuple(value)
-            if len(pair) != 2 or not all(np.isfinite(v) for v in pair) or pair[0] > pair[1]:
+            numbers = all(isinstance(v, int | float | np.number) and np.isfinite(v) for v in pair)
+            if len(pair) != 2 or not numbers or pair[0] > pair[1]:
                 raise ValueError(f"{name} is {value!r}; allowed is a range (least, most) or one number, e.g. {name}=0.1.")
             if pair[0] < 0 and self.default(name)[0] >= 0:
                 raise ValueError(f"{name} is {value!r}; it cannot be negative.")
@@ -147,6 +148,10 @@ class Look:
         singles = [single for name in names for single in groups.get(name, [name])]
         return replace(self, **{name: (_FIELDS[name].metadata["plain"],) * 2 for name in singles})
 
+    def showing(self, name: str) -> Look:
+        """The same with what it takes to see this parameter turn: the depth of grooves needs grooves."""
+        return replace(self, **_NEEDS.get(name, {}))
+
     def eased(self, difficulty: float) -> Look:
         """Every range drawn together towards its plain value: 1 leaves all as it is, 0 makes each cell plain."""
         ranges = {}
@@ -169,3 +174,14 @@ class Look:
 
 
 _FIELDS = {f.name: f for f in fields(Look)}
+_NEEDS = {
+    "debris_size": {"debris": 8},
+    "microvilli_length": {"microvilli": 20},
+    "filopodia_length": {"filopodia": 6},
+    "nucleus_margin": {"nucleus_size": 0.95},
+    "groove_depth": {"grooves": 3},
+    "groove_width": {"grooves": 3, "groove_depth": 0.6},
+    "mitochondria_size": {"mitochondria": 15},
+    "mitochondria_darkness": {"mitochondria": 15},
+    "mitochondria_gathering": {"mitochondria": 15},
+}

@@ -14,6 +14,7 @@ from unet_lab.exercises import (
     start_here,
     training,
     whole_u,
+    your_images,
 )
 from unet_lab.exercises.checking import run_check
 
@@ -41,6 +42,8 @@ CHECKS = {
     "audit": evaluation.audit,
     "hook_layer": looking.hook_layer,
     "rank_skips": looking.rank_skips,
+    "colour_codes": your_images.colour_codes,
+    "split_by_dish": your_images.split_by_dish,
 }
 
 

@@ -16,7 +16,7 @@ def explore_generator() -> Explorer:
     entries = [(f"{group}: {name}", name) for group, names in Look.groups().items() for name in names]
 
     def draw(parameter, amount, rest, cell):
-        look = Look() if rest == "as varied as can be" else Look().eased(0)
+        look = Look() if rest == "as varied as can be" else Look().eased(0).showing(parameter)
         values = [Look.value(parameter, share) for share in (0.0, amount, 1.0)]
         cells = [generate_cell(cell, SIZE, look=replace(look, **{parameter: value})) for value in values]
         what = Look.describe()[parameter]
@@ -36,7 +36,7 @@ def explore_generator() -> Explorer:
 
     controls = {
         "parameter": choice("parameter", entries, "grooves"),
-        "amount": float_slider("amount (share of its range)", 0.6, 0.0, 1.0, 0.05),
+        "amount": float_slider("amount (share of range)", 0.6, 0.0, 1.0, 0.05),
         "rest": choice("everything else", ["plain", "as varied as can be"], "plain"),
         "cell": slider("cell (seed)", 3, 0, 99),
     }

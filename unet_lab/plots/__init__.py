@@ -27,6 +27,7 @@ from unet_lab.plots.picture import (
     class_colours,
     panel_row,
 )
+from unet_lab.plots.report import write_report
 from unet_lab.plots.scores import draw_confusion, draw_curves, draw_histogram, show_confusion, show_curves, show_histogram
 
 __all__ = [
@@ -64,4 +65,5 @@ __all__ = [
     "show_numbers",
     "show_samples",
     "show_triplets",
+    "write_report",
 ]
