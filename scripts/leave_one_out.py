@@ -28,7 +28,7 @@ from unet_lab.metrics import confusion_matrix, scores
 from unet_lab.training import evaluate, train
 from unet_lab.unet import UNet
 
-SIZE, COUNT, EPOCHS, SEEDS = 128, 2000, 3, (0, 1)
+SIZE, COUNT, EPOCHS, SEEDS = 128, 1500, 3, (0, 1)
 FIRST, TEST = 20_000_000, 21_000_000
 
 

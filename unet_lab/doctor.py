@@ -468,7 +468,7 @@ def _order(samples, found) -> None:
     for s in masks:
         rest = s.mask != 0
         if 0.02 < rest.mean() < 0.98 and s.image.std() > 0:
-            signs[s.name] = float(s.image[~rest].mean() - s.image[rest].mean()) / float(s.image.std())
+            signs[s.name] = float(np.median(s.image[~rest]) - np.median(s.image[rest])) / float(s.image.std())
     if len(signs) >= 4:
         usual = np.sign(np.median(list(signs.values())))
         clear = {name: sign * usual for name, sign in signs.items()}
@@ -492,8 +492,9 @@ def _fit(samples, found) -> None:
     flipped, foreign = [], []
     rng = np.random.default_rng(0)
     for name, (image, mask) in small.items():
-        turned = max(_explained(image, other) for other in (mask[::-1], mask[:, ::-1], mask[::-1, ::-1], mask.T, mask[::-1].T))
-        if turned > own[name] + 0.12 and turned > 1.4 * own[name]:
+        turned = max((mask[::-1], mask[:, ::-1], mask[::-1, ::-1], mask.T, mask[::-1].T), key=lambda m: _explained(image, m))
+        better = _explained(image, turned)
+        if better > own[name] + 0.12 and better > 1.4 * own[name] and _edges(image, turned) > 1.25 * _edges(image, mask):
             flipped.append(name)
         elif len(masks) >= 5:
             names = [n for n in small if n != name]
@@ -524,6 +525,13 @@ def _explained(image: np.ndarray, mask: np.ndarray) -> float:
         return 0.0
     left = sum(float(image[mask == k].var()) * (mask == k).mean() for k in np.unique(mask))
     return 1 - left / total
+
+
+def _edges(image: np.ndarray, mask: np.ndarray) -> float:
+    """How much the image changes along the borders between classes, on average."""
+    down, across = np.diff(mask, axis=0) != 0, np.diff(mask, axis=1) != 0
+    changes = np.concatenate([np.abs(np.diff(image, axis=0))[down], np.abs(np.diff(image, axis=1))[across]])
+    return float(changes.mean()) if changes.size else 0.0
 
 
 def _copies(samples, other, across: bool, found) -> None:
