@@ -49,7 +49,7 @@ from unet_lab.unet import UNet
 CHANGES = 20
 
 
-def cell(seed=3, size=192):
+def cell(seed=4, size=192):
     return generate_cell(seed, size)
 
 

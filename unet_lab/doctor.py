@@ -48,6 +48,8 @@ class Findings(tuple):
     def __str__(self) -> str:
         return "\n".join(map(str, self)) or "Nothing found: the set looks healthy."
 
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
         if not self:
             return f"<p>{escape(str(self))}</p>"
@@ -182,6 +184,10 @@ def _add(found: list[Finding], name: str, what: str, where: tuple[str, ...], **w
     found.append(Finding(name, what, where, why.format(**words), mend.format(**words)))
 
 
+def _count(things, one: str, many: str) -> str:
+    return f"{len(things)} {one if len(things) == 1 else many}"
+
+
 class _Sample(NamedTuple):
     """A pair as it was read: `mask` holds class indices where they are known, else None."""
 
@@ -235,7 +241,7 @@ def _read(images, masks, codes, found) -> list[_Sample]:
                 _add(
                     found,
                     "unread files",
-                    f"{len(others)} files of a kind that is not read",
+                    _count(others, "file of a kind that is not read", "files of a kind that is not read"),
                     tuple(others),
                     join_EXTENSIONS=", ".join(EXTENSIONS),
                 )
@@ -248,7 +254,7 @@ def _read(images, masks, codes, found) -> list[_Sample]:
         return []
     lossy = [m.mask.name for m in matches if m.mask.suffix.lower() in LOSSY]
     if lossy:
-        _add(found, "JPEG masks", f"{len(lossy)} masks are JPEG files", tuple(lossy))
+        _add(found, "JPEG masks", _count(lossy, "mask is a JPEG file", "masks are JPEG files"), tuple(lossy))
     samples, problems = [], {}
     for match in matches:
         try:
@@ -270,7 +276,7 @@ def _read(images, masks, codes, found) -> list[_Sample]:
             samples.append(_Sample(name, image, _indices(raw, codes), raw))
     if problems:
         first = next(iter(problems.values()))
-        _add(found, "unreadable files", f"{len(problems)} files cannot be read: {first}", tuple(problems))
+        _add(found, "unreadable files", _count(problems, "file", "files") + f" cannot be read: {first}", tuple(problems))
     strangers = {s.name: s for s in samples if codes is not None and s.mask is None}
     if strangers:
         example = _listed(Counter(_values(next(iter(strangers.values())).raw)))
@@ -326,10 +332,10 @@ def _listed(counts: dict) -> str:
 def _broken_values(samples, found) -> None:
     names = tuple(s.name for s in samples if s.image.dtype.kind == "f" and not np.isfinite(s.image).all())
     if names:
-        _add(found, "NaN in images", f"{len(names)} images hold NaN or infinite values", names)
+        _add(found, "NaN in images", _count(names, "image holds", "images hold") + " NaN or infinite values", names)
     names = tuple(s.name for s in samples if s.raw is not None and s.raw.dtype.kind == "f")
     if names:
-        _add(found, "masks are floats", f"{len(names)} masks hold floats", names)
+        _add(found, "masks are floats", _count(names, "mask holds floats", "masks hold floats"), names)
 
 
 def _sizes(samples, found) -> None:
@@ -369,18 +375,18 @@ def _depth(samples, found) -> None:
         )
     narrow = tuple(s.name for s in samples if s.image.dtype == np.uint16 and s.image.max() <= 255)
     if narrow:
-        _add(found, "8 bit in 16", f"{len(narrow)} images are 16 bit, and no grey is above 255", narrow)
+        _add(found, "8 bit in 16", _count(narrow, "image is", "images are") + " 16 bit, and no grey is above 255", narrow)
     few = tuple(
         s.name for s in samples if s.image.dtype.kind in "ui" and s.image.size >= 1024 and 2 <= np.unique(s.image).size < 12
     )
     if few:
-        _add(found, "few greys", f"{len(few)} images have fewer than 12 different greys", few)
+        _add(found, "few greys", _count(few, "image has", "images have") + " fewer than 12 different greys", few)
 
 
 def _exposure(samples, found) -> None:
     flat = tuple(s.name for s in samples if s.image.size and np.ptp(s.image) == 0)
     if flat:
-        _add(found, "constant images", f"{len(flat)} images have one grey only", flat)
+        _add(found, "constant images", _count(flat, "image has", "images have") + " one grey only", flat)
     burnt = []
     for s in samples:
         if s.image.dtype.kind in "ui" and s.image.size and s.name not in flat and np.unique(s.image).size >= 12:
@@ -391,7 +397,7 @@ def _exposure(samples, found) -> None:
         _add(
             found,
             "saturated images",
-            f"in {len(burnt)} images two thirds of all pixels are pure black or pure white",
+            f"in {_count(burnt, 'image', 'images')} two thirds of all pixels are pure black or pure white",
             tuple(burnt),
         )
 
@@ -400,7 +406,12 @@ def _values_of_masks(samples, found) -> None:
     raws = [s for s in samples if s.raw is not None and s.raw.dtype.kind in "ui" and s.raw.size]
     same = tuple(s.name for s in raws if s.raw.shape == s.image.shape and np.array_equal(s.raw, s.image) and np.ptp(s.raw) > 0)
     if same:
-        _add(found, "masks are the images", f"{len(same)} masks are the same as their image", same)
+        _add(
+            found,
+            "masks are the images",
+            _count(same, "mask is the same as its image", "masks are the same as their images"),
+            same,
+        )
     counts = {s.name: _values(s.raw) for s in raws if s.name not in same}
     total = Counter()
     for one in counts.values():
@@ -477,7 +488,7 @@ def _order(samples, found) -> None:
             _add(
                 found,
                 "inverted images",
-                f"in {len(against)} images the background is {'dark' if usual > 0 else 'bright'}, in the others "
+                f"in {_count(against, 'image', 'images')} the background is {'dark' if usual > 0 else 'bright'}, in the others "
                 f"{'bright' if usual > 0 else 'dark'}",
                 against,
             )
@@ -502,12 +513,17 @@ def _fit(samples, found) -> None:
             if np.mean(np.array(others) > own[name]) > 0.2:  # its own mask should be the best, or nearly
                 foreign.append(name)
     if flipped:
-        _add(found, "flipped masks", f"{len(flipped)} masks fit their image better when they are turned over", tuple(flipped))
+        _add(
+            found,
+            "flipped masks",
+            _count(flipped, "mask fits its image", "masks fit their images") + " better when turned over",
+            tuple(flipped),
+        )
     if len(foreign) >= max(2, 0.15 * len(masks)):  # one or two may be hidden under a grid bar
         _add(
             found,
             "masks of other images",
-            f"{len(foreign)} masks fit their image worse than other files' masks do",
+            _count(foreign, "mask fits its image", "masks fit their images") + " worse than other files' masks do",
             tuple(foreign),
         )
 
@@ -557,14 +573,14 @@ def _copies(samples, other, across: bool, found) -> None:
         _add(
             found,
             "the same image on both sides",
-            f"{len(names)} pairs of near-duplicates between training and validation",
+            _count(names, "pair", "pairs") + " of near-duplicates between training and validation",
             tuple(names),
         )
     elif names:
         _add(
             found,
             "near-duplicates",
-            f"{len(names)} pairs of images are copies, perhaps turned, flipped or brightened",
+            _count(names, "pair", "pairs") + " of copies, perhaps turned, flipped or brightened",
             tuple(names),
         )
 

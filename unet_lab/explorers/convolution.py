@@ -164,7 +164,7 @@ def explore_norm(size: int = 96) -> Explorer:
         return picture, words
 
     controls = {
-        "cell": slider("cell (seed)", 3, 0, 50),
+        "cell": slider("cell (seed)", 4, 0, 50),
         "contrast": float_slider("contrast (factor)", 2.0, 0.0, 4.0, 0.25),
         "brightness": float_slider("brightness (added)", 0.0, -3.0, 3.0, 0.25),
         "mode": choice("mode", ["training", "evaluation"], "evaluation"),

@@ -162,7 +162,7 @@ def explore_skips(model: UNet, size: int = 160) -> Explorer:
         words = f"Macro IoU {was:.3f} with all skips, {now:.3f} as switched ({named}): {now - was:+.3f}. "
         return picture, words + f"{(whole != cut).mean():.1%} of the pixels changed their class."
 
-    controls = {"cell": slider("cell (seed)", 10, 0, 60)}
+    controls = {"cell": slider("cell (seed)", 4, 0, 60)}
     for level in range(depth):
         place = " (topmost)" if level == 0 else " (deepest)" if level == depth - 1 else ""
         controls[f"skip_{level}"] = choice(f"skip {level}{place}", list(SWITCH), "zeros" if level == depth // 2 else "on")

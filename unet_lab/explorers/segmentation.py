@@ -47,7 +47,7 @@ def explore_segmentation() -> Explorer:
         return picture, words
 
     controls = {
-        "cell": slider("cell (seed)", 3, 0, 99),
+        "cell": slider("cell (seed)", 4, 0, 99),
         "contrast": float_slider("contrast (factor)", 1.0, 0.1, 2.0, 0.1),
         "brightness": slider("brightness (greys)", 0, -120, 120, 10),
         "noise": slider("noise (greys)", 0, 0, 80, 5),
