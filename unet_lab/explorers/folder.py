@@ -11,7 +11,7 @@ from unet_lab.datasets import encode_mask, pair_files, propose_codes, read_mask_
 from unet_lab.datasets.masks import Code
 from unet_lab.doctor import examine_data
 from unet_lab.explorers.base import Explorer, choice, float_slider, slider
-from unet_lab.plots import Picture, overlay, show_image
+from unet_lab.plots import Picture, bare, overlay, show_image
 
 MOST = 200  # files that are kept in memory
 
@@ -44,14 +44,14 @@ def explore_folder(images: str | Path, masks: str | Path, codes: Sequence[Code] 
         left, middle, right = picture.subplots(1, 3)
         show_image(left, image, name)
         middle.imshow(raw, cmap="gray", vmin=0, vmax=raw.max() or 1)
-        middle.set(title="the mask as stored", xticks=[], yticks=[])
+        bare(middle, "the mask as stored")
         try:
             mask = encode_mask(raw, tried)
             chosen = np.where(mask == mask.max(), mask, 0) if show == "the last class only" else mask
             show_image(right, overlay(image, chosen, strength), "overlay" if show == "all classes" else show)
         except (ValueError, IndexError):
             right.text(0.5, 0.5, "this mask has no classes yet", ha="center", va="center", wrap=True)
-            right.set(xticks=[], yticks=[], title="overlay")
+            bare(right, "overlay")
         said = "\n".join(map(str, mine)) or "The doctor finds nothing wrong with this pair."
         others = f"In the whole set: {', '.join(listed)}." if listed else "In the whole set: nothing found."
         return picture, f"{name}, {image.shape[0]} x {image.shape[1]} pixels, {image.dtype}. {said}\n{others}"
