@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from unet_lab.checkpoints import load_pretrained
 from unet_lab.datasets import standardise
-from unet_lab.datasets.cells import NUCLEUS
+from unet_lab.datasets.cells import BACKGROUND, NUCLEUS
 from unet_lab.unet import nearest_sizes, output_size
 
 WORKING_SIZE = 192  # pixels of the longer side at which `segment` works: the size that the small model was trained at
@@ -143,35 +143,42 @@ def _probabilities(image: np.ndarray, views: int) -> Tensor:
         raise ValueError(f"views is {views!r}; allowed are 1 (as it is) and 8 (rotations and mirror images).")
     grey = _to_grey(image)
     first = _at_working_size(grey, views)
-    window = _window_around(first)
-    if window is None:
+    found = _largest(first)
+    extent = 0.0 if found is None else max(s.stop - s.start for s in found) / max(grey.shape)
+    if extent > SMALL_CELL:
         return first
-    closer = _at_working_size(grey[window], views)
-    first[(slice(None), *window)] = closer
-    return first
+    if extent < SMALL_CELL / 2 and max(grey.shape) > 1.5 * WORKING_SIZE:  # perhaps too small to be seen: look at twice the size
+        found = _largest(_at_working_size(grey, 1, 2 * WORKING_SIZE)) or found
+    if found is None or (window := _window_around(found, grey.shape)) is None:
+        return first
+    closer = torch.zeros_like(first)
+    closer[BACKGROUND] = 1.0  # one cell to a frame: what lies outside the window is none
+    closer[(slice(None), *window)] = _at_working_size(grey[window], views)
+    return closer
 
 
-def _window_around(probabilities: Tensor) -> tuple[slice, slice] | None:
-    """The square of the frame that holds a cell too small to be judged at this scale; None where it is large enough."""
+def _largest(probabilities: Tensor) -> tuple[slice, slice] | None:
+    """Rows and columns of the largest piece that is no background; None where there is none."""
     parts, count = label((probabilities.argmax(dim=0) > 0).numpy())
-    if count == 0:
-        return None
-    largest = 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
-    rows, columns = find_objects(parts)[largest - 1]
-    height, width = parts.shape
+    return find_objects(parts)[np.argmax(np.bincount(parts.ravel())[1:])] if count else None
+
+
+def _window_around(found: tuple[slice, slice], shape: tuple[int, int]) -> tuple[slice, slice] | None:
+    """The square of the frame in which a small cell has the extent that cells had in training; None for a speck."""
+    rows, columns = found
     extent = max(rows.stop - rows.start, columns.stop - columns.start)
-    if extent > SMALL_CELL * max(height, width) or extent < 0.04 * max(height, width) or extent < 24:
+    if not max(24, 0.04 * max(shape)) < extent < SMALL_CELL * max(shape):
         return None
     half = round(extent / USUAL_CELL / 2)
     middle = (rows.start + rows.stop) // 2, (columns.start + columns.stop) // 2
     top, left = max(0, middle[0] - half), max(0, middle[1] - half)
-    return slice(top, min(height, middle[0] + half)), slice(left, min(width, middle[1] + half))
+    return slice(top, min(shape[0], middle[0] + half)), slice(left, min(shape[1], middle[1] + half))
 
 
-def _at_working_size(grey: np.ndarray, views: int) -> Tensor:
-    """Class probabilities (3, H, W) of a grey image, from the model's answers at 192 pixels."""
+def _at_working_size(grey: np.ndarray, views: int, size: int = WORKING_SIZE) -> Tensor:
+    """Class probabilities (3, H, W) of a grey image, from the model's answers at `size` pixels."""
     height, width = grey.shape
-    scale = WORKING_SIZE / max(height, width)
+    scale = size / max(height, width)
     small = (max(1, round(width * scale)), max(1, round(height * scale)))
     shrunk = np.asarray(Image.fromarray(grey).resize(small, Image.Resampling.BILINEAR))
     total = torch.zeros(())
