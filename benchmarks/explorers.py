@@ -85,7 +85,7 @@ EXPLORERS = {
     "09 feature maps": lambda: explore_feature_maps(load_pretrained(), cell().image),
     "09 receptive field": lambda: explore_receptive_field(load_pretrained(), cell().image),
     "09 skips": lambda: explore_skips(load_pretrained()),
-    "09 attribution": lambda: explore_attribution(load_pretrained(), cell(6, 128).image, patch=8),
+    "09 attribution": lambda: explore_attribution(load_pretrained(), cell(4, 160).image, patch=10),
     "09 shift": lambda: explore_shift(load_pretrained(), cell(17, 304).image),
     "15 generator": explore_generator,
     "15 folder": lambda: explore_folder(DATA / "cells" / "images", DATA / "cells" / "masks", MASK_CODES),

@@ -183,7 +183,7 @@ def test_bfloat16_reaches_what_float32_reaches():
     """On by default only because of this; benchmarks/precision.py shows it at full size."""
     if not has_bfloat16(torch.device("cpu")):
         pytest.skip("this processor has no bfloat16 instructions, so it is not used")
-    cells = SegmentationDataset.generated(48, size=32)
+    cells = SegmentationDataset.generated(48, size=32, difficulty=0.3)
     ious = {}
     for precision in ("float32", "bfloat16"):
         history = fit(tiny(), cells, cells, epochs=8, batch_size=4, learning_rate=0.01, precision=precision, device="cpu")
