@@ -15,7 +15,7 @@ HERE = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(HERE))
 from playwright.sync_api import sync_playwright  # noqa: E402
 
-from tests.browser.driving import CHROMIUM, open_page, run_all, running_lab  # noqa: E402
+from tests.browser.driving import CHROMIUM, open_and_run, running_lab  # noqa: E402
 
 PRESSES = 20
 # Presses the key by hand of the page itself, so that the clock runs in one place only.
@@ -43,8 +43,7 @@ def main(names):
             copy = HERE / "notebooks" / f"see-{name}"
             copy.write_text((HERE / "notebooks" / name).read_text(encoding="utf-8"), encoding="utf-8")
             try:
-                open_page(page, lab, f"/doc/tree/{copy.name}?reset")
-                run_all(page, 180)
+                open_and_run(page, lab, f"/doc/tree/{copy.name}?reset", 180)
                 boxes = page.locator(".unet-lab-explorer")
                 for number in range(boxes.count()):
                     row(page, name, number, boxes.nth(number))

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ..conftest import ROOT
-from .driving import open_page, run_all, until
+from .driving import open_and_run, until
 
 NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
 
@@ -114,8 +114,7 @@ def other_choices(page, box):
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_explorers_follow_keyboard_mouse_and_clicks(page, lab, copy, name):
-    open_page(page, lab, copy(name))
-    run_all(page, 180)
+    open_and_run(page, lab, copy(name), 180)
     boxes = page.locator(".unet-lab-explorer")
     until(page, lambda: boxes.count() > 0, 30)
     for number in range(boxes.count()):
@@ -160,8 +159,7 @@ def test_explorers_follow_keyboard_mouse_and_clicks(page, lab, copy, name):
 
 def test_dragging_a_slider_draws_the_last_value_soon_and_queues_nothing(page, lab, copy):
     """60 places in under a second: the kernel draws some of them, then the last one, and is then at rest."""
-    open_page(page, lab, copy("03_contracting_path.ipynb"))
-    run_all(page, 120)
+    open_and_run(page, lab, copy("03_contracting_path.ipynb"), 120)
     box = page.locator(".unet-lab-explorer").first
     box.scroll_into_view_if_needed()
     until(page, lambda: agrees(page, box), 20)
@@ -190,8 +188,7 @@ THEMES = {"JupyterLab Dark": (17, 17, 17), "JupyterLab Light": (255, 255, 255)}
 
 
 def test_words_and_labels_can_be_read_in_both_themes(page, lab, copy):
-    open_page(page, lab, copy("06_losses.ipynb"))
-    run_all(page, 120)
+    open_and_run(page, lab, copy("06_losses.ipynb"), 120)
     box = page.locator(".unet-lab-explorer").first
     box.scroll_into_view_if_needed()
     until(page, lambda: agrees(page, box), 20)

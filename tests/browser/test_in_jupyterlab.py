@@ -3,14 +3,13 @@
 import json
 import re
 
-from .driving import open_page, run_all, until
+from .driving import open_and_run, open_page, until
 
 
 def test_lab_py_opens_start_here_and_its_explorer_follows_the_keyboard(page, lab):
-    open_page(page, lab, "/")
+    open_and_run(page, lab, "/")
     title = page.evaluate("() => window.jupyterapp.shell.currentWidget.title.label")
     assert title == "00_start_here.ipynb"
-    run_all(page)
     words = page.locator('[role="status"]').first
     words.scroll_into_view_if_needed()
     before, picture = words.inner_text(), page.locator("img.unet-lab-picture").first.get_attribute("src")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gc
+import threading
 from collections.abc import Callable
 from html import escape
 
@@ -14,6 +15,8 @@ from unet_lab.plots import Picture
 
 _WIDE = widgets.Layout(width="420px")
 _STYLE = {"description_width": "150px"}
+# JupyterLab sends what a control does to a thread of its own, so that it works while a cell runs. One picture at a time.
+_DRAWING = threading.RLock()
 
 
 class Explorer(widgets.VBox):
@@ -119,14 +122,15 @@ class Explorer(widgets.VBox):
             self._update()
 
     def _update(self) -> None:
-        try:
-            picture, self.words = self._draw(**{name: control.value for name, control in self.controls.items()})
-        except ValueError as error:
-            self.words = f"Not possible: {error}"
-        else:
-            self._image.show(picture)
-        lines = "<br>".join(escape(self.words).splitlines())
-        self._text.value = f'<div role="status" style="line-height:1.4; max-width:980px">{lines}</div>'
+        with _DRAWING:
+            try:
+                picture, self.words = self._draw(**{name: control.value for name, control in self.controls.items()})
+            except ValueError as error:
+                self.words = f"Not possible: {error}"
+            else:
+                self._image.show(picture)
+            lines = "<br>".join(escape(self.words).splitlines())
+            self._text.value = f'<div role="status" style="line-height:1.4; max-width:980px">{lines}</div>'
 
     def _repr_mimebundle_(self, **kwargs):
         shown = super()._repr_mimebundle_(**kwargs)
