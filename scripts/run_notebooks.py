@@ -27,6 +27,8 @@ from nbconvert import HTMLExporter
 from PIL import Image
 from tqdm import tqdm
 
+from unet_lab.files import write_whole
+
 HERE = Path(__file__).resolve().parents[1]
 NOTEBOOKS, BUILD = HERE / "notebooks", HERE / "build"
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -107,19 +109,6 @@ def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return notebook
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file completely or not at all."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
 def choose(names: list[str]) -> list[Path]:
     known = sorted(p for p in NOTEBOOKS.glob("*.ipynb") if p.name[0].isdigit())
     if not names:
@@ -146,9 +135,9 @@ def main() -> int:
             notebook, seconds, peak, result = run(path)
             rows.append((path.stem, f"{seconds:.1f}", f"{peak / 2**20:.0f}", result))
             page, _ = HTMLExporter().from_notebook_node(clean(notebook))
-            write_whole(BUILD / f"{path.stem}.html", page)
+            write_whole(BUILD / f"{path.stem}.html", page.encode("utf-8"))
             if arguments.update and result == "passed":
-                write_whole(path, nbformat.writes(notebook) + "\n")
+                write_whole(path, (nbformat.writes(notebook) + "\n").encode("utf-8"))
     except KeyboardInterrupt:
         print("Stopped; the pages of the notebooks below are in build/.", file=sys.stderr)
     header = ("notebook", "seconds", "peak MiB", "result")

@@ -14,13 +14,18 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 
 # From the ground up: a room imports from rooms above it in this list only.
 ROOMS = [
+    "files",
     "blocks",
     "unet",
     "datasets",
     "losses",
     "metrics",
     "checkpoints",
+    "distributed",
+    "memory",
+    "history",
     "training",
+    "planning",
     "inference",
     "inspection",
     "doctor",

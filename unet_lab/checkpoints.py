@@ -6,10 +6,11 @@ with `weights_only=True`, which refuses anything but tensors and plain values.
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import pickle
-import tempfile
+import warnings
+import zipfile
 from pathlib import Path
 
 import torch
@@ -17,9 +18,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from unet_lab.datasets.folder import DATA
+from unet_lab.files import previous_of, write_whole
 from unet_lab.unet import UNet
 
 WEIGHTS = DATA / "weights"
+FORMAT = 2  # of checkpoints; raised whenever what they hold changes
 
 
 def save_weights(model: UNet, path: str | Path, half: bool = False) -> None:
@@ -35,7 +38,7 @@ def save_weights(model: UNet, path: str | Path, half: bool = False) -> None:
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     if half:
         tensors = {name: v.half() if v.is_floating_point() else v for name, v in tensors.items()}
-    _write_whole(path, save(tensors, metadata={"settings": json.dumps(model.settings)}))
+    write_whole(path, save(tensors, metadata={"settings": json.dumps(model.settings)}))
 
 
 def load_weights(path: str | Path) -> UNet:
@@ -49,12 +52,21 @@ def load_weights(path: str | Path) -> UNet:
     try:
         with safe_open(path, framework="pt") as file:
             settings = (file.metadata() or {}).get("settings")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        if settings is None:
-            raise ValueError("it holds no U-Net settings: it was not written by save_weights")
+            if settings is None:
+                raise ValueError("it holds no U-Net settings: it was not written by save_weights")
+            with torch.device("meta"):  # shapes only, no memory: a forged file could ask for any width
+                expected = {name: tuple(v.shape) for name, v in UNet(**json.loads(settings)).state_dict().items()}
+            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            if found != expected:
+                wrong = sorted(found.items() ^ expected.items())[0][0]
+                has = f"{wrong} is {found.get(wrong, 'missing')}"
+                raise ValueError(f"{has}, and in the U-Net of its settings it is {expected.get(wrong, 'missing')}")
+            tensors = {name: file.get_tensor(name) for name in expected}
+        if not all(torch.isfinite(v).all() for v in tensors.values()):
+            raise ValueError("it holds NaN or infinite weights")
         model = UNet(**json.loads(settings))
         model.load_state_dict({name: v.float() if v.is_floating_point() else v for name, v in tensors.items()})
-    except (SafetensorError, RuntimeError, ValueError, TypeError) as error:
+    except (SafetensorError, RuntimeError, ValueError, TypeError, OSError, RecursionError) as error:
         raise ValueError(f"{path}: these weights cannot be used: {error}. Copy the file again from its source.") from None
     return model.eval()
 
@@ -69,35 +81,70 @@ def load_pretrained(name: str = "small") -> UNet:
 
 
 def save_checkpoint(path: str | Path, state: dict) -> None:
-    """Write the state of a training run (tensors and plain values): complete, or the older file stays."""
-    with tempfile.SpooledTemporaryFile() as memory:
-        torch.save(state, memory)
-        memory.seek(0)
-        _write_whole(Path(path), memory.read())
+    """Write the state of a training run (tensors and plain values): complete, or the older file stays.
+
+    The checkpoint that stood there before is kept beside it, as run.previous.pt. Raises OSError where it cannot be written.
+    """
+    memory = io.BytesIO()
+    torch.save({"format": FORMAT, "torch": str(torch.__version__), **state}, memory)
+    write_whole(path, memory.getbuffer(), keep_previous=True)
 
 
 def load_checkpoint(path: str | Path) -> dict:
-    """Read a training run's state. Raises ValueError, naming the file, where it is broken or wants to run code."""
+    """Read a training run's state; nothing in the file can run code, or take more memory than the file is large.
+
+    Raises FileNotFoundError where there is none; ValueError, naming the file, where it is broken, holds more than tensors and
+    plain values, or was written by another version of the course.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such file. Looked in {path.resolve().parent}.")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        _check_archive(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise ValueError(
-            f"{path}: refused. It is broken, or holds more than tensors and plain values and could run code when opened. "
-            f"Use checkpoints that this course wrote."
+            f"{path}: refused. It holds more than tensors and plain values, and could run code when opened. Use checkpoints that "
+            f"this course wrote."
         ) from None
-    except (RuntimeError, EOFError, ValueError) as error:
-        raise ValueError(f"{path}: the checkpoint is broken ({error}). Delete it to start the run afresh.") from None
+    except Exception as error:  # a mutilated file can make torch's reader fail in any way
+        reason = str(error).strip().partition("\n")[0]
+        raise ValueError(f"{path}: the checkpoint is broken ({reason}). Delete it to start the run afresh.") from None
+    if not isinstance(state, dict) or "settings" not in state:
+        raise ValueError(f"{path}: this is no checkpoint of a training run. Give another file name.")
+    if state.get("format") != FORMAT:
+        raise ValueError(
+            f"{path}: written in format {state.get('format', 1)}, and this version of the course reads {FORMAT}. Finish the run "
+            f"with the version that began it, or delete the file to start afresh."
+        )
+    return state
 
 
-def _write_whole(path: Path, content: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+def newest_checkpoint(path: str | Path) -> dict | None:
+    """The state in `path`; or, with a warning, the one before it where `path` is broken; None where there is neither."""
+    path, older = Path(path), previous_of(path)
     try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        return load_checkpoint(path)
+    except FileNotFoundError:  # killed between the two renamings
+        return load_checkpoint(older) if older.is_file() else None
+    except ValueError as broken:
+        if "is broken" not in str(broken):
+            raise
+        try:
+            state = load_checkpoint(older)
+        except (FileNotFoundError, ValueError):
+            raise broken from None
+        warnings.warn(f"{broken} Going on from the one before it, {older.name}.", stacklevel=2)
+        return state
+
+
+def _check_archive(path: Path) -> None:
+    """A checkpoint is a zip archive that torch wrote, uncompressed: what it unfolds to is no larger than it is."""
+    if not zipfile.is_zipfile(path):
+        raise ValueError("cut short, or never written by this course")  # torch's older, bare pickles are not opened at all
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+        if any(e.compress_type != zipfile.ZIP_STORED for e in entries) or sum(e.file_size for e in entries) > path.stat().st_size:
+            raise ValueError("it unfolds to more than its size")
+        if (damaged := archive.testzip()) is not None:  # torch itself does not look at the check sums
+            raise ValueError(f"its part {damaged} is damaged")

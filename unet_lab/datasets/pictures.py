@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+from unet_lab.files import write_whole
 
 EXTENSIONS = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
 LOSSY = (".jpg", ".jpeg")
@@ -55,14 +55,7 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
         raise ValueError(f"{path}: images and masks are written as PNG, which keeps every grey; name it {path.stem}.png.")
     if image.ndim != 2 or image.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"the image is {image.dtype} {image.shape}; allowed is uint8 or uint16 (H, W).")
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".png")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            Image.fromarray(image).save(stream, format="PNG", optimize=True)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_whole(path, lambda stream: Image.fromarray(image).save(stream, format="PNG", optimize=True))
 
 
 def _one(path: str | Path, pages: list[np.ndarray], other: str) -> np.ndarray:

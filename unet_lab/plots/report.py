@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import base64
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
+from unet_lab.files import write_whole
 from unet_lab.plots.picture import Picture
 
 
@@ -24,8 +23,7 @@ def write_report(
 
     Returns the path. Raises ValueError for another ending or another kind of content, FileExistsError where the file is there.
 
-    >>> import tempfile
-    >>> path = write_report(tempfile.mkdtemp() + "/my.html", "Two numbers", [("Scores", {"IoU": 0.8})])
+    >>>     >>> path = write_report(tempfile.mkdtemp() + "/my.html", "Two numbers", [("Scores", {"IoU": 0.8})])
     >>> "<td>0.8000</td>" in path.read_text(encoding="utf-8")
     True
     """
@@ -37,15 +35,8 @@ def write_report(
     body = "\n".join(f"<h2>{escape(heading)}</h2>\n{_content(heading, content)}" for heading, content in parts)
     style = "body{font:16px/1.5 sans-serif;max-width:1000px;margin:2em auto} img{max-width:100%} td{padding-right:1em}"
     head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{style}</style>'
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(f'<!doctype html>\n<html lang="en"><head>{head}</head>\n')
-            stream.write(f"<body><h1>{escape(title)}</h1>\n{body}\n</body></html>\n")
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    page = f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body><h1>{escape(title)}</h1>\n{body}\n</body></html>\n'
+    write_whole(path, page.encode("utf-8"))
     return path
 
 

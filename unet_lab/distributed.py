@@ -1,0 +1,146 @@
+"""More than one process: who I am, which images are mine, and what all must share. torchrun starts them; nothing else is needed.
+
+Each process (a "worker"; its number is its "rank") holds the whole model and computes gradients for its share of a batch; the
+gradients are averaged, and every worker takes the same step (data parallelism: Li et al. 2020, arXiv 2006.15704).
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import NamedTuple
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.nn.functional import all_reduce
+from torch.nn.parallel import DistributedDataParallel
+
+PATIENCE = timedelta(minutes=10)  # how long a worker waits for another one that has gone silent
+
+
+class World(NamedTuple):
+    """Which of how many workers this process is; (0, 1) where it is alone."""
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def is_first(self) -> bool:
+        """True for the one that writes files and shows progress."""
+        return self.rank == 0
+
+    def share(self, indices: Sequence[int]) -> list[int]:
+        """This worker's part of a batch: every size-th of its images, from its rank on; sizes differ by at most one."""
+        return list(indices)[self.rank :: self.size]
+
+    def total(self, *values: float) -> list[float]:
+        """The sum of each number over all workers."""
+        if self.size == 1:
+            return list(values)
+        numbers = torch.tensor(values, dtype=torch.float64 if _device().type != "mps" else torch.float32, device=_device())
+        dist.all_reduce(numbers)
+        return numbers.tolist()
+
+    def from_first(self, value):
+        """What the first worker has, for all."""
+        if self.size == 1:
+            return value
+        held = [value]
+        dist.broadcast_object_list(held, src=0, device=_device())
+        return held[0]
+
+    def gathered(self, value) -> list:
+        """What each worker has, in the order of their ranks."""
+        if self.size == 1:
+            return [value]
+        held = [None] * self.size
+        dist.all_gather_object(held, value)
+        return held
+
+
+class WorkerLost(RuntimeError):
+    """Another process of this run died or fell silent."""
+
+
+def join() -> World:
+    """Who this process is. Under torchrun it meets the others on the first call: NCCL where each has a GPU, else gloo."""
+    if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
+        return World()
+    if not dist.is_initialized():
+        if torch.cuda.is_available():
+            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
+        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
+        atexit.register(_leave)
+    return World(dist.get_rank(), dist.get_world_size())
+
+
+@contextmanager
+def averaging(model: nn.Module, world: World, sync_batch_norm: bool) -> Iterator[nn.Module]:
+    """The network to train with: `model` itself where the process is alone; else wrapped so that gradients are averaged.
+
+    sync_batch_norm : batch norm takes mean and variance over all workers' images, not over this one's alone.
+    """
+    if world.size == 1:
+        yield model
+        return
+    swapped = list(_synchronise(model)) if sync_batch_norm else []
+    try:
+        yield DistributedDataParallel(model)
+    except (RuntimeError, dist.DistError) as error:
+        signs = ("connection", "timed out", "timeout", "gloo", "nccl", "peer", "socket")
+        if not any(sign in str(error).lower() for sign in signs):
+            raise
+        raise WorkerLost(
+            f"worker {world.rank} of {world.size} lost another one ({str(error).strip().splitlines()[-1][:160]}). The run ends. "
+            f"Start it again: with checkpoint=… it goes on from the last one; torchrun --max-restarts=3 does so by itself."
+        ) from error
+    finally:
+        for parent, name, original in swapped:
+            setattr(parent, name, original)
+
+
+class SyncedBatchNorm2d(nn.BatchNorm2d):
+    """Batch norm over the images of all workers, written out. PyTorch's own, nn.SyncBatchNorm, is for GPUs only."""
+
+    def forward(self, x: Tensor) -> Tensor:  # (n, C, H, W), n may differ between workers, and may be 0
+        if not self.training:
+            return super().forward(x)
+        kept, x = x.dtype, x.float()
+        count = all_reduce(torch.tensor(float(x.numel() // self.num_features), device=x.device))
+        mean = all_reduce(x.sum(dim=(0, 2, 3))) / count                     # (C,)
+        centred = x - mean[:, None, None]                                   # (n, C, H, W)
+        variance = all_reduce((centred * centred).sum(dim=(0, 2, 3))) / count  # (C,)
+        with torch.no_grad():
+            self.num_batches_tracked += 1
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+        scale = self.weight * torch.rsqrt(variance + self.eps)              # (C,)
+        return (centred * scale[:, None, None] + self.bias[:, None, None]).to(kept)
+
+
+def _synchronise(model: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Module]]:
+    """Put synchronised layers in the places of the batch norms; they share weights and statistics. Yields what to put back."""
+    for parent in list(model.modules()):
+        for name, child in list(parent.named_children()):
+            if type(child) is nn.BatchNorm2d:
+                kind = nn.SyncBatchNorm if child.weight.is_cuda else SyncedBatchNorm2d
+                synced = kind(child.num_features, child.eps, child.momentum, device="meta")
+                synced.train(child.training)
+                for which in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked"):
+                    setattr(synced, which, getattr(child, which))
+                setattr(parent, name, synced)
+                yield parent, name, child
+
+
+def _device() -> torch.device:
+    """Where tensors must lie that are sent: NCCL sends from GPUs only."""
+    return torch.device("cuda", torch.cuda.current_device()) if dist.get_backend() == "nccl" else torch.device("cpu")
+
+
+def _leave() -> None:
+    if dist.is_initialized():
+        dist.destroy_process_group()
