@@ -16,7 +16,6 @@ from typing import NamedTuple
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
 from torch.nn.parallel import DistributedDataParallel
 
 PATIENCE = timedelta(minutes=10)  # how long a worker waits for another one that has gone silent
@@ -73,7 +72,8 @@ def join() -> World:
     if not dist.is_initialized():
         if torch.cuda.is_available():
             torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
+        backend = "nccl" if torch.cuda.is_available() else "gloo"
+        dist.init_process_group(backend, timeout=PATIENCE, **_meeting_place())
         atexit.register(_leave)
     return World(dist.get_rank(), dist.get_world_size())
 
@@ -103,17 +103,31 @@ def averaging(model: nn.Module, world: World, sync_batch_norm: bool) -> Iterator
             setattr(parent, name, original)
 
 
+class SumOverWorkers(torch.autograd.Function):
+    """The sum of a tensor over all workers, that gradients flow back through: what reaches any worker's sum reaches each part."""
+
+    @staticmethod
+    def forward(context, part: Tensor) -> Tensor:
+        whole = part.clone()
+        dist.all_reduce(whole)
+        return whole
+
+    @staticmethod
+    def backward(context, gradient: Tensor) -> Tensor:
+        return SumOverWorkers.forward(context, gradient)
+
+
 class SyncedBatchNorm2d(nn.BatchNorm2d):
     """Batch norm over the images of all workers, written out. PyTorch's own, nn.SyncBatchNorm, is for GPUs only."""
 
     def forward(self, x: Tensor) -> Tensor:  # (n, C, H, W), n may differ between workers, and may be 0
         if not self.training:
             return super().forward(x)
-        kept, x = x.dtype, x.float()
-        count = all_reduce(torch.tensor(float(x.numel() // self.num_features), device=x.device))
-        mean = all_reduce(x.sum(dim=(0, 2, 3))) / count                     # (C,)
+        kept, x, over_all = x.dtype, x.float(), SumOverWorkers.apply
+        count = over_all(torch.tensor(float(x.numel() // self.num_features), device=x.device))
+        mean = over_all(x.sum(dim=(0, 2, 3))) / count                       # (C,)
         centred = x - mean[:, None, None]                                   # (n, C, H, W)
-        variance = all_reduce((centred * centred).sum(dim=(0, 2, 3))) / count  # (C,)
+        variance = over_all((centred * centred).sum(dim=(0, 2, 3))) / count # (C,)
         with torch.no_grad():
             self.num_batches_tracked += 1
             self.running_mean.lerp_(mean, self.momentum)
@@ -139,6 +153,17 @@ def _synchronise(model: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Module]]
 def _device() -> torch.device:
     """Where tensors must lie that are sent: NCCL sends from GPUs only."""
     return torch.device("cuda", torch.cuda.current_device()) if dist.get_backend() == "nccl" else torch.device("cpu")
+
+
+def _meeting_place() -> dict:
+    """Where the workers find each other. After a restart torchrun's own store still holds the addresses of those that died
+    (github.com/pytorch/pytorch, issue 135712), so that each attempt gets a corner of its own."""
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
+        return {}
+    rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    store = dist.TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), size, is_master=False, timeout=PATIENCE)
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    return {"store": dist.PrefixStore(f"unet-lab/{attempt}", store), "rank": rank, "world_size": size}
 
 
 def _leave() -> None:
