@@ -1,6 +1,6 @@
 """What tests/test_distributed.py starts under torchrun: the same `train`, with what it saw written to a file by the first worker.
 
-    torchrun --standalone --nproc-per-node N tests/worker.py FOLDER CASE …
+torchrun --standalone --nproc-per-node N tests/worker.py FOLDER CASE …
 """
 
 import json

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -188,6 +189,9 @@ def load_folder(
                 pairs.append(Pair(picture, encode_mask(mask, codes), name))
             except ValueError as error:
                 raise ValueError(f"{mask_file}{'' if len(pictures) == 1 else f' page {page}'}: {error}") from None
+            if picture.shape != mask.shape[:2]:
+                sizes = f"{picture.shape[0]} x {picture.shape[1]}, and its mask {mask.shape[0]} x {mask.shape[1]}"
+                raise ValueError(f"{image_file}: the image is {sizes}; they must be the same. Export them at one size.")
     classes = max(codes.values()) + 1 if isinstance(codes, Mapping) else len(codes)
     return SegmentationDataset(pairs, num_classes=classes)
 
@@ -199,15 +203,20 @@ def load_cells() -> SegmentationDataset:
 
 def _pictures(where: str | Path) -> list[Path]:
     where = Path(where)
+    root = where
     if any(sign in str(where) for sign in "*?[") and not where.exists():
-        root = Path(where.anchor) if where.is_absolute() else Path()
-        files = root.glob(str(where.relative_to(where.anchor) if where.is_absolute() else where))
+        fixed = itertools.takewhile(lambda part: not any(sign in part for sign in "*?["), where.parts)
+        root = Path(*fixed)
+        files = root.glob(str(where.relative_to(root)))
         kind = "matches the pattern"
     elif where.is_dir():
         files, kind = where.iterdir(), "no pictures in it"
     else:
         raise FileNotFoundError(f"{where}: there is no such folder. Looked in {where.resolve().parent}.")
     found = sorted(f for f in files if f.suffix.lower() in EXTENSIONS and not f.name.startswith(".") and f.is_file())
+    for file in found:
+        if not file.resolve().is_relative_to(root.resolve()):
+            raise ValueError(f"{file}: leads out of {root}, to {file.resolve()}. Copy it into it, or give its own folder.")
     if not found:
         what = kind if where.is_dir() else f"no picture {kind}"
         raise ValueError(f"{where}: {what}. Allowed are files that end in {', '.join(EXTENSIONS)}.")

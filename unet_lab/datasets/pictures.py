@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +15,16 @@ EXTENSIONS = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
 LOSSY = (".jpg", ".jpeg")
 MOST_PIXELS = 100_000_000  # 10,000 x 10,000; checked before anything is decoded
 MOST_PAGES = 5_000
+MOST_BYTES = 1_000_000_000
+FORMATS = ("PNG", "TIFF", "BMP", "JPEG")  # by content: Pillow would open fifty more, some of them with other programs
 
 
 def read_image(path: str | Path) -> np.ndarray:
     """Read a picture as a grey array (H, W), uint8 or uint16; colour becomes its luminance.
 
     Raises FileNotFoundError where there is no such file, and ValueError, naming the file, where it is not a picture
-    that can be read whole, has several pages (`read_pages`) or more than 100 million pixels, or holds floats.
+    that can be read whole, has several pages (`read_pages`), more than 100 million pixels (colour, 16 bit: 50) or 1 GB, holds
+    floats or 32-bit greys, or has transparent pixels. What a file is, its content says, not its name.
     """
     return _one(path, read_pages(path), "read_pages")
 
@@ -42,10 +45,7 @@ def read_mask(path: str | Path) -> np.ndarray:
 
 def read_mask_pages(path: str | Path) -> list[np.ndarray]:
     """Every page of a mask file; else like `read_mask`."""
-    path = Path(path)
-    if path.suffix.lower() in LOSSY:
-        raise ValueError(f"{path}: JPEG changes greys, so a mask in it is damaged. Export masks as PNG.")
-    return _pages(path, _codes)
+    return _pages(path, _codes, lossless=True)
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:
@@ -64,35 +64,81 @@ def _one(path: str | Path, pages: list[np.ndarray], other: str) -> np.ndarray:
     return pages[0]
 
 
-def _pages(path: str | Path, convert: Callable[[Image.Image], np.ndarray]) -> list[np.ndarray]:
+def _pages(path: str | Path, convert: Callable[[Image.Image], np.ndarray], lossless: bool = False) -> list[np.ndarray]:
     path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: there is no such file. Looked in {path.resolve().parent}.")
-    if path.is_dir():
-        raise ValueError(f"{path}: this is a folder; give the path of one picture.")
+    _check_file(path)
+    damaged = _Refused("JPEG changes greys, so a mask in it is damaged. Export masks as PNG.")
+    if lossless and path.suffix.lower() in LOSSY:
+        raise ValueError(f"{path}: {damaged}")
     try:
-        with warnings.catch_warnings(), Image.open(path) as picture:
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's words about odd metadata, and about sizes that are checked here
-            count = 1 if path.suffix.lower() in LOSSY else getattr(picture, "n_frames", 1)
-            if count > MOST_PAGES:
-                raise ValueError(f"{count} pages; allowed are {MOST_PAGES:,}. Cut the file in parts.")
-            pages = []
-            for number in range(count):
-                picture.seek(number)
-                width, height = picture.size
-                if width * height * count > MOST_PIXELS:
-                    each = f"{count} pages of " if count > 1 else ""
-                    raise ValueError(f"{each}{width} x {height} pixels; allowed are {MOST_PIXELS:,}. Cut it into tiles first.")
-                pages.append(convert(ImageOps.exif_transpose(picture)))
-            return pages
+            with Image.open(path, formats=FORMATS) as picture:
+                if lossless and picture.format == "JPEG":
+                    raise damaged
+                _check_size(picture, 0)
+                picture.verify()  # the check sums of PNG; reading alone does not look at all of them
+            with Image.open(path, formats=FORMATS) as picture:
+                return [convert(ImageOps.exif_transpose(page)) for page in _each_page(picture, path.suffix.lower() in LOSSY)]
     except Image.DecompressionBombError:
         raise ValueError(f"{path}: more pixels than allowed ({MOST_PIXELS:,}). Cut it into tiles first.") from None
     except UnidentifiedImageError:
-        raise ValueError(f"{path}: not a picture that Pillow knows. Allowed are {', '.join(EXTENSIONS)}.") from None
-    except (OSError, SyntaxError, EOFError) as error:
-        raise ValueError(f"{path}: the picture is broken or cut short ({error}). Copy it again from its source.") from None
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise ValueError(f"{path}: no PNG, TIFF, BMP or JPEG, whatever its name says. Export it as one of them.") from None
+    except _Refused as refusal:
+        raise ValueError(f"{path}: {refusal}") from None
+    except Exception as error:  # a mutilated file can make Pillow fail in any way
+        reason = str(error).strip() or type(error).__name__
+        raise ValueError(f"{path}: the picture is broken or cut short ({reason}). Copy it again from its source.") from None
+
+
+class _Refused(ValueError):
+    """Pillow could read it, and we do not."""
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what is no plain file of a size that can be read, before it is opened."""
+    try:
+        if path.is_dir():
+            raise ValueError(f"{path}: this is a folder; give the path of one picture.")
+        if not path.exists():
+            raise FileNotFoundError(f"{path}: there is no such file. Looked in {path.resolve().parent}.")
+        if not path.is_file():
+            raise ValueError(f"{path}: this is no plain file (a pipe or a device); give the path of one picture.")
+        size = path.stat().st_size
+    except FileNotFoundError:
+        raise
+    except (OSError, RuntimeError) as error:  # too long a name; links in a ring
+        raise ValueError(f"{path}: the file cannot be reached ({error}). Give it a shorter name, or another place.") from None
+    if size > MOST_BYTES:
+        raise ValueError(f"{path}: {size / 1e9:.1f} GB; allowed is {MOST_BYTES / 1e9:.0f} GB. Cut it into parts first.")
+
+
+def _check_size(picture: Image.Image, before: int) -> int:
+    """Pixels of this page and the `before`; refused before anything is decoded where there are too many."""
+    width, height = picture.size
+    most = MOST_PIXELS if picture.mode in ("1", "L") else MOST_PIXELS // 2  # colour and 16 bit take more room on the way
+    pixels = before + width * height
+    if pixels > most:
+        pages = " and the pages before it" if before else ""
+        raise _Refused(f"{width} x {height} pixels{pages}; allowed are {most:,} in all. Cut it into tiles first.")
+    return pixels
+
+
+def _each_page(picture: Image.Image, one_only: bool) -> Iterator[Image.Image]:
+    pixels = 0
+    for number in range(MOST_PAGES + 1):
+        try:
+            picture.seek(number)
+        except EOFError:
+            if number == 0:
+                raise
+            return
+        if number == MOST_PAGES:
+            raise _Refused(f"more than {MOST_PAGES:,} pages. Cut the file in parts.")
+        pixels = _check_size(picture, pixels)
+        yield picture
+        if one_only:
+            return
 
 
 def _grey(picture: Image.Image) -> np.ndarray:
@@ -100,6 +146,7 @@ def _grey(picture: Image.Image) -> np.ndarray:
     if picture.mode in ("1", "L"):
         return np.array(picture.convert("L"))
     deep = _sixteen_bit(picture)
+    _check_opaque(picture)
     return np.array(picture.convert("RGB").convert("L")) if deep is None else deep
 
 
@@ -110,9 +157,16 @@ def _codes(picture: Image.Image) -> np.ndarray:
     deep = _sixteen_bit(picture)
     if deep is not None:
         return deep
+    _check_opaque(picture)
     colours = np.array(picture.convert("RGB"))
     grey = (colours[..., 0] == colours[..., 1]).all() and (colours[..., 0] == colours[..., 2]).all()
     return colours[..., 0].copy() if grey else colours
+
+
+def _check_opaque(picture: Image.Image) -> None:
+    """What lies under transparent pixels is not what was seen when the picture was made."""
+    if "A" in picture.getbands() and picture.getchannel("A").getextrema()[0] < 255:
+        raise _Refused("some pixels are transparent. Flatten the picture onto a background, and save it without alpha.")
 
 
 def _sixteen_bit(picture: Image.Image) -> np.ndarray | None:
@@ -121,8 +175,8 @@ def _sixteen_bit(picture: Image.Image) -> np.ndarray | None:
     if picture.mode == "I":  # how 16-bit PNG files come in some versions of Pillow
         array = np.array(picture)
         if array.min() < 0 or array.max() > 65535:
-            raise ValueError("32-bit greys; allowed are 8 and 16 bit.")
+            raise _Refused("32-bit greys; allowed are 8 and 16 bit. Scale to 0..65535 and save as 16-bit PNG.")
         return array.astype(np.uint16)
     if picture.mode == "F":
-        raise ValueError("float greys; allowed are 8 and 16 bit. Scale to 0..65535 and save as 16-bit PNG.")
+        raise _Refused("float greys; allowed are 8 and 16 bit. Scale to 0..65535 and save as 16-bit PNG.")
     return None
