@@ -11,10 +11,8 @@ from __future__ import annotations
 import argparse
 import base64
 import io
-import os
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path

@@ -96,7 +96,7 @@ def warn_if_too_large(model: nn.Module, size: tuple[int, int], batch_size: int, 
     """Warn before a training starts that will not fit into memory, and say what would make it fit."""
     try:
         needed = training_memory(model, size, batch_size, **how).total
-    except (RuntimeError, NotImplementedError, TypeError):  # a network of your own that cannot be run without numbers
+    except (RuntimeError, NotImplementedError, TypeError, ValueError):  # a network of your own that cannot be run without numbers
         return
     free = available_memory(device)
     if needed > 0.9 * free:
