@@ -63,6 +63,7 @@ def open_lab(arguments):
     make_lab_quiet()
     line = [PYTHON, "-m", "jupyterlab", "--ServerApp.root_dir=" + os.path.join(HERE, "notebooks")]
     line += ["--LabApp.default_url=/lab/tree/00_start_here.ipynb"]
+    line += ["--ServerApp.ip=localhost", "--ServerApp.allow_remote_access=False"]  # whatever a configuration of yours says
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         line += ["--allow-root"]  # a container: JupyterLab would refuse, though it listens on the loopback address only
     print("Opening JupyterLab. Press Ctrl-C here, twice, to close it.")

@@ -39,6 +39,7 @@ from unet_lab.explorers import (
     explore_skips,
     explore_unet,
     explore_upsampling,
+    explore_workers,
 )
 from unet_lab.explorers.base import values_of
 from unet_lab.explorers.metrics import change_mask
@@ -89,6 +90,7 @@ EXPLORERS = {
     "09 shift": lambda: explore_shift(load_pretrained(), cell(17, 304).image),
     "15 generator": explore_generator,
     "15 folder": lambda: explore_folder(DATA / "cells" / "images", DATA / "cells" / "masks", MASK_CODES),
+    "16 workers": explore_workers,
 }
 
 

@@ -16,7 +16,7 @@ from unet_lab.inspection import count_parameters
 from unet_lab.losses import cross_entropy
 from unet_lab.metrics import confusion_matrix, scores
 
-from . import answers_inside, answers_your_images
+from . import answers_inside, answers_workers, answers_your_images
 from .conftest import ROOT
 
 IMAGE, TRUTH = generate_cell(7, 160)
@@ -347,7 +347,7 @@ WRONG = {
 }
 
 
-WRONG |= answers_inside.WRONG | answers_your_images.WRONG
+WRONG |= answers_inside.WRONG | answers_your_images.WRONG | answers_workers.WRONG
 
 
 @pytest.mark.parametrize(("name", "case"), [(name, case) for name, cases in WRONG.items() for case in cases])
@@ -445,7 +445,7 @@ ALSO_RIGHT = {
 }
 
 
-ALSO_RIGHT |= answers_inside.ALSO_RIGHT | answers_your_images.ALSO_RIGHT
+ALSO_RIGHT |= answers_inside.ALSO_RIGHT | answers_your_images.ALSO_RIGHT | answers_workers.ALSO_RIGHT
 
 
 @pytest.mark.parametrize("name", list(CHECKS))

@@ -7,6 +7,7 @@ gradients are averaged, and every worker takes the same step (data parallelism: 
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -95,8 +96,8 @@ def averaging(model: nn.Module, world: World, sync_batch_norm: bool) -> Iterator
         if not any(sign in str(error).lower() for sign in signs):
             raise
         raise WorkerLost(
-            f"worker {world.rank} of {world.size} lost another one ({str(error).strip().splitlines()[-1][:160]}). The run ends. "
-            f"Start it again: with checkpoint=… it goes on from the last one; torchrun --max-restarts=3 does so by itself."
+            f"worker {world.rank} of {world.size} lost another one, and the run ends. Start it again: with checkpoint=… it goes "
+            f"on from the last one; torchrun --max-restarts=3 does so by itself. What was seen: {str(error).strip()[:300]}"
         ) from error
     finally:
         for parent, name, original in swapped:
@@ -167,5 +168,9 @@ def _meeting_place() -> dict:
 
 
 def _leave() -> None:
+    """Close the connections while Python still runs: gloo's threads that outlive it abort the process now and then
+    (github.com/pytorch/pytorch, pull request 179291). What still holds the group, DistributedDataParallel, is collected first."""
     if dist.is_initialized():
+        gc.collect()
         dist.destroy_process_group()
+        gc.collect()

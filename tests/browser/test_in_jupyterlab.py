@@ -2,8 +2,12 @@
 
 import json
 import re
+import urllib.error
 
-from .driving import open_and_run, open_page, until
+import psutil
+import pytest
+
+from .driving import open_and_run, open_page, request, until
 
 
 def test_lab_py_opens_start_here_and_its_explorer_follows_the_keyboard(page, lab):
@@ -24,6 +28,17 @@ def test_lab_py_opens_start_here_and_its_explorer_follows_the_keyboard(page, lab
     until(page, lambda: words.inner_text() == before, 10)
     assert page.get_by_text("Error displaying widget").count() == 0
     assert not [e for e in page.console_errors if "favicon" not in e]
+
+
+def test_jupyterlab_listens_on_the_loopback_address_and_wants_its_token(lab):
+    port = int(lab[0].rpartition(":")[2])
+    listening = [c.laddr.ip for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN and c.laddr.port == port]
+    assert listening
+    assert set(listening) <= {"127.0.0.1", "::1"}
+    assert json.loads(request(lab, "/api/contents"))["type"] == "directory"
+    for token in ("", "wrong"):
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            request((lab[0], token), "/api/contents")
 
 
 def test_stop_button_works_while_the_cell_is_training(page, lab, copy):

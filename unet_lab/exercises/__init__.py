@@ -14,6 +14,7 @@ from unet_lab.exercises import (
     start_here,
     training,
     whole_u,
+    workers,
     your_images,
 )
 from unet_lab.exercises.checking import run_check
@@ -44,6 +45,8 @@ CHECKS = {
     "rank_skips": looking.rank_skips,
     "colour_codes": your_images.colour_codes,
     "split_by_dish": your_images.split_by_dish,
+    "share_of_batch": workers.share_of_batch,
+    "data_parallel_step": workers.data_parallel_step,
 }
 
 

@@ -14,6 +14,7 @@ from unet_lab.explorers.samples import explore_samples
 from unet_lab.explorers.segmentation import explore_segmentation
 from unet_lab.explorers.training import watch_training
 from unet_lab.explorers.upsampling import explore_crop, explore_upsampling
+from unet_lab.explorers.workers import explore_workers
 
 __all__ = [
     "Explorer",
@@ -36,5 +37,6 @@ __all__ = [
     "explore_skips",
     "explore_unet",
     "explore_upsampling",
+    "explore_workers",
     "watch_training",
 ]

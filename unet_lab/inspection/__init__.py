@@ -16,11 +16,13 @@ from unet_lab.inspection.fields import (
     stage_names,
     unet_receptive_field,
 )
+from unet_lab.inspection.scaling import StepTime, step_time
 
 __all__ = [
     "INSTEAD",
     "FieldProbe",
     "LayerCost",
+    "StepTime",
     "activations",
     "as_input",
     "cost",
@@ -38,6 +40,7 @@ __all__ = [
     "shift_difference",
     "skip_worth",
     "stage_names",
+    "step_time",
     "unet_receptive_field",
     "without_skip",
 ]
