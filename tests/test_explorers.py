@@ -28,6 +28,7 @@ from unet_lab.explorers import (
     explore_shift,
     explore_skips,
     explore_unet,
+    explore_workers,
     watch_training,
 )
 from unet_lab.explorers.convolution import KERNELS, sum_in_words, window_of
@@ -45,6 +46,7 @@ from unet_lab.inspection import (
     mass_width,
     occlusion,
     shift_difference,
+    step_time,
     unet_receptive_field,
     without_skip,
 )
@@ -436,3 +438,16 @@ def test_pictures_have_words_and_clickable_ones_have_sliders(name):
         assert explorer._image.panels, "it takes clicks, but no part of its picture does"
         panel = explorer._image._names[0]
         assert explorer._on_click(panel, 5, 5).keys() <= explorer.controls.keys()
+
+
+def test_workers_explorer_says_the_step_time_of_the_library():
+    explorer = explore_workers(0.02, cores=64)
+    parameters = UNet.small().num_parameters
+    now, one = (step_time(n, 8, 0.02, 4 * parameters, 1.25e8, 2e-4, 64) for n in (16, 1))
+    explorer.set(workers=16)
+    assert f"effective batch {now.effective_batch}. A step takes {1000 * now.total:.0f} ms" in explorer.words
+    assert f"{now.images_per_second / one.images_per_second:.1f} times one worker" in explorer.words
+    explorer.set(workers=8, cores=2)
+    assert "8 workers take turns on 2 cores" in explorer.words
+    explorer.set(keep="the whole batch stays", cores=64)
+    assert "8 workers x 1 images: effective batch 8" in explorer.words

@@ -31,6 +31,7 @@ from unet_lab.inspection import (
     shift_difference,
     skip_worth,
     stage_names,
+    step_time,
     unet_receptive_field,
     without_skip,
 )
@@ -377,3 +378,19 @@ def test_an_encoder_stage_gives_its_skip():
     model = nn.Sequential(EncoderStage(1, 2))
     with pytest.raises(ValueError, match="no layer"):
         measured_receptive_field(model, 16, 4, "nothing")
+
+
+def test_a_ring_sends_less_than_twice_the_gradients_whatever_the_number_of_workers():
+    alone = step_time(1, 8, 0.01, 1e6, 1e6)
+    assert alone.exchange == 0
+    assert alone.total == pytest.approx(0.08)
+    for workers in (2, 4, 100):
+        step = step_time(workers, 8, 0.01, 1e6, 1e6)
+        assert step.exchange == pytest.approx(2 * (workers - 1) / workers)
+        assert step.compute == alone.compute
+        assert step.effective_batch == 8 * workers
+        assert step.images_per_second == pytest.approx(8 * workers / (0.08 + step.exchange))
+    assert step_time(4, 8, 0.01, 0, 1, cores=2).compute == pytest.approx(0.16)
+    assert step_time(3, 1, 1.0, 0, 1, latency=0.1).exchange == pytest.approx(0.4)
+    with pytest.raises(ValueError, match="workers is 0"):
+        step_time(0, 1, 1.0, 1, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from unet_lab.explorers.base import Explorer, choice, slider
 from unet_lab.inspection import count_parameters, step_time
-from unet_lab.plots import CLASS_COLOURS, ERROR_COLOUR, TRAINING_COLOUR, panel_row
+from unet_lab.plots import CLASS_COLOURS, ERROR_COLOUR, TRAINING_COLOUR, Picture
 
 LINKS = {  # bytes a second, seconds a message: orders of magnitude
     "memory of one machine": (5e9, 5e-5),
@@ -34,8 +34,9 @@ def explore_workers(seconds_per_image: float = 0.02, cores: int = 64) -> Explore
 
         one, now, shown = at(1), at(workers), [at(n) for n in NUMBERS]
         alt = "Step time against workers, computing and exchanging on top of each other; images a second beside it."
-        picture, (left, right) = panel_row((1, 1), 3.6, alt, gap=0.3, bottom=0.16)
-        picture.subplots_adjust(left=0.08)
+        picture = Picture(9.8, 3.6, alt, layout="none")
+        grid = picture.add_gridspec(1, 2, left=0.07, right=0.98, top=0.9, bottom=0.14, wspace=0.2)
+        left, right = picture.add_subplot(grid[0, 0]), picture.add_subplot(grid[0, 1])
         computing, exchanging = [s.compute for s in shown], [s.exchange for s in shown]
         left.stackplot(NUMBERS, computing, exchanging, colors=CLASS_COLOURS[1:], labels=("computing", "exchanging"))
         left.set(xlabel="workers", ylabel="seconds a step", xscale="log", xlim=(1, 64))
