@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import math
+import signal
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -158,7 +160,12 @@ def steps(
                 run.seconds = time.perf_counter() - began
                 if due and run.position < per_epoch:
                     run.save()
-                yield Step((epoch - 1) * per_epoch + run.position)
+                try:
+                    yield Step((epoch - 1) * per_epoch + run.position)
+                except GeneratorExit:  # whoever drives the run leaves it here, between two steps
+                    if checkpoint is not None and world.size == 1:
+                        run.save()
+                    raise
 
             validation_loss, result = math.nan, None
             if validation is not None:
@@ -324,14 +331,18 @@ def fit(
 ) -> History:
     """Run `train` to its end with a progress bar, and leave the best epoch's weights in `model`.
 
-    Takes the settings of `train`. The stop button of Jupyter, or Ctrl-C, ends the run: `model` gets what was learnt by the end of
-    the best epoch, `history.restore_last(model)` what it held when it was stopped, and `history.stopped_early` is True.
+    Takes the settings of `train`. The stop button of Jupyter, or Ctrl-C, ends the run after the step that it is in (pressed
+    twice: at once): `model` gets what was learnt by the end of the best epoch, `history.restore_last(model)` gives back what it
+    held when it was stopped, `history.stopped_early` is True, and a checkpoint is written where there is one.
     """
     history = History()
     total = settings.get("epochs", 10) * math.ceil(len(training) / settings.get("batch_size", 8))
     with tqdm(total=total, unit="step", desc="training", disable=not join().is_first) as bar:
         try:
-            for news in steps(model, training, validation, **settings):
+            for news, asked_to_stop in _between_steps(steps(model, training, validation, **settings)):
+                if asked_to_stop:
+                    history.stopped_early = True
+                    break
                 if isinstance(news, Step):
                     bar.update(news - bar.n)
                     continue
@@ -343,6 +354,32 @@ def fit(
             history.stopped_early = True
     history.restore_best(model)
     return history
+
+
+def _between_steps(run: Iterator) -> Iterator[tuple[Step | EpochReport, bool]]:
+    """What `run` yields, and whether Ctrl-C was pressed meanwhile: an interrupt within a step would leave half-changed weights.
+
+    Pressed a second time, it interrupts at once. Only where this is the main thread, which alone gets signals, and one process:
+    several would stop at different steps.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    asked = []
+
+    def note(number, frame):
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    polite = threading.current_thread() is threading.main_thread() and callable(before) and join().size == 1
+    if polite:
+        signal.signal(signal.SIGINT, note)
+    try:
+        for news in run:
+            yield news, bool(asked) and isinstance(news, Step)
+    finally:
+        run.close()
+        if polite:
+            signal.signal(signal.SIGINT, before)
 
 
 def _ends(bar: tqdm) -> dict[str, str]:
