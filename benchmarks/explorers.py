@@ -21,6 +21,7 @@ from unet_lab.datasets import MASK_CODES, SegmentationDataset, generate_cell, lo
 from unet_lab.datasets.folder import DATA
 from unet_lab.explorers import (
     explore_attribution,
+    explore_augmentation,
     explore_borders,
     explore_confusion,
     explore_contracting,
@@ -88,6 +89,7 @@ EXPLORERS = {
     "09 skips": lambda: explore_skips(load_pretrained()),
     "09 attribution": lambda: explore_attribution(load_pretrained(), cell(4, 160).image, patch=10),
     "09 shift": lambda: explore_shift(load_pretrained(), cell(17, 304).image),
+    "10 augmentation": lambda: explore_augmentation(*cell()),
     "15 generator": explore_generator,
     "15 folder": lambda: explore_folder(DATA / "cells" / "images", DATA / "cells" / "masks", MASK_CODES),
     "16 workers": explore_workers,
@@ -99,7 +101,7 @@ def changes(explorer):
     for step in itertools.count(1):
         for name, control in explorer.controls.items():
             values = values_of(control)
-            if not hasattr(control, "options"):
+            if hasattr(control, "min"):
                 low, high = control.min, control.max
                 value = low + (high - low) * ((step * 7) % 20) / 20
                 value = round(value) if isinstance(control.value, int) else value

@@ -18,6 +18,7 @@ ROOMS = [
     "blocks",
     "unet",
     "datasets",
+    "augmentation",
     "losses",
     "metrics",
     "checkpoints",

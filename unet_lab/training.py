@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -75,6 +75,8 @@ def train(
         the processor has instructions for it.
     workers : processes that prepare batches ahead; 0 where left out. The numbers stay the same.
     recompute : True needs less memory and about a third more time, for the same numbers (`memory.recomputing`).
+    augmentation : changes each batch before it is learnt from, e.g. `Augmentation()`; called with images (N, 1, H, W), masks
+        (N, H, W) and a seed for each image, which follows from `seed`, the epoch and the image.
     checkpoint : a file, written whole after every epoch, and within an epoch every `checkpoint_minutes` (10). If it exists, the
         run goes on from there, bit for bit as if it had never stopped: the finished epochs are yielded again, without being
         trained, then the missing ones. The one before is kept beside it (run.previous.pt), should the newer be damaged.
@@ -104,6 +106,7 @@ def steps(
     precision: str = "auto",
     workers: int = 0,
     recompute: bool = False,
+    augmentation: Callable[[Tensor, Tensor, Sequence[int]], tuple[Tensor, Tensor]] | None = None,
     checkpoint: str | Path | None = None,
     checkpoint_minutes: float = 10.0,
     sync_batch_norm: bool = True,
@@ -127,6 +130,7 @@ def steps(
     if checkpoint is not None:
         run.settings = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "reduction": reduction}
         run.settings |= {"schedule": schedule, "seed": seed, "images": len(training), "data": training.fingerprint()}
+        run.settings |= {"augmentation": None if augmentation is None else repr(augmentation)}
         run.settings |= {"network": getattr(model, "settings", {}), "precision": "bfloat16" if low_precision else "float32"}
         yield from run.resume(checkpoint)
 
@@ -143,6 +147,9 @@ def steps(
             loader = DataLoader(training, batch_sampler=mine, num_workers=workers, generator=own, collate_fn=collate)
             for image, mask in loader:
                 count = len(batches[run.position])
+                if augmentation is not None and len(image):
+                    seeds = [_seed_of(seed, epoch, k) for k in world.share(batches[run.position])]
+                    image, mask = augmentation(image.to(device), mask.to(device), seeds)
                 due = run.due(checkpoint_minutes)
                 with explaining_memory(f"training on a batch of {len(image)} images of {size[0]} x {size[1]}", batch_size):
                     value, due = training_step(
@@ -319,6 +326,11 @@ def _batches(count: int, batch_size: int, seed: int) -> list[list[int]]:
     """The order of one epoch: every image once, in batches."""
     order = torch.Generator().manual_seed(seed)
     return [batch.tolist() for batch in DataLoader(range(count), batch_size, shuffle=True, generator=order)]
+
+
+def _seed_of(seed: int, epoch: int, image: int) -> int:
+    """Chances of its own for every image in every epoch, whichever worker or batch it comes to."""
+    return int(np.random.SeedSequence([seed, epoch, image]).generate_state(1, np.uint32)[0])
 
 
 def _collate(samples: list[tuple[Tensor, Tensor]], size: tuple[int, int]) -> tuple[Tensor, Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from unet_lab.exercises import (
+    augmenting,
     contracting,
     convolution,
     evaluation,
@@ -43,6 +44,8 @@ CHECKS = {
     "audit": evaluation.audit,
     "hook_layer": looking.hook_layer,
     "rank_skips": looking.rank_skips,
+    "flip_rotate": augmenting.flip_rotate,
+    "augmentation_bugs": augmenting.augmentation_bugs,
     "colour_codes": your_images.colour_codes,
     "split_by_dish": your_images.split_by_dish,
     "share_of_batch": workers.share_of_batch,

@@ -1,6 +1,7 @@
 """Interfaces for notebooks: each answers a "what if?" with a picture. They compute nothing themselves."""
 
 from unet_lab.explorers.architecture import explore_unet
+from unet_lab.explorers.augmentation import explore_augmentation
 from unet_lab.explorers.base import Explorer
 from unet_lab.explorers.contracting import explore_contracting
 from unet_lab.explorers.convolution import explore_convolution, explore_norm
@@ -19,6 +20,7 @@ from unet_lab.explorers.workers import explore_workers
 __all__ = [
     "Explorer",
     "explore_attribution",
+    "explore_augmentation",
     "explore_borders",
     "explore_confusion",
     "explore_contracting",

@@ -23,7 +23,8 @@ def write_report(
 
     Returns the path. Raises ValueError for another ending or another kind of content, FileExistsError where the file is there.
 
-    >>>     >>> path = write_report(tempfile.mkdtemp() + "/my.html", "Two numbers", [("Scores", {"IoU": 0.8})])
+    >>> import tempfile
+    >>> path = write_report(tempfile.mkdtemp() + "/my.html", "Two numbers", [("Scores", {"IoU": 0.8})])
     >>> "<td>0.8000</td>" in path.read_text(encoding="utf-8")
     True
     """
