@@ -7,6 +7,7 @@
     python3 lab.py train-small                  train the shipped model again and store it in data/weights/
     python3 lab.py card [--real FOLDER]         examine the shipped model and complete its card in data/weights/
     python3 lab.py leave-one-out [--real F.]    measure what each kind of variety in the generator is worth
+    python3 lab.py ablations [--again]          compare variations of the network, into data/ablations.json
     python3 lab.py make-cells                   draw the stored cells again into data/cells/
     python3 lab.py --help                       this text
 
@@ -33,6 +34,7 @@ LOG = os.path.join(HERE, "setup.log")
 OLDEST, NEWEST = (3, 11), (3, 13)
 NEEDED_GB = 3.0
 SCRIPTS = {"train-small": "train_small", "card": "make_card", "leave-one-out": "leave_one_out", "make-cells": "make_cells"}
+SCRIPTS["ablations"] = "ablations"
 COMMANDS = ["test", "run"] + sorted(SCRIPTS)
 
 

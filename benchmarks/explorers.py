@@ -17,7 +17,8 @@ import psutil
 import torch
 
 from unet_lab.checkpoints import load_pretrained
-from unet_lab.datasets import MASK_CODES, SegmentationDataset, generate_cell, load_cells
+from unet_lab.comparing import load_outcomes
+from unet_lab.datasets import MASK_CODES, SegmentationDataset, generate_cell, generate_sheet, load_cells
 from unet_lab.datasets.folder import DATA
 from unet_lab.explorers import (
     explore_attribution,
@@ -38,8 +39,10 @@ from unet_lab.explorers import (
     explore_segmentation,
     explore_shift,
     explore_skips,
+    explore_tiling,
     explore_unet,
     explore_upsampling,
+    explore_variations,
     explore_workers,
 )
 from unet_lab.explorers.base import values_of
@@ -70,6 +73,11 @@ def confusion():
     return explore_confusion([c.image for c in cells], [c.mask for c in cells], predictions)
 
 
+def tiling():
+    torch.manual_seed(0)
+    return explore_tiling(UNet(base_channels=8, depth=3), generate_sheet(0, 5, 5).image)
+
+
 EXPLORERS = {
     "00 segmentation": explore_segmentation,
     "01 samples": lambda: explore_samples(load_cells()),
@@ -90,6 +98,8 @@ EXPLORERS = {
     "09 attribution": lambda: explore_attribution(load_pretrained(), cell(4, 160).image, patch=10),
     "09 shift": lambda: explore_shift(load_pretrained(), cell(17, 304).image),
     "10 augmentation": lambda: explore_augmentation(*cell()),
+    "11 variations": lambda: explore_variations(load_outcomes()[1]),
+    "12 tiling": tiling,
     "15 generator": explore_generator,
     "15 folder": lambda: explore_folder(DATA / "cells" / "images", DATA / "cells" / "masks", MASK_CODES),
     "16 workers": explore_workers,

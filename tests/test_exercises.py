@@ -16,7 +16,7 @@ from unet_lab.inspection import count_parameters
 from unet_lab.losses import cross_entropy
 from unet_lab.metrics import confusion_matrix, scores
 
-from . import answers_augmenting, answers_inside, answers_workers, answers_your_images
+from . import answers_augmenting, answers_inside, answers_tiling, answers_variations, answers_workers, answers_your_images
 from .conftest import ROOT
 
 IMAGE, TRUTH = generate_cell(7, 160)
@@ -348,6 +348,7 @@ WRONG = {
 
 
 WRONG |= answers_inside.WRONG | answers_your_images.WRONG | answers_workers.WRONG | answers_augmenting.WRONG
+WRONG |= answers_tiling.WRONG | answers_variations.WRONG
 
 
 @pytest.mark.parametrize(("name", "case"), [(name, case) for name, cases in WRONG.items() for case in cases])
@@ -445,7 +446,7 @@ ALSO_RIGHT = {
 }
 
 
-for answers in (answers_augmenting, answers_inside, answers_workers, answers_your_images):
+for answers in (answers_augmenting, answers_inside, answers_tiling, answers_variations, answers_workers, answers_your_images):
     ALSO_RIGHT |= answers.ALSO_RIGHT
 
 
@@ -494,7 +495,7 @@ def test_an_empty_answer_is_not_called_wrong(name, capsys):
 def test_stubs_as_they_stand_in_the_notebooks_are_not_called_wrong(capsys):
     for name in ("encode_mask", "split", "parameter_count", "training_step", "confusion_matrix", "iou", "conv2d",
                  "receptive_field", "transposed_convolution", "weighted_cross_entropy", "soft_dice", "hook_layer", "rank_skips",
-                 "split_by_dish", "share_of_batch", "data_parallel_step", "flip_rotate"):
+                 "split_by_dish", "share_of_batch", "data_parallel_step", "flip_rotate", "tile_starts", "seamless_overlap"):
         assert not check(name, lambda *arguments: None)
         assert "not tried yet" in capsys.readouterr().out
 

@@ -110,7 +110,7 @@ def test_an_image_may_be_oblong():
         ({"depth": 0}, "depth is 0"),
         ({"depth": 7}, "depth is 7"),
         ({"padding": "full"}, "padding is 'full'"),
-        ({"norm": "group"}, "norm is 'group'"),
+        ({"norm": "weight"}, "norm is 'weight'"),
         ({"base_channels": 0}, "base_channels is 0"),
         ({"num_classes": 1.5}, "num_classes is 1.5"),
         ({"dropout": 1.0}, "dropout is 1.0"),

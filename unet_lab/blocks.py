@@ -7,11 +7,15 @@ channels, height, width.
 
 from __future__ import annotations
 
+from math import gcd
+
 import torch
 from torch import Tensor, nn
 
 PADDINGS = ("same", "valid")
-NORMS = ("batch", None)
+NORMS = ("batch", "instance", "group", "layer", None)
+UPS = ("transposed", "nearest", "bilinear")
+SKIPS = ("concatenate", "sum", "none")
 
 
 class ConvBlock(nn.Sequential):
@@ -24,7 +28,8 @@ class ConvBlock(nn.Sequential):
     in_channels, out_channels : feature maps going in and coming out.
     padding : "same" keeps H and W by padding with one zero on each side; "valid" loses 2 pixels per convolution side
         to side, 4 per block.
-    norm : "batch" puts batch normalisation between convolution and ReLU; None leaves it out, as in the 2015 paper.
+    norm : "batch" puts batch normalisation between convolution and ReLU; None leaves it out, as in the 2015 paper; the
+        others are in `normalisation`.
 
     Raises ValueError for any other padding or norm.
     """
@@ -32,13 +37,10 @@ class ConvBlock(nn.Sequential):
     def __init__(self, in_channels: int, out_channels: int, padding: str = "same", norm: str | None = "batch"):
         if padding not in PADDINGS:
             raise ValueError(f"padding is {padding!r}; allowed are 'same' (keeps the size) and 'valid' (no padding).")
-        if norm not in NORMS:
-            raise ValueError(f"norm is {norm!r}; allowed are 'batch' and None.")
         layers = []
         for channels in (in_channels, out_channels):
             layers.append(nn.Conv2d(channels, out_channels, kernel_size=3, padding=1 if padding == "same" else 0))
-            if norm == "batch":
-                layers.append(nn.BatchNorm2d(out_channels))
+            layers.extend(normalisation(norm, out_channels))
             layers.append(nn.ReLU(inplace=True))
         super().__init__(*layers)
 
@@ -46,16 +48,58 @@ class ConvBlock(nn.Sequential):
         return "Sequential"  # which it is: it prints like the blocks in the report's figure 3
 
 
-class EncoderStage(nn.Module):
-    """One step down the contracting path: find features, hand them across the U, halve the size.
+def normalisation(norm: str | None, channels: int) -> list[nn.Module]:
+    """The layer that brings `channels` feature maps to mean 0 and variance 1, then scales and shifts each; [] for None.
 
-    Returns both what goes on down (`x`) and what goes across to the decoder (`skip`).
-    Ronneberger et al. 2015, section 2.
+    They differ in what mean and variance are taken over. "batch": each channel, over the batch's images and pixels (Ioffe and
+    Szegedy 2015). "instance": each channel of each image (Ulyanov et al. 2016). "layer": all channels of each image (Ba et al.
+    2016). "group": up to 8 groups of channels of each image (Wu and He 2018). Only batch norm needs other images, and only batch
+    norm, in evaluation mode, no longer looks at the image: it then uses what it remembers from training.
+
+    Raises ValueError for any other norm.
+    """
+    if norm not in NORMS:
+        raise ValueError(f"norm is {norm!r}; allowed are {', '.join(map(repr, NORMS[:-1]))} and None.")
+    if norm is None:
+        return []
+    if norm == "batch":
+        return [nn.BatchNorm2d(channels)]
+    if norm == "instance":
+        return [nn.InstanceNorm2d(channels, affine=True)]
+    return [nn.GroupNorm(1 if norm == "layer" else gcd(8, channels), channels)]
+
+
+class ResidualBlock(nn.Module):
+    """A ConvBlock that adds to its input instead of replacing it: out = ReLU(x + f(x)) (He et al. 2016, figure 2).
+
+    The second ReLU comes after the sum. Where the number of channels changes, a 1x1 convolution brings x to it (their section
+    3.3, option B); with valid padding x is cropped. Same parameters and errors as `ConvBlock`.
     """
 
     def __init__(self, in_channels: int, out_channels: int, padding: str = "same", norm: str | None = "batch"):
         super().__init__()
-        self.block = ConvBlock(in_channels, out_channels, padding, norm)
+        *layers, self.relu = ConvBlock(in_channels, out_channels, padding, norm)
+        self.layers = nn.Sequential(*layers)
+        self.shortcut = nn.Identity() if in_channels == out_channels else nn.Conv2d(in_channels, out_channels, kernel_size=1)
+
+    def forward(self, x: Tensor) -> Tensor:             # (N, C_in, H, W)
+        change = self.layers(x)                         # (N, C_out, H, W), 4 less with valid padding
+        x = center_crop(self.shortcut(x), change.shape[-2:])
+        return self.relu(x + change)                    # (N, C_out, H, W)
+
+
+class EncoderStage(nn.Module):
+    """One step down the contracting path: find features, hand them across the U, halve the size.
+
+    Returns both what goes on down (`x`) and what goes across to the decoder (`skip`).
+    Ronneberger et al. 2015, section 2. `block` is the class of the double convolution: ConvBlock or ResidualBlock.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, padding: str = "same", norm: str | None = "batch", block: type = ConvBlock
+    ):
+        super().__init__()
+        self.block = block(in_channels, out_channels, padding, norm)
         self.pool = nn.MaxPool2d(kernel_size=2, stride=2)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:  # (N, C_in, H, W)
@@ -78,11 +122,12 @@ class Bottleneck(nn.Module):
         padding: str = "same",
         norm: str | None = "batch",
         dropout: float = 0.0,
+        block: type = ConvBlock,
     ):
         super().__init__()
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout is {dropout!r}; allowed is a probability from 0 up to, not including, 1.")
-        self.block = ConvBlock(in_channels, out_channels, padding, norm)
+        self.block = block(in_channels, out_channels, padding, norm)
         self.dropout = nn.Dropout(dropout) if dropout else None
 
     def forward(self, x: Tensor) -> Tensor:  # (N, C_in, H, W)
@@ -97,18 +142,84 @@ class DecoderStage(nn.Module):
 
     Ronneberger et al. 2015, section 2: a 2x2 up-convolution, the feature map that the contracting path had at
     this size (cropped where valid convolutions made ours smaller), and two 3x3 convolutions over both.
+
+    Variations: `up` as in `up_sampling`; `skip` "concatenate" (2015), "sum" (the skip is added) or "none" (it is left out);
+    `attention` sends the skip through an `AttentionGate` first; `block` as in `EncoderStage`.
+    Raises ValueError for other words, and for attention without a skip.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, padding: str = "same", norm: str | None = "batch"):
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        padding: str = "same",
+        norm: str | None = "batch",
+        up: str = "transposed",
+        skip: str = "concatenate",
+        attention: bool = False,
+        block: type = ConvBlock,
+    ):
         super().__init__()
-        self.up = nn.ConvTranspose2d(in_channels, out_channels, kernel_size=2, stride=2)
-        self.block = ConvBlock(2 * out_channels, out_channels, padding, norm)
+        if skip not in SKIPS:
+            raise ValueError(f"skip is {skip!r}; allowed are {', '.join(map(repr, SKIPS))}.")
+        if attention and skip == "none":
+            raise ValueError("attention is True and skip is 'none'; a gate needs a skip: 'concatenate' or 'sum'.")
+        self.up = up_sampling(up, in_channels, out_channels)
+        self.gate = AttentionGate(out_channels, in_channels) if attention else None
+        self.skip = skip
+        self.block = block(2 * out_channels if skip == "concatenate" else out_channels, out_channels, padding, norm)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:  # (N, 2C, H, W), (N, C, 2H or more, 2W or more)
-        x = self.up(x)                                     # (N, C, 2H, 2W)
-        skip = center_crop(skip, x.shape[-2:])             # (N, C, 2H, 2W)
-        x = torch.cat([skip, x], dim=1)                    # (N, 2C, 2H, 2W)
-        return self.block(x)                               # (N, C, 2H, 2W), 4 less with valid padding
+        up = self.up(x)                                    # (N, C, 2H, 2W)
+        skip = center_crop(skip, up.shape[-2:])            # (N, C, 2H, 2W)
+        if self.gate is not None:
+            skip = self.gate(skip, x)                      # (N, C, 2H, 2W)
+        if self.skip == "concatenate":
+            up = torch.cat([skip, up], dim=1)              # (N, 2C, 2H, 2W)
+        elif self.skip == "sum":
+            up = skip + up                                 # (N, C, 2H, 2W)
+        return self.block(up)                              # (N, C, 2H, 2W), 4 less with valid padding
+
+
+def up_sampling(up: str, in_channels: int, out_channels: int) -> nn.Module:
+    """From (N, in_channels, H, W) to (N, out_channels, 2H, 2W).
+
+    "transposed": a 2x2 transposed convolution of stride 2, the up-convolution of 2015. "nearest" and "bilinear": a 1x1
+    convolution, then that interpolation (compare Odena et al. 2016, "Deconvolution and Checkerboard Artifacts"). "nearest" is a
+    transposed convolution whose four weights are one. Raises ValueError for another word.
+    """
+    if up not in UPS:
+        raise ValueError(f"up is {up!r}; allowed are {', '.join(map(repr, UPS))}.")
+    if up == "transposed":
+        return nn.ConvTranspose2d(in_channels, out_channels, kernel_size=2, stride=2)
+    return nn.Sequential(nn.Conv2d(in_channels, out_channels, kernel_size=1), nn.Upsample(scale_factor=2, mode=up))
+
+
+class AttentionGate(nn.Module):
+    """Let the coarse features say where the skip matters: every skip pixel is multiplied by a number from 0 to 1.
+
+    Oktay et al. 2018, "Attention U-Net" (arXiv 1804.03999), figure 2, additive attention: skip and gating signal are brought to
+    the gating signal's size and to common channels, added, ReLU, to one channel, sigmoid; the map is interpolated to the skip's
+    size.
+
+    Input: skip (N, skip_channels, 2H, 2W) and gating (N, gating_channels, H, W), one level deeper. Output: the skip, weighed.
+    The output of the submodule `sigmoid` is the attention map (N, 1, H, W).
+    """
+
+    def __init__(self, skip_channels: int, gating_channels: int, inner_channels: int | None = None):
+        super().__init__()
+        inner = inner_channels or max(1, skip_channels // 2)
+        self.theta = nn.Conv2d(skip_channels, inner, kernel_size=2, stride=2, bias=False)
+        self.phi = nn.Conv2d(gating_channels, inner, kernel_size=1)
+        self.relu = nn.ReLU(inplace=True)
+        self.psi = nn.Conv2d(inner, 1, kernel_size=1)
+        self.sigmoid = nn.Sigmoid()
+        self.up = nn.Upsample(scale_factor=2, mode="bilinear")
+
+    def forward(self, skip: Tensor, gating: Tensor) -> Tensor:       # (N, C, 2H, 2W), (N, G, H, W)
+        together = self.relu(self.theta(skip) + self.phi(gating))    # (N, inner, H, W)
+        attention = self.sigmoid(self.psi(together))                 # (N, 1, H, W)
+        return skip * self.up(attention)                             # (N, C, 2H, 2W)
 
 
 def center_crop(x: Tensor, size: tuple[int, int]) -> Tensor:

@@ -27,7 +27,8 @@ def write_whole(path: str | Path, content: bytes | memoryview | Callable[[Binary
     try:
         _check_room(path, content)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".", suffix=".part")
-        with os.fdopen(handle, "wb") as stream:
+        os.close(handle)
+        with open(temporary, "wb") as stream:
             content(stream) if callable(content) else stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from unet_lab.checkpoints import load_pretrained
 from unet_lab.datasets import standardise
 from unet_lab.datasets.cells import BACKGROUND, NUCLEUS
+from unet_lab.memory import explaining_memory
 from unet_lab.unet import nearest_sizes, output_size
 
 WORKING_SIZE = 192  # pixels of the longer side at which `segment` works: the size that the small model was trained at
@@ -32,7 +33,8 @@ def predict(model: nn.Module, image: np.ndarray) -> np.ndarray:
     model : returns logits (N, num_classes, H, W); used in evaluation mode and left in the mode it was in.
     image : (H, W) numbers, finite.
 
-    Returns uint8 (H, W) class indices. Raises ValueError for another shape or NaN.
+    Returns uint8 (H, W) class indices. Raises ValueError for another shape or NaN, and OutOfMemory; large images take
+    `tiling.predict_tiled`.
     """
     return predict_logits(model, image).argmax(dim=0).to(torch.uint8).cpu().numpy()
 
@@ -44,22 +46,23 @@ def predict_logits(model: nn.Module, image: np.ndarray) -> Tensor:
     height, width = image.shape
     settings = getattr(model, "settings", {})
     depth, padding = settings.get("depth", 4), settings.get("padding", "same")
-    borders = [_borders(size, depth, padding) for size in image.shape]
-    padded = np.pad(image, borders, mode="reflect")
+    around = [borders(size, depth, padding) for size in image.shape]
+    padded = np.pad(image, around, mode="reflect")
     x = torch.from_numpy(padded)[None, None].to(next(model.parameters()).device)  # (1, 1, H + border, W + border)
     was_training = model.training
     model.eval()
     try:
-        logits = model(x)[0].float()                                              # (C, H' >= H, W' >= W)
+        with explaining_memory("segmenting an image", 1, "unet_lab.tiling.predict_tiled, which needs memory for one tile only"):
+            logits = model(x)[0].float()                                          # (C, H' >= H, W' >= W)
     finally:
         model.train(was_training)
     if padding == "same":
-        return logits[:, borders[0][0] :, borders[1][0] :][:, :height, :width]    # (C, H, W)
+        return logits[:, around[0][0] :, around[1][0] :][:, :height, :width]      # (C, H, W)
     return logits[:, :height, :width]                                             # (C, H, W)
 
 
-def _borders(size: int, depth: int, padding: str) -> tuple[int, int]:
-    """How many pixels to add before and after, so that the output covers the image.
+def borders(size: int, depth: int, padding: str) -> tuple[int, int]:
+    """How many pixels to add before and after an image's height or width, so that the output covers it.
 
     With valid padding the output is the middle of the input; the border before is then just what the network eats.
     """

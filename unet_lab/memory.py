@@ -109,8 +109,8 @@ class OutOfMemory(MemoryError):
 
 
 @contextmanager
-def explaining_memory(doing: str, batch_size: int) -> Iterator[None]:
-    """Turn PyTorch's various ways to run out of memory into one error that says what to do."""
+def explaining_memory(doing: str, batch_size: int, way_out: str = "") -> Iterator[None]:
+    """Turn PyTorch's ways to run out of memory into one error that says what to do: `way_out`, or how to train smaller."""
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
@@ -118,7 +118,8 @@ def explaining_memory(doing: str, batch_size: int) -> Iterator[None]:
         if isinstance(error, RuntimeError) and not any(sign in str(error).lower() for sign in signs):
             raise
         raise OutOfMemory(
-            f"memory ran out while {doing}; {gigabytes(available_memory())} are free now. {_ways_out(batch_size)}"
+            f"memory ran out while {doing}; {gigabytes(available_memory())} are free now. "
+            + (f"Way out: {way_out}." if way_out else _ways_out(batch_size))
         ) from None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from unet_lab.blocks import PADDINGS, Bottleneck, DecoderStage, EncoderStage
+from unet_lab.blocks import PADDINGS, Bottleneck, ConvBlock, DecoderStage, EncoderStage, ResidualBlock
 
 DEEPEST = 6
 
@@ -22,8 +22,11 @@ class UNet(nn.Module):
     base_channels : channels of the first stage; any number from 1.
     depth : number of poolings, 1 to 6.
     padding : "same" (output as large as the input) or "valid" (the 2015 network: the border is lost).
-    norm : "batch" or None.
+    norm : "batch", "instance", "group", "layer" or None (`blocks.normalisation`).
     dropout : probability of dropping an activation at the end of the contracting path.
+    up : "transposed", "nearest" or "bilinear" (`blocks.up_sampling`).
+    skip : "concatenate", "sum" or "none". attention : gates in the skips (`blocks.AttentionGate`).
+    residual : blocks that add to their input (`blocks.ResidualBlock`).
 
     Input: float tensor (N, in_channels, H, W). Output: logits, float (N, num_classes, H', W') with
     H' = output_size(H, depth, padding). Raises ValueError for any other input, with the sizes that would do.
@@ -41,6 +44,11 @@ class UNet(nn.Module):
         padding: str = "same",
         norm: str | None = "batch",
         dropout: float = 0.0,
+        *,
+        up: str = "transposed",
+        skip: str = "concatenate",
+        attention: bool = False,
+        residual: bool = False,
     ):
         super().__init__()
         for name, value in [("in_channels", in_channels), ("num_classes", num_classes), ("base_channels", base_channels)]:
@@ -55,14 +63,19 @@ class UNet(nn.Module):
             "padding": padding,
             "norm": norm,
             "dropout": dropout,
+            "up": up,
+            "skip": skip,
+            "attention": attention,
+            "residual": residual,
         }
+        block = ResidualBlock if residual else ConvBlock
         channels = [base_channels * 2**k for k in range(depth + 1)]  # 64, 128, 256, 512 and 1024 in the report
         inputs = [in_channels, *channels]
 
-        self.encoder = nn.ModuleList(EncoderStage(inputs[k], channels[k], padding, norm) for k in range(depth))
-        self.bottleneck = Bottleneck(inputs[depth], channels[depth], padding, norm, dropout)
+        self.encoder = nn.ModuleList(EncoderStage(inputs[k], channels[k], padding, norm, block) for k in range(depth))
+        self.bottleneck = Bottleneck(inputs[depth], channels[depth], padding, norm, dropout, block)
         self.decoder = nn.ModuleList(
-            DecoderStage(channels[k + 1], channels[k], padding, norm) for k in reversed(range(depth))
+            DecoderStage(channels[k + 1], channels[k], padding, norm, up, skip, attention, block) for k in reversed(range(depth))
         )
         self.head = nn.Conv2d(channels[0], num_classes, kernel_size=1)
 
@@ -186,6 +199,78 @@ def nearest_sizes(size: int, depth: int = 4, padding: str = "same") -> list[int]
     while not _survives(above, depth, padding):
         above += 1
     return [above] if below is None else [below, above]
+
+
+def unet_receptive_field(
+    place: int, depth: int = 4, padding: str = "same", up: str = "transposed", attention: bool = False
+) -> tuple[int, int]:
+    """First and last pixel that output pixel `place` of a U-Net depends on, along one axis, both included.
+
+    Not cut off at the image's border: below 0 lies padding. The U is a chain with branches, so the answer depends on
+    where `place` lies in the pooling grid: the width differs from pixel to pixel.
+    With "valid" padding, `place` counts in the smaller output. For norms that look at the whole image see `sees_everything`.
+
+    >>> [last - first + 1 for first, last in (unet_receptive_field(p) for p in (0, 1, 8))]
+    [188, 188, 204]
+    """
+    if padding not in PADDINGS:
+        raise ValueError(f"padding is {padding!r}; allowed are 'same' and 'valid'.")
+    before, after = (2, 2) if padding == "same" else (0, 4)  # how far two 3x3 convolutions reach
+
+    def behind(level: int, first: int, last: int) -> tuple[int, int]:
+        """From the output of this level's last block to the input of its first."""
+        first, last = first - before, last + after
+        if level == depth:
+            return first, last
+        halves = first // 2, last // 2                                              # through the up-convolution
+        between = (first - 1) // 2, (last + 1) // 2                                 # through an interpolation: one more
+        below_first, below_last = behind(level + 1, *(between if up == "bilinear" or attention else halves))
+        if attention:                                                               # the gate's own look at the skip
+            first, last = 2 * between[0], 2 * between[1] + 1
+        crop = _cropped(level, depth) // 2 if padding == "valid" else 0
+        first, last = min(first + crop, 2 * below_first), max(last + crop, 2 * below_last + 1)  # skip, or pooling
+        return first - before, last + after
+
+    return behind(0, place, place)
+
+
+def reach(depth: int = 4, up: str = "transposed", attention: bool = False) -> int:
+    """How far the farthest pixel lies that an output pixel of a U-Net may depend on: the margin that is not to be trusted.
+
+    >>> reach(4), reach(4, up="bilinear")
+    (107, 122)
+    """
+    fields = [(p, *unet_receptive_field(p, depth, "same", up, attention)) for p in range(2**depth)]
+    return max(max(place - first, last - place) for place, first, last in fields)
+
+
+def tile_margin(depth: int = 4, padding: str = "same", up: str = "transposed", attention: bool = False) -> int:
+    """How many pixels around a tile the network must be shown, so that the tile's own pixels come out as in the whole image.
+
+    For tiles that start and end on multiples of 2**depth, which is less than `reach`: the pixel that looks farthest to one side
+    never lies at that side's end. Rounded up to a multiple of 2**depth. With "valid" padding: what the network eats.
+
+    >>> tile_margin(4), tile_margin(4, up="bilinear"), tile_margin(4, padding="valid")
+    (96, 112, 92)
+    """
+    if padding == "valid":
+        smallest = nearest_sizes(1, depth, padding)[-1]
+        return (smallest - output_size(smallest, depth, padding)) // 2
+    cell = 2**depth
+    fields = [unet_receptive_field(p, depth, padding, up, attention) for p in (0, cell - 1)]
+    needed = max(-fields[0][0], fields[1][1] - (cell - 1))
+    return -(-needed // cell) * cell
+
+
+def sees_everything(model: nn.Module) -> bool:
+    """True where a layer takes mean and variance over the image at hand, so that each pixel depends on all others."""
+    whole = (nn.InstanceNorm2d, nn.GroupNorm)
+    return any(isinstance(m, whole) and not getattr(m, "track_running_stats", False) for m in model.modules())
+
+
+def _cropped(level: int, depth: int) -> int:
+    """Pixels that a skip is larger than what it meets, with valid padding: 8 at the deepest, 176 at the top of four."""
+    return 8 if level == depth - 1 else 16 + 2 * _cropped(level + 1, depth)
 
 
 def _survives(size: int, depth: int, padding: str) -> bool:

@@ -7,7 +7,16 @@ from unet_lab.datasets.jurkat import load_jurkat
 from unet_lab.datasets.look import Look
 from unet_lab.datasets.masks import CLASS_NAMES, MASK_CODES, decode_mask, encode_mask, snap_mask
 from unet_lab.datasets.pairs import Pair, SegmentationDataset, split, standardise
-from unet_lab.datasets.pictures import read_image, read_mask, read_mask_pages, read_pages, write_image
+from unet_lab.datasets.pictures import (
+    iterate_pages,
+    read_image,
+    read_mask,
+    read_mask_pages,
+    read_pages,
+    write_image,
+    write_pages,
+)
+from unet_lab.datasets.sheet import generate_sheet
 
 __all__ = [
     "CLASS_NAMES",
@@ -22,6 +31,8 @@ __all__ = [
     "find_codes",
     "generate_cell",
     "generate_cells",
+    "generate_sheet",
+    "iterate_pages",
     "load_cells",
     "load_folder",
     "load_jurkat",
@@ -36,4 +47,5 @@ __all__ = [
     "standardise",
     "write_example_set",
     "write_image",
+    "write_pages",
 ]

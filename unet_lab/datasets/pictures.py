@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+from tifffile import TiffWriter
 
 from unet_lab.files import write_whole
 
@@ -31,7 +34,52 @@ def read_image(path: str | Path) -> np.ndarray:
 
 def read_pages(path: str | Path) -> list[np.ndarray]:
     """Every page of a picture file (a TIFF may hold many) as a grey array (H, W); else like `read_image`."""
-    return _pages(path, _grey)
+    return list(_pages(path, _grey))
+
+
+def iterate_pages(path: str | Path) -> Iterator[np.ndarray]:
+    """The pages of a TIFF one by one, as `read_pages`, for files whose pages do not fit into memory together.
+
+    Each page may have as many pixels as one image may, and the file any size. A page that is broken raises ValueError when it is
+    its turn.
+    """
+    yield from _pages(path, _grey, together=False)
+
+
+def write_pages(path: str | Path, pages: Iterable[np.ndarray]) -> int:
+    """Write masks or images (H, W), uint8 or uint16, as pages of one TIFF, each as soon as it comes. Returns how many.
+
+    Nothing is in `path` before all are written; where you stop, those so far are in path.stopped.tif. Losslessly compressed.
+    Raises ValueError for another name, another type or no page.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in (".tif", ".tiff"):
+        raise ValueError(f"{path}: several pages go into a TIFF; name it {path.stem}.tif.")
+    if path.is_dir():
+        raise ValueError(f"{path}: there is a folder of that name. Choose another name.")
+    count, stopped = 0, None
+
+    def write(stream) -> None:
+        nonlocal count, stopped
+        with TiffWriter(stream, bigtiff=True) as file:
+            try:
+                for page in pages:
+                    if page.ndim != 2 or page.dtype not in (np.uint8, np.uint16):
+                        raise ValueError(f"page {count} is {page.dtype} {page.shape}; allowed is uint8 or uint16 (H, W).")
+                    file.write(page, compression="zlib", photometric="minisblack", contiguous=False, metadata=None)
+                    count += 1
+            except KeyboardInterrupt as interrupt:
+                stopped = interrupt
+        if count == 0:
+            raise stopped or ValueError(f"{path}: there is no page to write.")
+
+    remains = path.with_suffix(f".stopped{path.suffix}")
+    write_whole(remains, write)
+    if stopped is None:
+        os.replace(remains, path)
+    if stopped is not None:
+        raise KeyboardInterrupt(f"stopped; pages so far: {count}, in {remains}") from stopped
+    return count
 
 
 def read_mask(path: str | Path) -> np.ndarray:
@@ -45,7 +93,7 @@ def read_mask(path: str | Path) -> np.ndarray:
 
 def read_mask_pages(path: str | Path) -> list[np.ndarray]:
     """Every page of a mask file; else like `read_mask`."""
-    return _pages(path, _codes, lossless=True)
+    return list(_pages(path, _codes, lossless=True))
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:
@@ -64,22 +112,35 @@ def _one(path: str | Path, pages: list[np.ndarray], other: str) -> np.ndarray:
     return pages[0]
 
 
-def _pages(path: str | Path, convert: Callable[[Image.Image], np.ndarray], lossless: bool = False) -> list[np.ndarray]:
+def _pages(
+    path: str | Path, convert: Callable[[Image.Image], np.ndarray], lossless: bool = False, together: bool = True
+) -> Iterator[np.ndarray]:
+    """One page after the other; `together`: all of them must fit into memory."""
     path = Path(path)
-    _check_file(path)
+    _check_file(path, MOST_BYTES if together else None)
     damaged = _Refused("JPEG changes greys, so a mask in it is damaged. Export masks as PNG.")
     if lossless and path.suffix.lower() in LOSSY:
         raise ValueError(f"{path}: {damaged}")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's words about odd metadata, and about sizes that are checked here
-            with Image.open(path, formats=FORMATS) as picture:
-                if lossless and picture.format == "JPEG":
-                    raise damaged
-                _check_size(picture, 0)
-                picture.verify()  # the check sums of PNG; reading alone does not look at all of them
-            with Image.open(path, formats=FORMATS) as picture:
-                return [convert(ImageOps.exif_transpose(page)) for page in _each_page(picture, path.suffix.lower() in LOSSY)]
+        with _quiet(), Image.open(path, formats=FORMATS) as picture:
+            if lossless and picture.format == "JPEG":
+                raise damaged
+            _check_size(picture, 0)
+            picture.verify()  # the check sums of PNG; reading alone does not look at all of them
+        with _quiet():
+            picture = Image.open(path, formats=FORMATS)
+        with picture:
+            number = pixels = 0
+            while True:
+                with _quiet():
+                    if not _turn_to(picture, number):
+                        return
+                    pixels = _check_size(picture, pixels if together else 0)
+                    page = convert(ImageOps.exif_transpose(picture))
+                yield page
+                number += 1
+                if path.suffix.lower() in LOSSY:
+                    return
     except Image.DecompressionBombError:
         raise ValueError(f"{path}: more pixels than allowed ({MOST_PIXELS:,}). Cut it into tiles first.") from None
     except UnidentifiedImageError:
@@ -91,11 +152,33 @@ def _pages(path: str | Path, convert: Callable[[Image.Image], np.ndarray], lossl
         raise ValueError(f"{path}: the picture is broken or cut short ({reason}). Copy it again from its source.") from None
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Pillow's words about odd metadata, and about sizes that are checked here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _turn_to(picture: Image.Image, number: int) -> bool:
+    """Go to a page; False where there are no more."""
+    warnings.filterwarnings("error", message="Corrupt EXIF data")  # a page's table is cut off; Pillow would show the one before
+    try:
+        picture.seek(number)
+    except EOFError:
+        if number == 0:
+            raise
+        return False
+    if number == MOST_PAGES:
+        raise _Refused(f"more than {MOST_PAGES:,} pages. Cut the file in parts.")
+    return True
+
+
 class _Refused(ValueError):
     """Pillow could read it, and we do not."""
 
 
-def _check_file(path: Path) -> None:
+def _check_file(path: Path, most: int | None) -> None:
     """Refuse what is no plain file of a size that can be read, before it is opened."""
     try:
         if path.is_dir():
@@ -109,8 +192,8 @@ def _check_file(path: Path) -> None:
         raise
     except (OSError, RuntimeError) as error:  # too long a name; links in a ring
         raise ValueError(f"{path}: the file cannot be reached ({error}). Give it a shorter name, or another place.") from None
-    if size > MOST_BYTES:
-        raise ValueError(f"{path}: {size / 1e9:.1f} GB; allowed is {MOST_BYTES / 1e9:.0f} GB. Cut it into parts first.")
+    if most is not None and size > most:
+        raise ValueError(f"{path}: {size / 1e9:.1f} GB; allowed is {most / 1e9:.0f} GB. Cut it into parts first.")
 
 
 def _check_size(picture: Image.Image, before: int) -> int:
@@ -122,23 +205,6 @@ def _check_size(picture: Image.Image, before: int) -> int:
         pages = " and the pages before it" if before else ""
         raise _Refused(f"{width} x {height} pixels{pages}; allowed are {most:,} in all. Cut it into tiles first.")
     return pixels
-
-
-def _each_page(picture: Image.Image, one_only: bool) -> Iterator[Image.Image]:
-    pixels = 0
-    for number in range(MOST_PAGES + 1):
-        try:
-            picture.seek(number)
-        except EOFError:
-            if number == 0:
-                raise
-            return
-        if number == MOST_PAGES:
-            raise _Refused(f"more than {MOST_PAGES:,} pages. Cut the file in parts.")
-        pixels = _check_size(picture, pixels)
-        yield picture
-        if one_only:
-            return
 
 
 def _grey(picture: Image.Image) -> np.ndarray:

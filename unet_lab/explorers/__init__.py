@@ -13,8 +13,10 @@ from unet_lab.explorers.losses import explore_borders, explore_loss
 from unet_lab.explorers.metrics import explore_confusion, explore_metrics
 from unet_lab.explorers.samples import explore_samples
 from unet_lab.explorers.segmentation import explore_segmentation
+from unet_lab.explorers.tiling import explore_tiling
 from unet_lab.explorers.training import watch_training
 from unet_lab.explorers.upsampling import explore_crop, explore_upsampling
+from unet_lab.explorers.variations import explore_variations
 from unet_lab.explorers.workers import explore_workers
 
 __all__ = [
@@ -37,8 +39,10 @@ __all__ = [
     "explore_segmentation",
     "explore_shift",
     "explore_skips",
+    "explore_tiling",
     "explore_unet",
     "explore_upsampling",
+    "explore_variations",
     "explore_workers",
     "watch_training",
 ]

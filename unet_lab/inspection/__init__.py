@@ -11,12 +11,11 @@ from unet_lab.inspection.fields import (
     encoder_field,
     mass_width,
     measured_receptive_field,
-    reach,
     receptive_field,
     stage_names,
-    unet_receptive_field,
 )
 from unet_lab.inspection.scaling import StepTime, step_time
+from unet_lab.unet import reach, unet_receptive_field
 
 __all__ = [
     "INSTEAD",

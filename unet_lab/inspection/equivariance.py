@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from unet_lab.datasets import standardise
 from unet_lab.inspection.activations import as_input, evaluating
-from unet_lab.inspection.fields import reach
+from unet_lab.unet import reach
 
 
 def shift_difference(

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unet_lab.blocks import PADDINGS
 from unet_lab.inspection.activations import as_input, evaluating, listening
 from unet_lab.unet import UNet
 
@@ -30,44 +29,6 @@ def receptive_field(layers: Sequence[tuple[int, ...]]) -> tuple[int, int]:
         width += (kernel - 1) * dilation * step
         step *= stride
     return width, step
-
-
-def unet_receptive_field(place: int, depth: int = 4, padding: str = "same") -> tuple[int, int]:
-    """First and last pixel that output pixel `place` of a U-Net depends on, along one axis, both included.
-
-    Not cut off at the image's border: below 0 lies padding. The U is a chain with branches, so the answer depends on
-    where `place` lies in the pooling grid: the width differs from pixel to pixel.
-    With "valid" padding, `place` counts in the smaller output.
-
-    >>> [last - first + 1 for first, last in (unet_receptive_field(p) for p in (0, 1, 8))]
-    [188, 188, 204]
-    """
-    if padding not in PADDINGS:
-        raise ValueError(f"padding is {padding!r}; allowed are 'same' and 'valid'.")
-    before, after = (2, 2) if padding == "same" else (0, 4)  # how far two 3x3 convolutions reach
-
-    def behind(level: int, first: int, last: int) -> tuple[int, int]:
-        """From the output of this level's last block to the input of its first."""
-        first, last = first - before, last + after
-        if level == depth:
-            return first, last
-        below_first, below_last = behind(level + 1, first // 2, last // 2)          # through the up-convolution
-        crop = _cropped(level, depth) // 2 if padding == "valid" else 0
-        first, last = min(first + crop, 2 * below_first), max(last + crop, 2 * below_last + 1)  # skip, or pooling
-        return first - before, last + after
-
-    return behind(0, place, place)
-
-
-def reach(depth: int = 4) -> int:
-    """How far the farthest pixel lies that an output pixel of a U-Net may depend on: the margin that is not to be trusted."""
-    fields = [(p, *unet_receptive_field(p, depth)) for p in range(2**depth)]
-    return max(max(place - first, last - place) for place, first, last in fields)
-
-
-def _cropped(level: int, depth: int) -> int:
-    """Pixels that a skip is larger than what it meets, with valid padding: 8 at the deepest, 176 at the top of four."""
-    return 8 if level == depth - 1 else 16 + 2 * _cropped(level + 1, depth)
 
 
 def measured_receptive_field(model: nn.Module, size: int, place: int, layer: str | None = None) -> tuple[int, int]:

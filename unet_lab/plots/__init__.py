@@ -29,6 +29,7 @@ from unet_lab.plots.picture import (
 )
 from unet_lab.plots.report import write_report
 from unet_lab.plots.scores import draw_confusion, draw_curves, draw_histogram, show_confusion, show_curves, show_histogram
+from unet_lab.plots.variations import draw_outcomes, show_norm_groups, show_outcomes
 
 __all__ = [
     "CLASS_COLOURS",
@@ -47,6 +48,7 @@ __all__ = [
     "draw_map",
     "draw_mosaic",
     "draw_numbers",
+    "draw_outcomes",
     "draw_square",
     "draw_unet",
     "draw_values",
@@ -62,7 +64,9 @@ __all__ = [
     "show_histogram",
     "show_image",
     "show_mask",
+    "show_norm_groups",
     "show_numbers",
+    "show_outcomes",
     "show_samples",
     "show_triplets",
     "write_report",
