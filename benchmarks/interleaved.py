@@ -22,7 +22,8 @@ class Row:
 
     def __str__(self) -> str:
         note = f"   {self.note}" if self.note else ""
-        return f"{self.what:58s} {self.ratio:6.2f} x {self.against} ({self.low:.2f} to {self.high:.2f}), {self.milliseconds:.1f} ms{note}"
+        speed = f"{self.ratio:6.2f} x {self.against} ({self.low:.2f} to {self.high:.2f})"
+        return f"{self.what:58s} {speed}, {self.milliseconds:.1f} ms{note}"
 
     as_dict = asdict
 

@@ -65,8 +65,10 @@ def rows(rounds: int = 5) -> list[Row]:
     """Speed, with what each is apart from the whole image's logits, and memory."""
     model, image = load_pretrained(), picture(1536)
     whole = predict_logits(model, image)
-    apart = {blend: max(float((whole[:, r, c] - p).abs().max()) for r, c, p in tiles(model, image, TILE, OVERLAP, blend, False))
-             for blend in ("crop", "gaussian")}  # fmt: skip
+    apart = {}
+    for blend in ("crop", "gaussian"):
+        parts = tiles(model, image, TILE, OVERLAP, blend, progress=False)
+        apart[blend] = max(float((whole[:, r, c] - part).abs().max()) for r, c, part in parts)
     x = torch.from_numpy(standardise(image))[None, None]
     with torch.inference_mode():
         theirs = sliding_window_inference(x, TILE, 1, model, overlap=OVERLAP / TILE, mode="gaussian")[0]
@@ -79,8 +81,8 @@ def rows(rounds: int = 5) -> list[Row]:
     for blend in ("crop", "gaussian"):
         note = (
             f"logits off by {apart[blend]:.0e}, MONAI's by {apart['monai']:.0e}; memory at 1536 and 3072 pixels: "
-            f"{memory[blend][0]:.0f}, {memory[blend][1]:.0f} MB; MONAI {memory['monai'][0]:.0f}, {memory['monai'][1]:.0f}; at once "
-            f"{memory['whole'][0]:.0f}, {memory['whole'][1]:.0f}"
+            f"{memory[blend][0]:.0f}, {memory[blend][1]:.0f} MB; MONAI {memory['monai'][0]:.0f}, {memory['monai'][1]:.0f}; "
+            f"at once {memory['whole'][0]:.0f}, {memory['whole'][1]:.0f}"
         )
         what = f"1536 x 1536 in tiles of {TILE}, overlap {OVERLAP}, {blend}"
         found.append(compared(what, "MONAI", times[blend], times["monai"], note))
