@@ -451,3 +451,20 @@ def test_workers_explorer_says_the_step_time_of_the_library():
     assert "8 workers take turns on 2 cores" in explorer.words
     explorer.set(keep="the whole batch stays", cores=64)
     assert "8 workers x 1 images: effective batch 8" in explorer.words
+
+
+def test_variations_offer_only_groups_that_hold_more_than_the_baseline():
+    from unet_lab.comparing import load_outcomes
+    from unet_lab.explorers import explore_variations
+
+    _, outcomes = load_outcomes()
+    baseline, others = outcomes[0], [o for o in outcomes if o.candidate.group in ("skip", "attention")]
+    explorer = explore_variations([baseline, *others])
+    assert explorer.controls["group"].options == ("all", "skip", "attention")
+    assert explorer.drive()
+    for group in ("skip", "attention"):
+        explorer.set(group=group, count=5)
+        best = max((o for o in others if o.candidate.group == group), key=lambda o: o.mean)
+        assert explorer.words.startswith(f"Highest beside the baseline: {best.candidate.name}, {best.mean - baseline.mean:+.3f}")
+    with pytest.raises(ValueError, match="1 outcomes: a comparison takes a baseline and at least one other"):
+        explore_variations([baseline])

@@ -16,7 +16,7 @@ from unet_lab.plots import Picture
 _WIDE = widgets.Layout(width="420px")
 _STYLE = {"description_width": "150px"}
 # JupyterLab sends what a control does to a thread of its own, so that it works while a cell runs. One picture at a time.
-_DRAWING = threading.RLock()
+DRAWING = threading.RLock()
 
 
 class Explorer(widgets.VBox):
@@ -94,7 +94,8 @@ class Explorer(widgets.VBox):
         """Turn every control as a hand would and go back; what the last, folded cell of each notebook does.
 
         start : values to begin with, where a control does nothing at the defaults (`seed` without chance, say).
-        Raises AssertionError, naming the control, where no picture and no words followed. Returns a sentence.
+        Raises AssertionError, naming the control, where no picture and no words followed, or a menu offers what is not
+        possible. Returns a sentence.
         """
         start = {**self._defaults, **start}
         for name, control in self.controls.items():
@@ -104,6 +105,8 @@ class Explorer(widgets.VBox):
             for value in values[:: 1 + len(values) // 8]:  # of a long menu, some
                 control.value = value
                 seen.add((self.png, self.words))
+                offered = hasattr(control, "options")  # a slider may be turned too far; a menu offers only what goes
+                assert not (offered and self.words.startswith("Not possible")), f"{name} = {value}: {self.words}"
             assert len(seen) > 1 or len(set(values)) == 1, f"nothing follows when {name} is turned"
         self.set(**self._defaults)
         return f"{len(self.controls)} controls turned: {', '.join(self.controls)}"
@@ -122,7 +125,7 @@ class Explorer(widgets.VBox):
             self._update()
 
     def _update(self) -> None:
-        with _DRAWING:
+        with DRAWING:
             try:
                 picture, self.words = self._draw(**{name: control.value for name, control in self.controls.items()})
             except ValueError as error:

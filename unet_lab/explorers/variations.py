@@ -13,10 +13,16 @@ ALL = "all"
 
 
 def explore_variations(outcomes: Sequence[Outcome], baseline: int = 0) -> Explorer:
-    """Scores of every candidate, for the seeds that you choose; whom would you have called the winner?"""
+    """Scores of every candidate, for the seeds that you choose; whom would you have called the winner?
+
+    baseline : the place in `outcomes` of what the others are compared with; its own group is offered where others are in it.
+    Raises ValueError where there is nothing to compare it with.
+    """
+    if len(outcomes) < 2:
+        raise ValueError(f"{len(outcomes)} outcomes: a comparison takes a baseline and at least one other.")
     reference = outcomes[baseline]
     seeds = len(reference.ious)
-    groups = list(dict.fromkeys(outcome.candidate.group for outcome in outcomes))
+    groups = list(dict.fromkeys(outcome.candidate.group for outcome in outcomes if outcome is not reference))
 
     def draw(group, first, count, ordered):
         chosen = [(first + k) % seeds for k in range(count)]
