@@ -8,6 +8,7 @@
     python3 lab.py card [--real FOLDER]         examine the shipped model and complete its card in data/weights/
     python3 lab.py leave-one-out [--real F.]    measure what each kind of variety in the generator is worth
     python3 lab.py ablations [--again]          compare variations of the network, into data/ablations.json
+    python3 lab.py benchmark [NAME ...]         measure this machine, into benchmarks/results.json
     python3 lab.py make-cells                   draw the stored cells again into data/cells/
     python3 lab.py --help                       this text
 
@@ -33,8 +34,15 @@ READY = os.path.join(VENV, "ready-for-lab.py")  # it is complete; holds the fing
 LOG = os.path.join(HERE, "setup.log")
 OLDEST, NEWEST = (3, 11), (3, 13)
 NEEDED_GB = 3.0
-SCRIPTS = {"train-small": "train_small", "card": "make_card", "leave-one-out": "leave_one_out", "make-cells": "make_cells"}
-SCRIPTS["ablations"] = "ablations"
+SCRIPTS = {
+    "train-small": "scripts/train_small.py",
+    "card": "scripts/make_card.py",
+    "leave-one-out": "scripts/leave_one_out.py",
+    "make-cells": "scripts/make_cells.py",
+    "ablations": "scripts/ablations.py",
+    "make-notebooks": "scripts/make_notebooks.py",
+    "benchmark": "benchmarks/run.py",
+}
 COMMANDS = ["test", "run"] + sorted(SCRIPTS)
 
 
@@ -56,7 +64,7 @@ def main(arguments):
     if command == "run":
         return call([PYTHON, os.path.join(HERE, "scripts", "run_notebooks.py")] + rest)
     if command in SCRIPTS:
-        return call([PYTHON, os.path.join(HERE, "scripts", SCRIPTS[command] + ".py")] + rest)
+        return call([PYTHON, os.path.join(HERE, *SCRIPTS[command].split("/"))] + rest)
     return open_lab(arguments)
 
 
@@ -147,7 +155,7 @@ def set_up():
         os.remove(READY)
         print("The list of packages has changed: bringing .venv up to date.")
     install("PyTorch", [torch_pin()])
-    install("JupyterLab and the rest", ["-e", HERE + "[test]"])
+    install("JupyterLab and the rest", ["-e", HERE + "[fast,test]"])
     write(READY, fingerprint())
     os.remove(LOG)
     print("Set up.")

@@ -3,9 +3,8 @@
     .venv/bin/python benchmarks/augmentation.py [ROUNDS]
 """
 
-import statistics
 import sys
-import time
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,64 +12,55 @@ import torch
 from scipy.ndimage import map_coordinates
 from torch.nn import functional as F
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from benchmarks.interleaved import Row, compared, interleaved
 from unet_lab.augmentation import Augmentation, _Draws, warp
 from unet_lab.datasets import SegmentationDataset
 
 SIZE, COUNT = 256, 16
-cells = SegmentationDataset.generated(COUNT, SIZE)
-images, masks = (torch.stack(part) for part in zip(*(cells[i] for i in range(COUNT)), strict=True))
-how, seeds = Augmentation(noise=0), range(COUNT)
 
 
-def places():
-    return how.places([_Draws(how, seed, (SIZE, SIZE)) for seed in seeds], (SIZE, SIZE))
+def rows(rounds: int = 15) -> list[Row]:
+    cells = SegmentationDataset.generated(COUNT, SIZE)
+    images, masks = (torch.stack(part) for part in zip(*(cells[i] for i in range(COUNT)), strict=True))
+    how, seeds = Augmentation(noise=0), range(COUNT)
 
+    def places():
+        return how.places([_Draws(how, seed, (SIZE, SIZE)) for seed in seeds], (SIZE, SIZE))
 
-def ours():
-    """Displacements, and image (bilinear) and mask (nearest) taken from them."""
-    return warp(images, masks, places())
+    def ours():
+        """Displacements, and image (bilinear) and mask (nearest) taken from them."""
+        return warp(images, masks, places())
 
+    def ours_bicubic():
+        at, how_to = places(), {"padding_mode": "reflection", "align_corners": True}
+        changed = F.grid_sample(images, at, mode="bicubic", **how_to)
+        return changed, F.grid_sample(masks[:, None].float(), at, mode="nearest", **how_to)
 
-def ours_bicubic():
-    at, how_to = places(), {"padding_mode": "reflection", "align_corners": True}
-    changed = F.grid_sample(images, at, mode="bicubic", **how_to)
-    return changed, F.grid_sample(masks[:, None].float(), at, mode="nearest", **how_to)
+    def everything():
+        """The same and all changes of grey values."""
+        return how(images, masks, seeds)
 
+    def scipy_cubic():
+        at = ((places() + 1) / 2 * (SIZE - 1)).numpy()
+        for k in range(COUNT):
+            where = [at[k, ..., 1], at[k, ..., 0]]
+            map_coordinates(images[k, 0].numpy(), where, order=3, mode="mirror")
+            map_coordinates(masks[k].numpy(), where, order=0, mode="mirror")
 
-def everything():
-    """The same and all changes of grey values."""
-    return how(images, masks, seeds)
+    def opencv_cubic():
+        at = ((places() + 1) / 2 * (SIZE - 1)).numpy()
+        for k in range(COUNT):
+            cv2.remap(images[k, 0].numpy(), at[k], None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+            mask = masks[k].numpy().astype(np.uint8)
+            cv2.remap(mask, at[k], None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT_101)
 
-
-def scipy_cubic():
-    at = ((places() + 1) / 2 * (SIZE - 1)).numpy()
-    for k in range(COUNT):
-        where = [at[k, ..., 1], at[k, ..., 0]]
-        map_coordinates(images[k, 0].numpy(), where, order=3, mode="mirror")
-        map_coordinates(masks[k].numpy(), where, order=0, mode="mirror")
-
-
-def opencv_cubic():
-    at = ((places() + 1) / 2 * (SIZE - 1)).numpy()
-    for k in range(COUNT):
-        cv2.remap(images[k, 0].numpy(), at[k], None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
-        cv2.remap(masks[k].numpy().astype(np.uint8), at[k], None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT_101)
+    works = {"bilinear": ours, "bicubic": ours_bicubic, "with all changes of greys": everything, "OpenCV, cubic": opencv_cubic}
+    times = interleaved(works | {"SciPy": scipy_cubic}, rounds)
+    what = f"elastic deformation, {COUNT} pairs of {SIZE} x {SIZE}"
+    return [compared(f"{what}: {name}", "SciPy, cubic", times[name], times["SciPy"]) for name in works]
 
 
 if __name__ == "__main__":
-    rounds = int(sys.argv[1]) if sys.argv[1:] else 15
-    works = [ours, ours_bicubic, everything, opencv_cubic, scipy_cubic]
-    times = {work.__name__: [] for work in works}
-    for turn in range(rounds + 1):
-        for work in works:
-            began = time.perf_counter()
-            work()
-            if turn:  # the first round warms up
-                times[work.__name__].append(time.perf_counter() - began)
-    print(f"{torch.get_num_threads()} threads, {rounds} rounds; all take the same displacements")
-    for name, found in times.items():
-        ratios = sorted(s / t for s, t in zip(times["scipy_cubic"], found, strict=True))
-        print(
-            f"{name:14s} {1000 * statistics.median(found):6.1f} ms   {statistics.median(ratios):5.2f} times as fast as SciPy "
-            f"({ratios[len(ratios) // 10]:.2f} to {ratios[-1 - len(ratios) // 10]:.2f})"
-        )
+    for row in rows(*map(int, sys.argv[1:])):
+        print(row)

@@ -13,12 +13,14 @@ import statistics
 import sys
 import time
 
+import numpy as np
 import psutil
 import torch
 
+from unet_lab.acceleration import accelerate
 from unet_lab.checkpoints import load_pretrained
 from unet_lab.comparing import load_outcomes
-from unet_lab.datasets import MASK_CODES, SegmentationDataset, generate_cell, generate_sheet, load_cells
+from unet_lab.datasets import MASK_CODES, SegmentationDataset, generate_cell, generate_sheet, load_cells, standardise
 from unet_lab.datasets.folder import DATA
 from unet_lab.explorers import (
     explore_attribution,
@@ -34,11 +36,13 @@ from unet_lab.explorers import (
     explore_loss,
     explore_metrics,
     explore_norm,
+    explore_painting,
     explore_receptive_field,
     explore_samples,
     explore_segmentation,
     explore_shift,
     explore_skips,
+    explore_speed,
     explore_tiling,
     explore_unet,
     explore_upsampling,
@@ -78,6 +82,14 @@ def tiling():
     return explore_tiling(UNet(base_channels=8, depth=3), generate_sheet(0, 5, 5).image)
 
 
+def speed():
+    images = torch.from_numpy(np.stack([standardise(cell(seed).image) for seed in range(4)]))[:, None]
+    ways = ("folded", "channels last", "bfloat16")
+    return explore_speed(
+        accelerate(load_pretrained(), images[:1], "lower", using=ways, keep_all=True, seconds=0.5, progress=False), images
+    )
+
+
 EXPLORERS = {
     "00 segmentation": explore_segmentation,
     "01 samples": lambda: explore_samples(load_cells()),
@@ -100,6 +112,8 @@ EXPLORERS = {
     "10 augmentation": lambda: explore_augmentation(*cell()),
     "11 variations": lambda: explore_variations(load_outcomes()[1]),
     "12 tiling": tiling,
+    "13 speed": speed,
+    "13 painting": lambda: explore_painting({"as given": load_pretrained()}),
     "15 generator": explore_generator,
     "15 folder": lambda: explore_folder(DATA / "cells" / "images", DATA / "cells" / "masks", MASK_CODES),
     "16 workers": explore_workers,

@@ -1,11 +1,13 @@
-"""What all benchmarks share: works timed in turn in one run, and ratios of each turn's pair, with their spread."""
+"""What all benchmarks share: works timed in turn in one run, and a row of the table for each ratio, with its spread."""
 
 from __future__ import annotations
 
 import statistics
-import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
+
+from unet_lab.timing import interleaved, ratio
+
+__all__ = ["Row", "compared", "interleaved"]
 
 
 @dataclass
@@ -28,21 +30,6 @@ class Row:
     as_dict = asdict
 
 
-def interleaved(works: dict[str, Callable[[], object]], rounds: int = 15) -> dict[str, list[float]]:
-    """Seconds of every work in every round; they take turns, so that what else the machine does meets all of them. One more
-    round before warms up."""
-    times = {name: [] for name in works}
-    for turn in range(rounds + 1):
-        for name, work in works.items():
-            began = time.perf_counter()
-            work()
-            if turn:
-                times[name].append(time.perf_counter() - began)
-    return times
-
-
 def compared(what: str, against: str, ours: list[float], theirs: list[float], note: str = "") -> Row:
     """The row of two works that took turns."""
-    ratios = sorted(b / a for a, b in zip(ours, theirs, strict=True))
-    tenth = len(ratios) // 10
-    return Row(what, against, statistics.median(ratios), ratios[tenth], ratios[-1 - tenth], 1000 * statistics.median(ours), note)
+    return Row(what, against, *ratio(ours, theirs), 1000 * statistics.median(ours), note)

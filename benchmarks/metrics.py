@@ -1,23 +1,21 @@
 """Counting a confusion matrix against scikit-learn's accuracy, macro F1 and macro Jaccard, on the same 8-megapixel masks.
 
-    .venv/bin/python benchmarks/metrics.py
-
-Both are timed in turn in one run; the ratio of each pair of runs is printed, with its spread, and the peak memory of counting
-122 images of 1024 x 1024 one at a time.
+    .venv/bin/python benchmarks/metrics.py [ROUNDS]
 """
 
-import statistics
-import time
+import sys
 import tracemalloc
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 from sklearn.metrics import accuracy_score, f1_score, jaccard_score
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from benchmarks.interleaved import Row, compared, interleaved
 from unet_lab.datasets import generate_cell
 from unet_lab.explorers.metrics import change_mask
 from unet_lab.metrics import confusion_matrix, scores
-
-ROUNDS = 5
 
 
 def ours(truth, prediction):
@@ -30,29 +28,22 @@ def theirs(truth, prediction):
     return accuracy_score(y, z), f1_score(y, z, average="macro"), jaccard_score(y, z, average="macro")
 
 
-def seconds(function, *arguments):
-    began = time.perf_counter()
-    result = function(*arguments)
-    return time.perf_counter() - began, result
-
-
-if __name__ == "__main__":
+def rows(rounds: int = 5) -> list[Row]:
+    """Equal results first; then time, and the peak memory of counting 122 images of 1024 x 1024 one at a time."""
     truth = np.concatenate([generate_cell(seed, 1024).mask for seed in range(8)])
     prediction = np.concatenate([change_mask(t, right=9) for t in np.split(truth, 8)])
-    ours(truth, prediction)
-    theirs(truth, prediction)
-    ratios = []
-    for _ in range(ROUNDS):
-        our_time, our_result = seconds(ours, truth, prediction)
-        their_time, their_result = seconds(theirs, truth, prediction)
-        np.testing.assert_allclose(our_result, their_result)
-        ratios.append(their_time / our_time)
-    print(f"{truth.size / 1e6:.1f} megapixels, {ROUNDS} interleaved rounds, equal results")
-    print(f"scikit-learn takes {statistics.median(ratios):.0f} times as long ({min(ratios):.0f} to {max(ratios):.0f})")
-
+    np.testing.assert_allclose(ours(truth, prediction), theirs(truth, prediction))
+    times = interleaved({"ours": partial(ours, truth, prediction), "theirs": partial(theirs, truth, prediction)}, rounds)
     image = truth[:1024]
     tracemalloc.start()
     total = sum(confusion_matrix(image, image) for _ in range(122))
     _, peak = tracemalloc.get_traced_memory()
-    millions = total.sum() / 1e6
-    print(f"122 images of 1024 x 1024, one at a time: {millions:.0f} million pixels, peak {peak / 2**20:.1f} MiB beyond one")
+    tracemalloc.stop()
+    note = f"equal results; {total.sum() / 1e6:.0f} million pixels, one image at a time: peak {peak / 2**20:.1f} MiB beyond one"
+    what = f"accuracy, macro F1 and macro IoU of {truth.size / 1e6:.0f} megapixels"
+    return [compared(what, "scikit-learn", times["ours"], times["theirs"], note)]
+
+
+if __name__ == "__main__":
+    for row in rows(*map(int, sys.argv[1:])):
+        print(row)

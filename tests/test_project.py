@@ -3,18 +3,22 @@
 import ast
 import json
 import re
+import runpy
 import tomllib
 
+import nbformat
 import pytest
 
 from .conftest import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+MAKER = runpy.run_path(str(ROOT / "scripts" / "make_notebooks.py"))
 
 # From the ground up: a room imports from rooms above it in this list only.
 ROOMS = [
     "files",
+    "timing",
     "blocks",
     "unet",
     "datasets",
@@ -30,6 +34,7 @@ ROOMS = [
     "planning",
     "inference",
     "tiling",
+    "acceleration",
     "inspection",
     "doctor",
     "plots",
@@ -70,8 +75,11 @@ def _listed(lines):
     return found
 
 
+LINES = [*PROJECT["dependencies"], *(line for extra in PROJECT["optional-dependencies"].values() for line in extra)]
+
+
 def declared():
-    return _listed(PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"])
+    return _listed(line.split(";")[0] for line in LINES)
 
 
 def pinned():
@@ -90,7 +98,7 @@ def test_environment_yml_agrees_with_pyproject():
 
 
 def test_every_dependency_is_named_once_with_a_range_and_pinned_inside_it():
-    names = [re.split(r"[<>=]", line)[0] for line in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]]
+    names = [re.split(r"[<>=]", line)[0] for line in LINES]
     assert len(names) == len(set(names))
     pins = pinned()
     for name, spec in declared().items():
@@ -105,9 +113,12 @@ def test_installed_versions_are_the_pinned_ones():
     import sys
     from importlib.metadata import version
 
+    from packaging.requirements import Requirement
+
     if not (ROOT / ".venv").samefile(sys.prefix):
         pytest.skip("not the environment that lab.py made (conda's may hold other versions within the ranges)")
-    for name in declared():
+    here = [line for line in LINES if (marker := Requirement(line.split("#")[0]).marker) is None or marker.evaluate()]
+    for name in _listed(line.split(";")[0] for line in here):
         assert version(name).split("+")[0] == pinned()[name].removeprefix("=="), name
 
 
@@ -140,9 +151,51 @@ def test_notebook_is_made_as_it_should_be(path):
         assert (ROOT / "notebooks" / link).exists(), link
 
 
-def test_each_notebook_has_its_solutions():
-    solutions = {path.stem for path in (ROOT / "notebooks" / "solutions").glob("*.py")}
-    assert solutions == {path.stem for path in NOTEBOOKS}
+def as_made(notebook):
+    """What a source decides about a notebook: kinds, texts, tags."""
+    return [(c.cell_type, c.source, c.metadata.get("tags", []), c.metadata.get("jupyter", {})) for c in notebook.cells]
+
+
+def test_each_notebook_has_one_source():
+    assert {path.stem for path in MAKER["SOURCES"].glob("*.py")} == {path.stem for path in NOTEBOOKS}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_notebook_and_solution_are_what_their_source_makes(path):
+    """Made anew from the source by lab.py make-notebooks; the stored notebook and the stored solution are the same."""
+    source = MAKER["read_source"](MAKER["SOURCES"] / f"{path.stem}.py")
+    assert as_made(nbformat.read(path, 4)) == as_made(MAKER["student_notebook"](source))
+    solution = MAKER["SOLUTIONS"] / path.name
+    if not MAKER["SOLUTIONS"].exists():
+        pytest.skip("notebooks/solutions/ was left out of this copy")
+    stored = nbformat.read(solution, 4)
+    assert as_made(stored) == as_made(MAKER["solution_notebook"](source, path.stem))
+    said = "".join(o.get("text", "") for c in stored.cells if c.cell_type == "code" for o in c.outputs)
+    checks = "".join(c.source for c in stored.cells if c.cell_type == "code").count("check(")
+    assert said.count("✓") == checks >= 2
+
+
+def test_a_solution_does_not_leak_into_the_student_s_notebook():
+    for path in NOTEBOOKS:
+        source = MAKER["read_source"](MAKER["SOURCES"] / f"{path.stem}.py")
+        text = "".join(c.source for c in nbformat.read(path, 4).cells)
+        assert "SOLUTION" not in text
+        for cell in source.cells:
+            for part in re.findall(r"### BEGIN SOLUTION\n(.*?)\n *### END SOLUTION", cell.source, re.DOTALL):
+                assert part not in text
+
+
+def test_marks_in_a_source_come_in_pairs(tmp_path):
+    (tmp_path / "a.py").write_text("# %%\ndef f():\n    ### BEGIN SOLUTION\n    return 1\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"a\.py: in cell 0 the marks of a solution do not come in pairs"):
+        MAKER["read_source"](tmp_path / "a.py")
+
+
+def test_what_a_student_gets_of_a_cell():
+    begin, end, body = "### BEGIN SOLUTION", "### END SOLUTION", "    if x:\n        return 1\n    return 2"
+    code = f"a = None\n{begin}\na = 1\n{end}\ndef f(x):\n    {begin}\n{body}\n    {end}"
+    assert MAKER["without_solution"](code) == "a = None\ndef f(x):\n    return None"
+    assert MAKER["with_solution"](code) == f"a = None\na = 1\ndef f(x):\n{body}"
 
 
 def test_nothing_of_the_real_images_is_in_the_project(real):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import ctypes
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator
@@ -185,3 +186,19 @@ def _stages(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
 def _bytes(tensor: Tensor) -> int:
     return tensor.numel() * tensor.element_size()
+
+
+def keep_freed_memory() -> bool:
+    """Let this process keep large blocks that it frees, for the next that it needs; True where the C library does so.
+
+    glibc, the C library of most Linuxes, gives each large block back to the system and asks for a new one the next time. The
+    system hands it out page by page, each filled with zeros at the first touch: for the feature maps of a large image that takes
+    as long as the convolutions. After this call they are kept (`mallopt`, M_MMAP_THRESHOLD and M_TRIM_THRESHOLD), so the process
+    stays as large as it ever was. False on macOS, Windows and musl, whose libraries have ways of their own.
+    """
+    try:
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):
+        return False
+    mmap_threshold, trim_threshold = -3, -1  # of malloc.h
+    return bool(mallopt(mmap_threshold, 2**30)) and bool(mallopt(trim_threshold, 2**31 - 1))

@@ -149,6 +149,18 @@ def test_explorers_follow_keyboard_mouse_and_clicks(page, lab, copy, name):
                 clicked = settled(page, box, picture)
                 assert agrees(page, box) == clicked
                 break
+        # by a stroke, where there is a canvas to paint on
+        canvas = box.locator("canvas:visible")
+        if canvas.count():
+            place = canvas.first.bounding_box()
+            page.mouse.move(place["x"] + 0.2 * place["width"], place["y"] + 0.2 * place["height"])
+            page.mouse.down()
+            for step in range(1, 7):
+                page.mouse.move(place["x"] + (0.2 + 0.1 * step) * place["width"], place["y"] + 0.25 * place["height"])
+            page.mouse.up()
+            painted = settled(page, box, picture)
+            until(page, lambda box=box: agrees(page, box), 20)
+            assert painted != picture
         # back to the start
         box.get_by_role("button", name="Reset").click()
         settled(page, box, None)

@@ -6,6 +6,7 @@ from unet_lab.datasets.folder import CodeTable, find_codes, load_cells, load_fol
 from unet_lab.datasets.jurkat import load_jurkat
 from unet_lab.datasets.look import Look
 from unet_lab.datasets.masks import CLASS_NAMES, MASK_CODES, decode_mask, encode_mask, snap_mask
+from unet_lab.datasets.painting import CellPainter
 from unet_lab.datasets.pairs import Pair, SegmentationDataset, split, standardise
 from unet_lab.datasets.pictures import (
     iterate_pages,
@@ -22,6 +23,7 @@ __all__ = [
     "CLASS_NAMES",
     "MASK_CODES",
     "Cell",
+    "CellPainter",
     "CodeTable",
     "Look",
     "Pair",

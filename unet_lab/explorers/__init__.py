@@ -11,8 +11,10 @@ from unet_lab.explorers.generator import explore_generator
 from unet_lab.explorers.looking import explore_attribution, explore_receptive_field, explore_shift, explore_skips
 from unet_lab.explorers.losses import explore_borders, explore_loss
 from unet_lab.explorers.metrics import explore_confusion, explore_metrics
+from unet_lab.explorers.painting import PaintingExplorer, explore_painting
 from unet_lab.explorers.samples import explore_samples
 from unet_lab.explorers.segmentation import explore_segmentation
+from unet_lab.explorers.speed import explore_speed
 from unet_lab.explorers.tiling import explore_tiling
 from unet_lab.explorers.training import watch_training
 from unet_lab.explorers.upsampling import explore_crop, explore_upsampling
@@ -21,6 +23,7 @@ from unet_lab.explorers.workers import explore_workers
 
 __all__ = [
     "Explorer",
+    "PaintingExplorer",
     "explore_attribution",
     "explore_augmentation",
     "explore_borders",
@@ -34,11 +37,13 @@ __all__ = [
     "explore_loss",
     "explore_metrics",
     "explore_norm",
+    "explore_painting",
     "explore_receptive_field",
     "explore_samples",
     "explore_segmentation",
     "explore_shift",
     "explore_skips",
+    "explore_speed",
     "explore_tiling",
     "explore_unet",
     "explore_upsampling",

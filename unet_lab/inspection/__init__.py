@@ -14,6 +14,7 @@ from unet_lab.inspection.fields import (
     receptive_field,
     stage_names,
 )
+from unet_lab.inspection.profile import LayerTime, layer_times
 from unet_lab.inspection.scaling import StepTime, step_time
 from unet_lab.unet import reach, unet_receptive_field
 
@@ -21,6 +22,7 @@ __all__ = [
     "INSTEAD",
     "FieldProbe",
     "LayerCost",
+    "LayerTime",
     "StepTime",
     "activations",
     "as_input",
@@ -29,6 +31,7 @@ __all__ = [
     "effective_receptive_field",
     "encoder_field",
     "feature_map_bytes",
+    "layer_times",
     "mass_width",
     "measured_receptive_field",
     "occlusion",

@@ -29,6 +29,7 @@ from unet_lab.plots.picture import (
 )
 from unet_lab.plots.report import write_report
 from unet_lab.plots.scores import draw_confusion, draw_curves, draw_histogram, show_confusion, show_curves, show_histogram
+from unet_lab.plots.speed import draw_trials, show_layer_times, show_trials
 from unet_lab.plots.variations import draw_outcomes, show_norm_groups, show_outcomes
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "draw_numbers",
     "draw_outcomes",
     "draw_square",
+    "draw_trials",
     "draw_unet",
     "draw_values",
     "error_map",
@@ -63,11 +65,13 @@ __all__ = [
     "show_heat",
     "show_histogram",
     "show_image",
+    "show_layer_times",
     "show_mask",
     "show_norm_groups",
     "show_numbers",
     "show_outcomes",
     "show_samples",
+    "show_trials",
     "show_triplets",
     "write_report",
 ]

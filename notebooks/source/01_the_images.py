@@ -1,0 +1,258 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
+# ---
+
+# %% [markdown]
+# # 01 · The images
+#
+# **The question:** what is in the data, and what can go wrong before a network has seen any of it?
+#
+# Afterwards you can say what an image and a mask are made of, turn grey codes into class indices, measure imbalance, set up a
+# baseline, and split a data set so that nothing leaks.
+#
+# *About 35 minutes. Back: [00 · Start here](00_start_here.ipynb). Next: [02 · Convolution](02_convolution.ipynb)*
+
+# %%
+import numpy as np
+from PIL import Image
+
+from unet_lab.datasets import CLASS_NAMES, MASK_CODES, decode_mask, encode_mask, find_codes, load_cells, read_image, standardise
+from unet_lab.datasets import split as library_split
+from unet_lab.datasets.folder import DATA
+from unet_lab.exercises import check
+from unet_lab.explorers import explore_samples
+from unet_lab.plots import Picture, show_samples
+
+rng = np.random.default_rng(0)
+
+# %% [markdown]
+# ## Look first
+#
+# Forty pairs of image and mask lie in `data/cells` as PNG files, like the files that a microscopist would hand you. They show
+# lymphocytes, drawn by our generator. **Before any code: look.** What do the four cells share? What differs?
+
+# %%
+cells = load_cells()
+show_samples(cells.pairs[4:8])
+
+# %% [markdown]
+# The background is bright; the cell body is grey and grainy; the nucleus has dark clumps. But brightness, contrast and even which of
+# the two is darker change from image to image. Remember that for the baseline below.
+#
+# ## What is in the files
+#
+# **Predict before you run:** the mask files are pictures too. Which numbers will be in them: 0, 1, 2? Or something else?
+
+# %% tags=["nbval-check-output"]
+image = read_image(DATA / "cells" / "images" / "cell_04.png")
+grey_mask = read_image(DATA / "cells" / "masks" / "cell_04.png")
+print("image:", image.shape, image.dtype, "from", image.min(), "to", image.max())
+print("mask: ", grey_mask.shape, grey_mask.dtype, "greys", np.unique(grey_mask).tolist())
+print("greys in all 40 masks:", find_codes(DATA / "cells" / "masks"))
+
+# %% [markdown]
+# Three **grey codes**, chosen so that people can see them: dark grey for background, light grey for the body, white for the
+# nucleus. A network wants **class indices**: 0, 1, 2. The translation is small, and the most frequent source of grief.
+# By hand, on six pixels:
+
+# %% tags=["nbval-check-output"]
+small = np.array([[51, 51, 153], [153, 255, 255]], np.uint8)
+print("codes:  ", MASK_CODES, "for", CLASS_NAMES)
+print("encoded:", encode_mask(small).tolist())
+print("back:   ", decode_mask(encode_mask(small)).tolist())
+
+# %% [markdown]
+# ## Break it on purpose
+#
+# You want a smaller mask, and resize it like any picture. **Predict:** which greys will be in the result? (The usual way to resize,
+# bilinear interpolation, mixes neighbouring pixels.)
+
+# %% tags=["nbval-check-output"]
+resized = np.asarray(Image.fromarray(small).resize((6, 4), Image.Resampling.BILINEAR))
+print(len(np.unique(resized)), "different greys instead of", len(np.unique(small)))
+try:
+    encode_mask(resized)
+except ValueError as error:
+    print(error)
+
+
+# %% [markdown]
+# A pixel between background and nucleus became light grey: *cell body*, where there is none. No plot would have shown it, and
+# a less strict encoder would have trained on it. **Masks are never interpolated: nearest neighbour, always.**
+#
+# ## Exercise 1: write the encoder
+#
+# Each pixel's grey becomes its position in `codes`. It must work for any codes, in any order.
+
+# %%
+def my_encode_mask(grey, codes):
+    """grey: array (H, W) of greys. codes: the grey of class 0, of class 1, … Returns class indices (H, W)."""
+    ### BEGIN SOLUTION
+    indices = np.zeros(grey.shape, np.uint8)
+    for index, code in enumerate(codes):
+        indices[grey == code] = index
+    return indices
+    ### END SOLUTION
+
+
+encode = my_encode_mask if check("encode_mask", my_encode_mask) else encode_mask
+
+# %% [markdown]
+# From here on `encode` is yours if it passed, else the library's.
+#
+# ## Four broken masks
+#
+# Here is one true mask and four damaged files of it, each damaged in a way that happens in real life. **Name each damage before
+# you read on.**
+
+# %%
+truth = encode(grey_mask, MASK_CODES)
+lighter = grey_mask[::3, ::3]
+broken = {
+    "A": 255 - grey_mask,
+    "B": (truth // 2 * 255).astype(np.uint8),
+    "C": np.asarray(Image.fromarray(lighter).resize(grey_mask.shape, Image.Resampling.BICUBIC)),
+    "D": grey_mask.T,
+}
+picture = Picture(10, 2.7, "The true mask and four damaged ones, A to D, in grey.")
+for axes, (name, mask) in zip(picture.subplots(1, 5), {"true": grey_mask, **broken}.items(), strict=True):
+    axes.imshow(mask, cmap="gray", vmin=0, vmax=255)
+    axes.set(title=name, xticks=[], yticks=[])
+picture
+
+# %% [markdown]
+# <details><summary>What happened to each?</summary>
+# A is inverted. B lost a class: body and background are both 0, as when a mask was saved as "cell or not". C was made smaller and
+# larger again with interpolation. D is transposed: rows and columns are swapped, so it no longer fits its image.</details>
+#
+# Which can be repaired? A, C and D; B cannot: what was not stored does not come back. The repair of C goes to the nearest code, and
+# is right but for some pixels at the edges.
+
+# %% tags=["nbval-check-output"]
+codes = np.array(MASK_CODES)
+nearest = np.abs(broken["C"][..., None].astype(int) - codes).argmin(axis=-1)
+print("A:", (encode_mask(255 - broken["A"]) == truth).all())
+print("B:", f"{(truth == 1).sum()} pixels of cell body are lost for good")
+print("C:", f"{(nearest == truth).mean():.1%} of the pixels repaired")
+print("D:", (encode_mask(broken["D"].T) == truth).all())
+
+# %% [markdown]
+# ## Explore the data
+#
+# Leaf through the set. The question that the text left open: **is there a grey, below or above which everything is nucleus?**
+# The histogram on the right has one curve per class. Where the curves lie on top of each other, no threshold can tell the
+# classes apart.
+
+# %%
+explorer = explore_samples(cells)
+explorer
+
+# %% [markdown]
+# ## Imbalance, and two baselines
+#
+# How are the pixels shared out? Count them, over all forty masks.
+
+# %% tags=["nbval-check-output"]
+counts = sum(np.bincount(pair.mask.ravel(), minlength=3) for pair in cells.pairs)
+for name, share in zip(CLASS_NAMES, counts / counts.sum(), strict=True):
+    print(f"{name:10s} {share:6.1%}")
+
+# %% [markdown]
+# **Predict:** a program that says "background" for every pixel, without looking: which accuracy does it get?
+#
+# The share of the background, of course. That is the first **baseline**: a score that costs nothing. The second baseline is two
+# thresholds: pixels darker than the first are one class, brighter than the second are background, in between the other class. We
+# try every pair of greys (in steps of 3) and keep the best. A network that does not beat both is not worth its electricity.
+
+# %% tags=["nbval-check-output"]
+greys = np.concatenate([pair.image.ravel() for pair in cells.pairs])
+truths = np.concatenate([pair.mask.ravel() for pair in cells.pairs])
+per_grey = np.stack([np.bincount(greys[truths == k], minlength=256) for k in range(3)]).cumsum(axis=1)
+best = max(
+    (per_grey[first, low] + per_grey[second, high] - per_grey[second, low] + per_grey[0, 255] - per_grey[0, high], low, high)
+    for first, second in ((2, 1), (1, 2))
+    for low in range(0, 255, 3)
+    for high in range(low, 255, 3)
+)
+print(f"all background:      accuracy {counts[0] / counts.sum():.3f}")
+print(f"best two thresholds: accuracy {best[0] / counts.sum():.3f}, at greys {best[1]} and {best[2]}")
+
+# %% [markdown]
+# ## Standardise
+#
+# Two exposures of one cell differ in brightness and contrast, but show the same. If every image is shifted to mean 0 and scaled to
+# standard deviation 1 by itself, the difference is gone before the network sees it. That is why the brightness slider in 00
+# did almost nothing.
+
+# %% tags=["nbval-check-output"]
+dim = (image * 0.5 + 20).astype(np.float32)
+print("means as taken:       ", image.mean() > 0, dim.mean() < image.mean())
+print("largest difference as taken:      ", round(float(np.abs(image - dim).max())), "greys")
+print("largest difference, standardised: ", round(float(np.abs(standardise(image) - standardise(dim)).max()), 4))
+
+# %% [markdown]
+# ## Split, and leak
+#
+# Some pairs train the network; the others, the **validation set**, tell how good it is on what it has not seen. Usual is 80 % to
+# 20 %, drawn by chance. Sounds easy. Now suppose the images are cut into crops first, to get more of them. **Predict:** of the validation
+# crops, how many have a neighbour from the very same cell in the training set?
+
+# %% tags=["nbval-check-output"]
+crops = cells.crops(64)
+order = rng.permutation(len(crops))
+naive_training, naive_validation = order[: round(0.8 * len(crops))], order[round(0.8 * len(crops)) :]
+seen = {crops.pairs[i].source for i in naive_training}
+leaked = sum(crops.pairs[i].source in seen for i in naive_validation)
+print(f"naive split: {leaked} of {len(naive_validation)} validation crops come from a cell that also trains")
+
+training, validation = library_split(crops, train_fraction=0.8, seed=0)
+both = {pair.source for pair in training.pairs} & {pair.source for pair in validation.pairs}
+print(f"split():     {len(both)} cells on both sides; {len(training)} crops train, {len(validation)} validate")
+
+
+# %% [markdown]
+# This is **leakage**: the network has seen the cell, its exposure, its stain, and is asked about it again. The score comes out too
+# good, and nobody notices until the first new image. The remedy: split the *images* (better: the patients), then cut.
+#
+# ## Exercise 2: a seeded split
+#
+# Two runs must give the same split, or results cannot be compared; another seed must give another one.
+
+# %%
+def my_split(count, train_fraction, seed):
+    """Returns two sequences that share out the indices 0 … count-1 by chance: training first, then validation."""
+    ### BEGIN SOLUTION
+    order = np.random.default_rng(seed).permutation(count)
+    training = round(count * train_fraction)
+    return order[:training], order[training:]
+    ### END SOLUTION
+
+
+check("split", my_split);
+
+# %% [markdown]
+# ## Recap
+#
+# <details><summary>A mask holds the values 0, 128 and 255. Can it go into the loss?</summary>
+# No. These are grey codes; the loss wants class indices 0, 1, 2: encode_mask(mask, codes=(0, 128, 255)).</details>
+#
+# <details><summary>Why must a mask never be resized with interpolation?</summary>
+# Mixing background and nucleus gives greys in between: no class at all, or, worse, another class.</details>
+#
+# <details><summary>A network reaches an accuracy of 0.6 on these cells. Is that good?</summary>
+# No: that is about what "everything is background" reaches. A score means something only beside a baseline.</details>
+#
+# <details><summary>You have 10 images and cut each into 16 crops. What do you split?</summary>
+# The 10 images. Splitting the 160 crops would put parts of one cell on both sides.</details>
+#
+# *Next: [02 · Convolution](02_convolution.ipynb)*
+
+# %% jupyter={"source_hidden": true} tags=["nbval-check-output"]
+# For the automatic tests: turn every control of this page's explorers, as a hand would.
+print(explorer.drive())

@@ -1,0 +1,301 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
+# ---
+
+# %% [markdown]
+# # 07 · Training
+#
+# **The question:** how does a network learn, and how do you see that it does?
+#
+# Afterwards you can write the training loop, choose a learning rate, overfit one batch before you trust anything, train a U-Net on
+# your CPU, stop it and go on later.
+#
+# *About 40 minutes. Back: [06 · Losses](06_losses.ipynb). Next: [08 · Evaluation](08_evaluation.ipynb)*
+
+# %%
+import math
+import tempfile
+from pathlib import Path
+
+import torch
+from tqdm.auto import tqdm
+
+from unet_lab.datasets import SegmentationDataset, generate_cell, split
+from unet_lab.exercises import check
+from unet_lab.exercises.training import learning_rate_curve
+from unet_lab.explorers import watch_training
+from unet_lab.inference import predict
+from unet_lab.losses import cross_entropy
+from unet_lab.metrics import scores
+from unet_lab.planning import in_words, plan_training
+from unet_lab.plots import ERROR_COLOUR, TRAINING_COLOUR, VALIDATION_COLOUR, Picture, show_curves, show_triplets
+from unet_lab.training import best_device, evaluate, fit, has_bfloat16, train
+from unet_lab.unet import UNet
+
+_ = torch.manual_seed(0)
+
+# %% [markdown]
+# ## One weight
+#
+# A network with one weight w, one input 3, one truth 6, and the loss (3w - 6)². Where is the loss lowest? At w = 2. How would you find out
+# without solving it? The **gradient** tells which way the loss rises; go a small step the other way; repeat.
+# By hand the gradient is 2·(3w - 6)·3. PyTorch finds it by itself:
+
+# %% tags=["nbval-check-output"]
+w = torch.tensor(0.0, requires_grad=True)
+for _ in range(4):
+    loss = (3 * w - 6) ** 2
+    loss.backward()
+    by_hand = 2 * (3 * w.item() - 6) * 3
+    print(f"w = {w.item():.3f}  loss = {loss.item():7.3f}  gradient = {w.grad.item():7.2f}  by hand = {by_hand:7.2f}")
+    with torch.no_grad():
+        w -= 0.02 * w.grad  # 0.02 is the learning rate
+    w.grad = None  # PyTorch adds gradients up: forget the old one
+
+# %% [markdown]
+# ## The data
+#
+# 480 generated cells, small (64 x 64 pixels) and plain (`difficulty=0.25`: few neighbours, little dirt, the nucleus mostly darker than
+# the body), so that a laptop can learn from them within a minute; 80 % train, 20 % validate. The whole variety comes back below.
+
+# %%
+seeds = tqdm(range(480), desc="drawing cells", unit="cell")
+cells = SegmentationDataset(generate_cell(seed, size=64, difficulty=0.25) for seed in seeds)
+training, validation = split(cells, train_fraction=0.8, seed=0)
+
+# %% tags=["nbval-check-output"]
+image, mask = training[0]
+print(len(training), "train,", len(validation), "validate")
+print("image", tuple(image.shape), image.dtype, " mask", tuple(mask.shape), mask.dtype)
+
+# %% [markdown]
+# ## The first number
+#
+# Before training the network knows nothing. **Predict its loss.** If it gives each of three classes the probability 1/3, the cross
+# entropy, minus the logarithm of what the true class got, is ln 3. Whenever a first loss is far from that, something is wrong already.
+
+# %%
+model = UNet.small()
+batch = [training[i] for i in range(4)]
+images, masks = torch.stack([b[0] for b in batch]), torch.stack([b[1] for b in batch])
+with torch.no_grad():
+    print(f"loss before training: {cross_entropy(model(images), masks):.3f}    ln 3 = {math.log(3):.3f}")
+
+# %% [markdown]
+# ## Overfit one batch first
+#
+# The cheapest test of a whole pipeline: can the network learn *four images by heart*? If not, no amount of data will help; something is
+# wired wrongly. Here is the loop, all of it: **forward, loss, forget old gradients, backward, step.** The optimiser, **Adam**, is gradient
+# descent that fits the length of the step to each weight by itself.
+
+# %%
+optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+model.train()
+losses = []
+for _ in tqdm(range(50), desc="overfitting", unit="step"):
+    logits = model(images)                # (4, 3, 64, 64)
+    loss = cross_entropy(logits, masks)   # a scalar
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    losses.append(loss.item())
+
+# %% tags=["nbval-check-output"]
+print("learnt by heart, loss below 0.1:", losses[-1] < 0.1)
+
+# %% [markdown]
+# It can. (It has learnt nothing about other cells, of course: that is the next step.)
+#
+# ## The learning rate
+#
+# The one setting that ruins most runs. **Predict** what the three curves look like for 0.0001, 0.01 and 3.
+
+# %%
+rates = {1e-4: VALIDATION_COLOUR, 1e-2: TRAINING_COLOUR, 3.0: ERROR_COLOUR}
+picture = Picture(7, 3.2, "Loss over 30 steps: 0.0001 hardly sinks, 0.01 sinks well, 3 jumps up first.")
+axes = picture.subplots()
+for rate, colour in rates.items():
+    axes.plot(learning_rate_curve(rate), color=colour, label=f"learning rate {rate:g}")
+axes.set(xlabel="step", ylabel="cross entropy (nats)", yscale="log")
+axes.legend()
+picture
+
+# %% [markdown]
+# Too low: a line that hardly sinks. Too high: it jumps up first, and may never come back. Right: as high as it goes while it still sinks.
+#
+# ## Train for real
+#
+# `train` is the loop above over all batches, as a **generator**: after each epoch (each image seen once) it hands you a report, and your
+# `for` decides what to do with it. `watch_training` is a `for` that draws. **Press Stop** when you have seen enough: what was
+# learnt is kept.
+
+# %%
+_ = torch.manual_seed(0)
+model = UNet.small()
+run = train(model, training, validation, epochs=8, batch_size=8, learning_rate=1e-2, seed=0)
+monitor = watch_training(run, model, samples=validation.subset(range(4)))
+
+# %% tags=["nbval-check-output"]
+best = monitor.history.best
+if not monitor.history.stopped_early:
+    print("validation accuracy at least 0.95:", best.accuracy >= 0.95)
+    print("macro IoU at least 0.85:", best.iou >= 0.85)
+
+# %%
+print(f"best epoch {best.epoch}: accuracy {best.accuracy:.4f}, IoU {best.iou:.4f} (macro, summed over all validation images)")
+print("device:", best_device(), "  bfloat16:", "yes" if has_bfloat16(best_device()) else "no")
+
+# %% [markdown]
+# ## Explore: how does a mask form?
+#
+# Drag **epoch** in the monitor above from the first to the last. Which class does the network find first, and where do the last errors sit?
+# Try another sample: does it form in the same order? Here are the curves once more, and three validation cells with the best weights.
+
+# %%
+show_curves(monitor.history.reports)
+
+# %%
+pairs = validation.pairs[4:7]
+show_triplets([p.image for p in pairs], [p.mask for p in pairs], [predict(model, p.image) for p in pairs])
+
+# %% [markdown]
+# ## The same network, other cells
+#
+# **Predict:** the network has reached a high score on plain cells. What will it reach on cells of the full variety, which it never saw?
+
+# %%
+for difficulty in (0.25, 0.5, 1.0):
+    unseen = SegmentationDataset.generated(40, size=64, first_seed=10_000, difficulty=difficulty)
+    result = scores(evaluate(model, unseen)[1], average="macro")
+    print(f"difficulty {difficulty}: accuracy {result.accuracy:.3f}, IoU {result.iou:.3f} (macro)")
+
+# %% [markdown]
+# A validation score holds for images *like the training images*, and for no others. Nothing in the curves above warned you. The shipped
+# model was trained on the full variety, for longer, at 192 x 192 pixels (`python3 lab.py train-small`).
+#
+# ## The report's log, and ours
+#
+# The 2023 report trained with the **sum** of the cross entropy over all pixels, and printed lines like the first two below. Ours, one
+# epoch with the same recipe (Adam, 0.001, batches of 3, sum), prints the same form.
+
+# %%
+print("Epoch [1/10] Average Loss: 1697953.4625         <- the report, its figure 4")
+print("Epoch [10/10] Average Loss: 985221.6322916667   <- the report")
+_ = torch.manual_seed(0)
+history = fit(UNet.small(), training.subset(range(120)), epochs=1, batch_size=3, reduction="sum", schedule="constant")
+print(history.log())
+
+# %% [markdown]
+# The numbers are thousands of times larger than ours above, and yet may say the same. **Divide by the pixels in a batch**: which size of image had
+# the report, if its first loss was to be below ln 3, what a network that knows nothing pays?
+
+# %% tags=["nbval-check-output"]
+for side in (512, 1024):
+    per_pixel = 1697953.4625 / (3 * side * side)
+    print(f"if {side} x {side}: {per_pixel:.2f} nats per pixel; ln 3 = {math.log(3):.2f}; below: {per_pixel < math.log(3)}")
+
+# %%
+print(f"ours, 64 x 64: {history.reports[0].loss / (3 * 64 * 64):.2f} nats per pixel in the first epoch")
+
+# %% [markdown]
+# So the report's images most likely were 1024 x 1024. A log can be read like evidence; 08 goes on with that.
+#
+# ## Stop, and go on
+#
+# With `checkpoint=` the run is written to a file after every epoch, and every ten minutes, whole or not at all. If it dies, start it again: it
+# goes on where it was. Is a run with a break *the same* as one without? A small network, two epochs, stopped after the first:
+
+# %% tags=["nbval-check-output"]
+few = training.subset(range(16))
+settings = {"epochs": 2, "batch_size": 4, "learning_rate": 0.01}
+
+
+def fresh():
+    torch.manual_seed(0)
+    return UNet(base_channels=4, depth=2)
+
+
+straight = fresh()
+for _ in train(straight, few, **settings):
+    pass
+with tempfile.TemporaryDirectory() as folder:
+    file = Path(folder) / "run.pt"
+    for _ in train(fresh(), few, checkpoint=file, **settings):
+        break  # as if the laptop had been closed
+    resumed = fresh()
+    epochs = [report.epoch for report in train(resumed, few, checkpoint=file, **settings)]
+pairs = zip(straight.parameters(), resumed.parameters(), strict=True)
+print("epochs reported:", epochs, "  equal to the last bit:", all(torch.equal(a.cpu(), b.cpu()) for a, b in pairs))
+
+# %% [markdown]
+# Before a run of hours, ask what it will take. `plan_training` measures three steps on a copy of the network, and estimates the memory. The
+# report trained 100 epochs at full width on whole images of 1024 x 1024; **predict** how long your machine would need for just 256 x 256:
+
+# %%
+large = SegmentationDataset.generated(2, size=256)
+plan = plan_training(UNet.report(), large, checkpoint="run.pt", epochs=100, batch_size=1)
+print(plan)
+print(f"\nso for 225 images, and 16 times the pixels: about {in_words(plan.seconds * 225 / 2 * 16)}")
+
+
+# %% [markdown]
+# ## Exercise 1: one training step
+#
+# Forward, mean cross entropy, backward, step. The model may come in evaluation mode; return the loss as a plain number.
+
+# %%
+def my_step(model, optimizer, image, mask):
+    """One step on a batch: image (N, 1, H, W), mask (N, H, W). Changes the model's weights; returns the loss, a float."""
+    ### BEGIN SOLUTION
+    model.train()
+    optimizer.zero_grad()
+    loss = cross_entropy(model(image), mask)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+    ### END SOLUTION
+
+
+check("training_step", my_step);
+
+# %% [markdown]
+# ## Exercise 2: find the learning rate
+#
+# `learning_rate_curve(rate)` trains a tiny U-Net for 30 steps from the same start and returns the 30 losses. Plot some, and give a rate
+# whose loss ends near the lowest that can be reached.
+
+# %%
+my_learning_rate = None
+### BEGIN SOLUTION
+my_learning_rate = 1e-2
+### END SOLUTION
+
+check("learning_rate", my_learning_rate);
+
+# %% [markdown]
+# ## Recap
+#
+# <details><summary>The first loss of a 3-class network is 4.2. What do you suspect?</summary>
+# It is confidently wrong before it has learnt anything: far above ln 3. Images that are not standardised, or a mask in another code.</details>
+#
+# <details><summary>What does it prove if a network cannot overfit four images?</summary>
+# That something is wired wrongly: data, loss, gradients or learning rate. More data cannot mend that.</details>
+#
+# <details><summary>Training loss sinks, validation loss rises. What happens, and what do you keep?</summary>
+# It learns the training images by heart. Keep the weights of the epoch with the best validation score: fit and the monitor do.</details>
+#
+# <details><summary>You change the loss from mean to sum. What happens to plain gradient descent, and what to Adam?</summary>
+# The gradient grows by the number of pixels: plain gradient descent flies off with the old rate. Adam divides by the size of the gradient,
+# and hardly notices.</details>
+#
+# *Next: [08 · Evaluation](08_evaluation.ipynb)*
+
+# %% jupyter={"source_hidden": true} tags=["nbval-check-output"]
+# For the automatic tests: turn every control of this page's explorers, as a hand would.
+print(monitor.drive())

@@ -1,0 +1,297 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
+# ---
+
+# %% [markdown]
+# # 10 · Augmentation
+#
+# **The question:** how can a network learn from a handful of images?
+#
+# Afterwards you can change image and mask together, by mirrors, turns and elastic deformation; say which changes help and which do
+# nothing; find the bug in an augmentation; and show what it is worth when images are few.
+#
+# *About 40 minutes. Back: [09 · Looking inside](09_looking_inside.ipynb). Next: [11 · Variations](11_variations.ipynb)*
+
+# %%
+import time
+
+import numpy as np
+import torch
+from scipy.ndimage import map_coordinates, rotate
+from torch.nn import functional as F
+from tqdm.auto import tqdm
+
+from unet_lab.augmentation import Augmentation, warp
+from unet_lab.datasets import SegmentationDataset, generate_cell, standardise
+from unet_lab.exercises import check
+from unet_lab.exercises.augmenting import FAULTS, SUSPECTS
+from unet_lab.explorers import explore_augmentation
+from unet_lab.inference import predict
+from unet_lab.metrics import confusion_matrix, scores
+from unet_lab.plots import TRAINING_COLOUR, VALIDATION_COLOUR, Picture, show_image, show_mask, show_triplets
+from unet_lab.training import evaluate, train
+from unet_lab.unet import UNet
+
+_ = torch.manual_seed(0)
+image, mask = generate_cell(4, 192)
+
+# %% [markdown]
+# ## One image, many images
+#
+# A lymphocyte has no up and no left. Turn the picture, and it is as good a picture as before, with a mask that you need not draw: turn the mask
+# too. That is **augmentation**: change what must not matter, so that the network learns that it does not matter.
+#
+# The one rule: image and mask are changed *together*. **Predict** the IoU of the old mask with the mirrored one, for this cell, if
+# you forget the mask: about 0.95, 0.7 or 0.3?
+
+# %%
+mirrored_image, mirrored_mask = image[:, ::-1], mask[:, ::-1]
+picture = Picture(9.8, 2.9, "A cell with its mask, mirrored with its mask, and mirrored without it.")
+axes = picture.subplots(1, 4)
+show_image(axes[0], image, "image")
+show_mask(axes[1], mask, "mask")
+show_image(axes[2], mirrored_image, "image, mirrored")
+show_mask(axes[3], mirrored_mask, "mask, mirrored")
+picture
+
+# %% tags=["nbval-check-output"]
+forgotten = scores(confusion_matrix(mirrored_mask, mask), average="macro").iou
+print(f"macro IoU of the forgotten mask with the right one: {forgotten:.2f}")
+
+# %% [markdown]
+# That is the best that the network could reach on such pairs: it would learn from masks that are wrong at every edge.
+#
+# ## Between two labels there is nothing
+#
+# A turn by 30° puts pixels between the old ones. For grey values that is easy: take a mixture of the neighbours (bilinear interpolation). Masks hold
+# names, not amounts. Here is a mask with background 0 and nucleus 2, and nothing else. **Predict** which labels it has after the turn:
+
+# %% tags=["nbval-check-output"]
+two = np.where(mask == 2, 2, 0).astype(np.uint8)
+mixed = rotate(two, 30, reshape=False, order=1, mode="reflect")
+nearest = rotate(two, 30, reshape=False, order=0, mode="reflect")
+print("before:                    ", np.unique(two).tolist())
+print("between neighbours:        ", np.unique(mixed).tolist(), f" {(mixed == 1).sum()} pixels of 'cell body' that nobody drew")
+print("of the nearest neighbour:  ", np.unique(nearest).tolist())
+
+# %% [markdown]
+# Half way between background (0) and nucleus (2) lies cell body (1), says the arithmetic. So: images between neighbours, masks from the nearest one, always.
+# Resizing a mask makes the same mistake; it is among the most frequent of all.
+#
+# ## Elastic deformation, by hand
+#
+# The 2015 paper had 30 training images. Its main trick: tissue is soft, so bend it. Draw random displacements on a coarse 3 x 3 grid, 10 pixels in spread;
+# between them, interpolate smoothly (bicubic); then take each pixel from where its displacement points. Nine arrows bend the whole image:
+
+# %%
+chance = torch.Generator().manual_seed(5)
+coarse = 10 * torch.randn(1, 2, 3, 3, generator=chance)                                  # (1, 2, 3, 3): x and y, in pixels
+fine = F.interpolate(coarse, image.shape, mode="bicubic", align_corners=True)            # (1, 2, H, W): for every pixel
+rows, columns = np.mgrid[: image.shape[0], : image.shape[1]]
+from_column, from_row = columns + fine[0, 0].numpy(), rows + fine[0, 1].numpy()          # where each pixel comes from
+bent = map_coordinates(standardise(image), [from_row, from_column], order=1, mode="mirror")
+bent_mask = map_coordinates(mask, [from_row, from_column], order=0, mode="mirror")
+
+picture = Picture(9.8, 3.3, "The image with nine displacements as arrows; the bent image; the bent mask.")
+axes = picture.subplots(1, 3)
+show_image(axes[0], image, "nine random displacements")
+at = np.linspace(0, image.shape[0] - 1, 3)
+axes[0].quiver(*np.meshgrid(at, at), *coarse[0].numpy(), color="#E69F00", angles="xy", scale_units="xy", scale=0.4, width=0.012)
+axes[0].set(xlim=(-45, image.shape[1] + 45), ylim=(image.shape[0] + 45, -45))
+show_image(axes[1], bent, "the image, bent")
+show_mask(axes[2], bent_mask, "the mask, bent by the same")
+picture
+
+# %% [markdown]
+# (Arrows 2.5 times as long as they are. They point to where a pixel is *taken from*: the picture moves the other way.)
+#
+# The library does this for a whole batch, on the GPU where there is one, with PyTorch's `grid_sample`. Is it the same?
+
+# %% tags=["nbval-check-output"]
+batch, labels = torch.from_numpy(standardise(image))[None, None], torch.from_numpy(mask.astype(np.int64))[None]
+size = torch.tensor([image.shape[1] - 1, image.shape[0] - 1])
+places = torch.stack([torch.from_numpy(from_column), torch.from_numpy(from_row)], dim=-1)[None].float() / size * 2 - 1
+by_library, labels_by_library = warp(batch, labels, places)
+print("image: largest difference below 1e-3:", bool(np.abs(by_library[0, 0].numpy() - bent).max() < 1e-3))
+print(f"mask: {(labels_by_library[0].numpy() == bent_mask).mean():.2%} of the pixels are the same")
+
+# %% [markdown]
+# ## A change that does nothing
+#
+# Microscopes differ in brightness and contrast. So let us change both by chance? **Predict** what the network sees of `2 * image + 30`.
+
+# %% tags=["nbval-check-output"]
+brighter = 2.0 * image + 30
+print("largest difference after standardising below 1e-5:", bool(np.abs(standardise(brighter) - standardise(image)).max() < 1e-5))
+
+# %% [markdown]
+# Nothing. Every image is standardised before the network sees it, and that takes brightness and contrast out, exactly. What standardising does *not* take
+# out is a bent curve of greys (gamma), a light that falls from one side (shading), noise and blur. `Augmentation` has those.
+#
+# ## Explore
+#
+# How strong may a change be? The rule of thumb: as long as *you* would still draw this mask over this image. Start with the elastic spread, then try noise and
+# blur, then all.
+
+# %%
+explorer = explore_augmentation(image, mask)
+explorer
+
+# %% [markdown]
+# ## What it is worth
+#
+# The paper's claim: with augmentation, few images are enough. Take 1, 2, 4, … 32 cells to learn from, and always the same 60 to test on. Each training
+# has the same number of steps; the network without augmentation just sees its few images more often.
+#
+# **Predict:** where is the difference largest, at 1 image or at 32? Could augmentation ever hurt?
+
+# %%
+pool = SegmentationDataset.generated(32, size=64, difficulty=0.25)
+unseen = SegmentationDataset.generated(60, size=64, first_seed=1000, difficulty=0.25)
+
+
+def learn_from(count, augmentation, seed=0):
+    """Train on `count` cells, seen as often as 32 would be; the model and its macro IoU on unseen cells."""
+    torch.manual_seed(seed)
+    model = UNet(base_channels=8, depth=3)
+    few = pool.subset([i % count for i in range(32)])
+    for _ in train(model, few, epochs=EPOCHS, batch_size=8, learning_rate=0.01, augmentation=augmentation, seed=seed):
+        pass
+    return model, scores(evaluate(model, unseen)[1], average="macro").iou
+
+
+EPOCHS, COUNTS = 20, (1, 2, 4, 8, 16, 32)
+ways = {"without": None, "with": Augmentation(elastic=3)}  # 3 pixels of 64: as much as 10 of 192
+found, models = {way: [] for way in ways}, {}
+for count in tqdm(COUNTS, unit="set size"):
+    for way, augmentation in ways.items():
+        models[way, count], iou = learn_from(count, augmentation)
+        found[way].append(iou)
+
+# %%
+picture = Picture(9.8, 3.6, "Macro IoU on unseen cells against the number of training images, with and without augmentation.")
+axes = picture.subplots()
+for (way, values), colour in zip(found.items(), (TRAINING_COLOUR, VALIDATION_COLOUR), strict=True):
+    axes.plot(COUNTS, values, marker="o", color=colour, label=f"{way} augmentation")
+axes.set(xscale="log", xlabel="training images", ylabel="macro IoU on 60 unseen cells", ylim=(0.6, 1))
+axes.set_xticks(COUNTS, [str(c) for c in COUNTS])
+axes.minorticks_off()
+axes.legend(frameon=False, loc="lower right")
+picture
+
+# %%
+print("images    without  with")
+for count, without, with_it in zip(COUNTS, found["without"], found["with"], strict=True):
+    print(f"{count:6d}    {without:.3f}    {with_it:.3f}   {with_it - without:+.3f}")
+
+# %% [markdown]
+# Where images are many and steps few, augmentation may even cost a little: the task is harder, and more is to be learnt. Each point is one
+# training; another seed moves it. Run `learn_from(4, ways["with"], seed=1)` before you believe a small difference.
+# What did four images teach? The same unseen cell, above by the network without augmentation, below by the one with it:
+
+# %%
+test = unseen.pairs[3]
+predictions = [predict(models[way, 4], test.image) for way in ways]
+show_triplets([test.image] * 2, [test.mask] * 2, predictions)
+
+# %% [markdown]
+# ## How long does it take?
+#
+# SciPy bends one image after the other, with cubic interpolation; `Augmentation` a batch at once, between neighbours.
+
+# %%
+sixteen = SegmentationDataset.generated(16, size=256)
+images, masks = (torch.stack(part) for part in zip(*(sixteen[i] for i in range(16)), strict=True))
+how = Augmentation()
+
+
+def seconds(work):
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+ours = min(seconds(lambda: how(images, masks, range(16))) for _ in range(5))
+where = np.mgrid[:256, :256] + 0.3
+theirs = min(seconds(lambda: [map_coordinates(i[0].numpy(), where, order=3) for i in images]) for _ in range(3))
+print(f"16 pairs of 256 x 256, all changes: {1000 * ours:.0f} ms")
+print(f"SciPy, the bending alone, without masks: {1000 * theirs:.0f} ms")
+
+
+# %% [markdown]
+# ## Exercise 1: mirror and turn a pair
+#
+# `my_flip_rotate(image, mask, mirrored, turns)` mirrors left to right where `mirrored` is True, then makes `turns` quarter turns counter-clockwise, and
+# returns both as arrays of their own.
+
+# %%
+def my_flip_rotate(image, mask, mirrored, turns):
+    """Both changed in the same way: (image, mask). Not square: a quarter turn of (40, 48) is (48, 40)."""
+    ### BEGIN SOLUTION
+    if mirrored:
+        image, mask = image[:, ::-1], mask[:, ::-1]
+    return np.rot90(image, turns).copy(), np.rot90(mask, turns).copy()
+    ### END SOLUTION
+
+
+check("flip_rotate", my_flip_rotate);
+
+# %% [markdown]
+# ## Exercise 2: find the bugs
+#
+# Six augmentations, `SUSPECTS["A"]` to `"F"`, are called with (image, mask, seed) and return a pair, turned by an angle of chance. Some are broken, as
+# augmentations out there are broken. Test them, and name each fault with a word of `FAULTS`. Each fault occurs once.
+
+# %%
+for word, meaning in FAULTS.items():
+    print(f"{word!r:20s} {meaning}")
+
+picture = Picture(9.8, 3.4, "What six augmentations make of one cell and its mask.")
+axes = picture.subplots(2, 6)
+for (letter, change), column in zip(SUSPECTS.items(), axes.T, strict=True):
+    changed, changed_mask = change(image, mask, 1)
+    show_image(column[0], changed, letter)
+    show_mask(column[1], changed_mask, "")
+picture
+
+# %%
+my_faults = {"A": None, "B": None, "C": None, "D": None, "E": None, "F": None}
+### BEGIN SOLUTION
+my_faults = {
+    "A": "mask mixed",
+    "B": "fine",
+    "C": "two draws",
+    "D": "no chance",
+    "E": "mask left behind",
+    "F": "not standardised",
+}
+### END SOLUTION
+
+check("augmentation_bugs", my_faults);
+
+# %% [markdown]
+# ## Recap
+#
+# <details><summary>Why do you standardise again after augmentation?</summary>
+# Because predict() will standardise too. What the network learns from must look like what it will be asked about.</details>
+#
+# <details><summary>Your digits data set: which of flip, rotation by 180° and elastic deformation would you use?</summary>
+# A mirrored 3 is no digit, a turned 6 is a 9. Elastic, gently. What is allowed is a question about the world, not about networks.</details>
+#
+# <details><summary>The validation images: augment them too?</summary>
+# No. They stand for what the network will meet, and the score must be the same twice.</details>
+#
+# <details><summary>Training loss is higher with augmentation. Is that bad?</summary>
+# No: the task became harder, on purpose. Look at the validation score.</details>
+#
+# *Next: [11 · Variations](11_variations.ipynb)*
+
+# %% jupyter={"source_hidden": true} tags=["nbval-check-output"]
+# For the automatic tests: turn every control of this page's explorers, as a hand would.
+print(explorer.drive())

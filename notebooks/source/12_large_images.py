@@ -1,0 +1,340 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
+# ---
+
+# %% [markdown]
+# # 12 · Large images
+#
+# **The question:** how does one segment an image that does not fit into memory, and where do seams come from?
+#
+# Afterwards you can cut an image into tiles, choose their overlap from the receptive field so that no seam is left, say what blending can and cannot
+# do, and segment a file of any size on a laptop.
+#
+# *About 40 minutes. Back: [11 · Variations](11_variations.ipynb). All notebooks: [00 · Start here](00_start_here.ipynb)*
+
+# %%
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import psutil
+import torch
+from tqdm.auto import tqdm
+
+from unet_lab.datasets import SegmentationDataset, generate_sheet, iterate_pages, standardise, write_pages
+from unet_lab.exercises import check
+from unet_lab.explorers import explore_tiling
+from unet_lab.inference import predict, predict_logits
+from unet_lab.inspection import feature_map_bytes, unet_receptive_field
+from unet_lab.metrics import confusion_matrix, scores
+from unet_lab.plots import Picture, bare, show_image, show_mask
+from unet_lab.tiling import BLENDS, plan_tiles, predict_pages, tiles
+from unet_lab.training import train
+from unet_lab.unet import UNet, sees_everything
+
+_ = torch.manual_seed(0)
+
+# %% [markdown]
+# ## Why not all at once?
+#
+# A U-Net takes any size that can be halved often enough. What it needs is room: all feature maps of the image, as numbers of 4 bytes. **Predict** which of
+# these images the report's network can segment on a laptop with 16 GB: 1024, 4096 or 16,384 pixels wide?
+
+# %% tags=["nbval-check-output"]
+for side in (256, 1024, 4096, 16_384):
+    needed = feature_map_bytes(side, depth=4, base_channels=64, padding="same")
+    print(f"{side:6,d} x {side:6,d}: feature maps of {needed / 1e9:8.1f} GB")
+
+# %% [markdown]
+# (Not all of them are kept at once in prediction, but the largest are. Electron microscopes deliver 16,384 x 16,384 without effort.)
+#
+# Twice the side, four times the memory: there is always an image that is too large. So we cut. First a network to work with, smaller than usual so that
+# we can try many things, and a sheet of 25 cells:
+
+# %%
+sheet = generate_sheet(first_seed=0, rows=5, columns=5)
+model = UNet(base_channels=8, depth=3)
+cells = SegmentationDataset.generated(96, size=64, first_seed=1000, difficulty=0.25)
+for _ in tqdm(train(model, cells, epochs=10, learning_rate=0.01), total=10, unit="epoch"):
+    pass
+whole = predict_logits(model, sheet.image)                       # (3, H, W): the whole sheet at once, while it still fits
+print(f"sheet of {sheet.image.shape}; macro IoU {scores(confusion_matrix(sheet.mask, whole.argmax(0)), average='macro').iou:.3f}")
+
+# %% [markdown]
+# ## Scissors
+#
+# The obvious way: cut squares of 96 pixels, segment each, put the masks side by side. **Predict** where the result will be wrong.
+
+# %%
+SIDE = 96
+naive = np.zeros(sheet.image.shape, np.uint8)
+for top in range(0, sheet.image.shape[0], SIDE):
+    for left in range(0, sheet.image.shape[1], SIDE):
+        there = slice(top, top + SIDE), slice(left, left + SIDE)
+        naive[there] = predict(model, sheet.image[there])
+
+at_once = whole.argmax(0).numpy()
+picture = Picture(9.8, 3.5, "The sheet; its mask at once; its mask out of tiles; pixels in which the two masks differ.")
+axes = picture.subplots(1, 4)
+show_image(axes[0], sheet.image, "sheet")
+show_mask(axes[1], at_once, "all at once")
+show_mask(axes[2], naive, "tiles, side by side")
+bare(axes[3])
+axes[3].imshow(naive != at_once, cmap="gray_r")
+axes[3].set_title("where they differ", fontsize=10)
+for place in range(SIDE, sheet.image.shape[0], SIDE):
+    axes[3].axhline(place, color="#E69F00", linewidth=0.8)
+    axes[3].axvline(place, color="#E69F00", linewidth=0.8)
+picture
+
+
+# %% [markdown]
+# Two faults at once. Some differences line up along the cuts; others ring cells far from any cut. The second kind first: `predict` standardises what it is given, here
+# **each tile by itself**. A tile with much cell has another mean than one with little. `tiles` from the library measures mean and spread of the whole image
+# once, and hands you the logits tile by tile. How many pixels differ now, near the cuts and far from them?
+
+# %% tags=["nbval-check-output"]
+def by_tiles(tile, overlap, blend):
+    """Logits of the sheet (3, H, W), put together out of tiles."""
+    logits = torch.empty_like(whole)
+    for rows, columns, part in tiles(model, sheet.image, tile, overlap, blend, progress=False):
+        logits[:, rows, columns] = part
+    return logits
+
+
+rows, columns = np.indices(sheet.image.shape)
+from_cut = np.minimum(*(np.minimum(p % SIDE, SIDE - 1 - p % SIDE) for p in (rows, columns)))     # pixels to the nearest cut
+one_scale = by_tiles(SIDE, 0, "none").argmax(0).numpy()
+for name, mask in (("each tile standardised by itself", naive), ("the sheet's mean and spread", one_scale)):
+    apart = mask != at_once
+    print(f"{name:33s} differs in more than 1 % of the pixels far from cuts: {apart[from_cut > 24].mean() > 0.01}")
+
+# %%
+for name, mask in (("each tile standardised by itself", naive), ("the sheet's mean and spread", one_scale)):
+    apart = mask != at_once
+    close, far = apart[from_cut < 8].mean(), apart[from_cut > 24].mean()
+    print(f"{name:33s} {close:6.2%} differ within 8 px of a cut, {far:6.2%} beyond 24 px")
+
+# %% [markdown]
+# First rule: **one mean and one spread for the whole image**. What is left sits at the cuts: there the network looks beyond the tile, and sees zeros (padding)
+# where the neighbour's pixels are.
+#
+# ## How far in does the damage reach?
+#
+# Take one window out of the middle of the sheet, and compare its logits with the same pixels of the whole: the largest difference at each distance from the
+# window's edge. **Predict:** does it fade slowly to nothing, or end at a certain distance? Does it matter where the window starts?
+
+# %%
+standard = torch.from_numpy(standardise(sheet.image))
+
+
+@torch.inference_mode()
+def edge_damage(start, side=160):
+    """Largest difference of logits at distance 0, 1, 2, … from the edge of a window that starts at (start, start)."""
+    there = slice(start, start + side), slice(start, start + side)
+    apart = (model.eval()(standard[there][None, None])[0] - whole[:, *there]).abs().amax(dim=0).numpy()     # (side, side)
+    place = np.arange(side)
+    inwards = np.minimum(place, side - 1 - place)
+    distance = np.minimum(inwards[:, None], inwards)
+    return [apart[distance == d].max() for d in range(side // 2)]
+
+
+damage = {start: edge_damage(start) for start in (64, 68, 65)}
+picture = Picture(9.8, 3.4, "Largest difference of logits against the distance from the window's edge, for three windows.")
+axes = picture.subplots()
+for (start, values), colour in zip(damage.items(), ("#0072B2", "#E69F00", "#999999"), strict=True):
+    axes.semilogy(np.maximum(values, 1e-7), color=colour, label=f"window starts at {start} = 8 · {start // 8} + {start % 8}")
+axes.axvline(48, color="black", linewidth=0.8, linestyle=":")
+axes.set(xlabel="distance from the window's edge (pixels)", ylabel="largest difference of logits", ylim=(5e-8, 20))
+axes.legend(frameon=False)
+picture
+
+# %% tags=["nbval-check-output"]
+on_grid = damage[64]
+print("on the grid: below 1e-4 from pixel 48 on:", bool(max(on_grid[48:]) < 1e-4))
+print("             at pixel 40 still above:", bool(on_grid[40] > 1e-4))
+print("off the grid: above 1e-3 everywhere:", [bool(min(damage[start]) > 1e-3) for start in (68, 65)])
+
+# %% [markdown]
+# Two more rules, both exact:
+#
+# - **The damage ends.** Beyond 48 pixels there is none, not little: the network *cannot see* farther. (Depth 3; at depth 4 it is 96.)
+# - **Only on the grid.** Three poolings halve the image in cells of 2³ = 8 pixels. A window that starts at 68 pools other neighbours together than the whole does, and
+#   no margin repairs that. Start tiles at multiples of 8. (In [09](09_looking_inside.ipynb) the same grid made the shift explorer jump.)
+#
+# The 48 comes from the receptive field ([03](03_contracting_path.ipynb)). A cell has the places 0 to 7; how far does each look?
+
+# %% tags=["nbval-check-output"]
+for place in (0, 3, 7):
+    first, last = unet_receptive_field(place, depth=3)
+    print(f"place {place}: from {first:4d} to {last:3d}: {place - first} pixels to the left, {last - place} to the right")
+
+# %% [markdown]
+# A tile begins with a place 0 and ends with a place 7: 46 pixels to either side, and the next multiple of 8 is 48. So neighbouring tiles must overlap by 2 · 48 = 96:
+# each gives up its outer 48, and they meet in the middle. (That is **crop**; the 2015 paper's *overlap-tile strategy* is the same thought for a network that
+# crops by itself.) At the sheet's own border nothing is given up: there the whole image, too, sees zeros.
+
+# %% tags=["nbval-check-output"]
+for overlap in (0, 32, 64, 96, 112):
+    apart = (by_tiles(160, overlap, "crop") - whole).abs().max()
+    print(f"overlap {overlap:3d}: {'no difference (below 1e-4)' if apart < 1e-4 else 'seams'}")
+
+# %% [markdown]
+# ## Explore
+#
+# Where do seams sit, and how does the price grow? Find the smallest overlap without any difference. Does it depend on the tile? Then try the same with the
+# other blends.
+
+# %%
+explorer = explore_tiling(model, sheet.image)
+explorer
+
+# %% [markdown]
+# ## Blending: hiding a seam, or having none
+#
+# Many tools do not crop: they lay a Gaussian over each tile and take the weighted mean where tiles overlap. **Predict:** with an overlap of 96, which of the
+# three blends equals the whole image exactly?
+
+# %%
+print("overlap 96        largest difference   pixels of another class")
+for blend in BLENDS:
+    logits = by_tiles(160, 96, blend)
+    print(f"{blend:12s} {(logits - whole).abs().max():20.1e} {(logits.argmax(0) != whole.argmax(0)).sum():20d}")
+
+# %% [markdown]
+# The Gaussian mean uses pixels that were computed next to zeros; it gives them little weight, not none. It makes a seam smooth, which looks good, and is still another
+# answer than the whole image's. It is what to take when the overlap *cannot* be large enough: memory too small, or a network that sees everything. Which is
+# that? **Predict** which of these normalisations can be tiled without seams:
+
+# %% tags=["nbval-check-output"]
+for norm in ("batch", "instance", "group", "layer", None):
+    torch.manual_seed(0)
+    network = UNet(base_channels=8, depth=3, norm=norm)
+    truth = predict_logits(network, sheet.image)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")      # it would say what this cell shows
+        parts = [(truth[:, r, c] - logits).abs().max() for r, c, logits in tiles(network, sheet.image, 160, progress=False)]
+    print(f"{norm!s:9s} sees all it is shown: {sees_everything(network)!s:6s} seamless: {bool(max(parts) < 1e-4)}")
+
+# %% [markdown]
+# Batch norm, once trained, multiplies and adds with stored numbers. Instance, group and layer norm measure mean and variance of *what they are shown*, in every layer, each
+# time: a tile has other ones than the whole. No overlap helps. That is the first fault of this page, inside the network.
+#
+# ## A file larger than memory
+#
+# `predict_tiled` reads a tile, segments it, writes it, and forgets it. Image and mask may lie on disk (`numpy.memmap`). Here 14 x 14 copies of the sheet:
+
+# %%
+folder = tempfile.TemporaryDirectory()
+side = 14 * sheet.image.shape[0]
+large = np.memmap(Path(folder.name) / "large.raw", np.uint8, "w+", shape=(side, side))
+for row in range(14):
+    large[row * 288 : (row + 1) * 288] = np.tile(sheet.image, 14)
+
+mask = np.lib.format.open_memmap(Path(folder.name) / "mask.npy", "w+", np.uint8, large.shape)
+process, before, most = psutil.Process(), psutil.Process().memory_info().rss, 0
+began = time.perf_counter()
+for rows, columns, logits in tiles(model, large, tile=512):
+    mask[rows, columns] = logits.argmax(0)
+    most = max(most, process.memory_info().rss)
+seconds = time.perf_counter() - began
+at_once_needs = feature_map_bytes(side, depth=3, base_channels=8, padding="same")
+print(f"{side:,} x {side:,} pixels in {seconds:.1f} s: {side**2 / 1e6 / seconds:.1f} megapixels a second")
+print(f"memory grew by {(most - before) / 1e6:.0f} MB; the feature maps of the whole are {at_once_needs / 1e9:.1f} GB")
+
+# %% [markdown]
+# The loop stands here to be seen; `predict_tiled(model, large, tile=512, out=mask)` is the same, with a progress bar. Stop it, and what is done is in the file. A TIFF with many
+# pages goes page by page, from file to file:
+
+# %% tags=["nbval-check-output"]
+stack = Path(folder.name) / "stack.tif"
+write_pages(stack, (generate_sheet(seed, rows=2, columns=3).image for seed in (100, 200, 300)))
+count = write_pages(Path(folder.name) / "masks.tif", predict_pages(model, stack))
+pages = list(iterate_pages(Path(folder.name) / "masks.tif"))
+print(f"{count} pages of {pages[0].shape}; labels {sorted({int(v) for page in pages for v in np.unique(page)})}")
+
+# %%
+del large, mask
+folder.cleanup()
+
+# %% [markdown]
+# ## The price
+#
+# Margins are computed and thrown away. With tiles of 160 and an overlap of 96, only 64 x 64 of 160 x 160 pixels are kept: six times the work. Larger tiles are cheaper and need more memory:
+
+# %% tags=["nbval-check-output"]
+print(" tile   work   feature maps of a tile (report's network, depth 4, overlap 192)")
+for tile in (256, 512, 1024, 2048):
+    plan = plan_tiles(UNet.report(), (16_384, 16_384), tile)
+    work = len(plan.rows) * len(plan.columns) * tile**2 / 16_384**2
+    print(f"{tile:5d}  {work:4.1f}x  {feature_map_bytes(tile, 4, 64, 'same') / 1e9:6.2f} GB")
+
+
+# %% [markdown]
+# ## Exercise 1: write the tiler
+#
+# Along one axis: where do tiles start? The first at 0. From each to the next as far as possible, while neighbours overlap by at least `overlap` and every start is a multiple of
+# `cell`. The last one is moved back, so that it ends where the image ends. `length` and `tile` are multiples of `cell`.
+
+# %%
+def my_starts(length, tile, overlap, cell):
+    """Starts of tiles along one axis, in pixels. my_starts(104, 32, 16, 8) is [0, 16, 32, 48, 64, 72]."""
+    ### BEGIN SOLUTION
+    if tile >= length:
+        return [0]
+    step = (tile - overlap) // cell * cell
+    return [*range(0, length - tile, step), length - tile]
+    ### END SOLUTION
+
+
+check("tile_starts", my_starts);
+
+
+# %% [markdown]
+# ## Exercise 2: the overlap, from the receptive field
+#
+# For any depth: the smallest overlap without a seam, when tiles and cuts lie on the grid. Use `unet_receptive_field(place, depth)`.
+
+# %%
+def my_overlap(depth):
+    """Overlap of neighbouring tiles in pixels; my_overlap(3) is 96."""
+    ### BEGIN SOLUTION
+    cell = 2**depth
+    left = -unet_receptive_field(0, depth)[0]
+    right = unet_receptive_field(cell - 1, depth)[1] - (cell - 1)
+    margin = max(left, right)
+    margin = -(-margin // cell) * cell  # up to a multiple of the cell
+    return 2 * margin
+    ### END SOLUTION
+
+
+check("seamless_overlap", my_overlap);
+
+# %% [markdown]
+# ## Recap
+#
+# <details><summary>Your tiled mask has a grid of faint lines. What do you look at first?</summary>
+# The overlap: is it twice the margin? Then where the tiles start: multiples of 2^depth? Then the normalisation.</details>
+#
+# <details><summary>Whole tiles are off, in flat parts of the image above all. Why?</summary>
+# Each tile was standardised by itself: in a flat tile noise is stretched to spread 1. Use the whole image's mean and spread.</details>
+#
+# <details><summary>A colleague's network has instance norm. What do you tell her about tiling?</summary>
+# That no overlap removes the seams. Take tiles as large as in training, blend them, and score what comes out, tiled.</details>
+#
+# <details><summary>Why does doubling the tile not double the speed?</summary>
+# Only the share of thrown-away margins shrinks. From 1024 to 2048 there is little left to gain.</details>
+#
+# *Next: [13 · Fast and small](13_fast_and_small.ipynb)*
+
+# %% jupyter={"source_hidden": true} tags=["nbval-check-output"]
+# For the automatic tests: turn every control of this page's explorers, as a hand would.
+print(explorer.drive())

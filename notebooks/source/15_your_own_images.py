@@ -1,0 +1,386 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
+# ---
+
+# %% [markdown]
+# # 15 · Your own images
+#
+# **The question:** a folder of images from another laboratory lies before you. How does it become a trained network, and a report that
+# you would sign?
+#
+# Afterwards you can take a new data set from files to a report: look, say which code means which class, find what is wrong and mend it,
+# split without leakage, train from scratch and from a trained network, evaluate, store and load the model. The mistake that nearly
+# everybody makes on the way is to *trust the files*.
+#
+# *About 40 minutes. Back: [09 · Looking inside](09_looking_inside.ipynb). All notebooks: [00 · Start here](00_start_here.ipynb)*
+
+# %%
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from unet_lab.checkpoints import WEIGHTS, load_pretrained, load_weights, save_weights
+from unet_lab.datasets import SegmentationDataset, load_folder, pair_files, propose_codes, write_example_set
+from unet_lab.doctor import examine_data
+from unet_lab.exercises import check
+from unet_lab.explorers import explore_folder, explore_generator
+from unet_lab.inference import predict, segment_with_confidence
+from unet_lab.metrics import confusion_matrix, scores
+from unet_lab.plots import (
+    Picture,
+    draw_bar,
+    draw_map,
+    panel_row,
+    show_image,
+    show_mask,
+    show_samples,
+    show_triplets,
+    write_report,
+)
+from unet_lab.training import train
+from unet_lab.unet import UNet
+
+# %% [markdown]
+# ## A folder arrives
+#
+# "Here are our cells, twelve dishes, two fields of each, dark field. Masks are drawn by hand. Black is nothing, green is cytoplasm,
+# pink is the nucleus; the yellow line is the cell's outline, it belongs to the cell." That is all the letter says.
+#
+# We write that set to a temporary folder (it is drawn by our generator, and damaged on purpose, the way sets are). **With files of your
+# own**, put your two paths in the place of these two.
+
+# %% tags=["nbval-check-output"]
+folder = Path(tempfile.mkdtemp())
+images, masks = write_example_set(folder / "from_a_colleague")
+print(len(list(images.iterdir())), "images, for example", sorted(p.name for p in images.iterdir())[0])
+print(len(list(masks.iterdir())), "masks, for example", sorted(p.name for p in masks.iterdir())[0])
+
+# %% [markdown]
+# 24 and 23. Already something is wrong.
+#
+# ## Which mask belongs to which image?
+#
+# The names differ (`…_mask`), so a rule is needed; and one mask is missing. **Predict:** what should a program do: skip that image, or stop?
+
+# %%
+try:
+    pair_files(images, masks)
+except ValueError as error:
+    print(str(error).replace(str(folder), "…"))
+
+# %% [markdown]
+# It stops. A program that skips in silence would one day skip half of your data. We look, find that the mask of `dish7_2` was never
+# drawn, and move the image aside (we do not delete what others gave us).
+
+# %% tags=["nbval-check-output"]
+aside = folder / "aside"
+aside.mkdir()
+(images / "dish7_2.tif").rename(aside / "dish7_2.tif")
+pairs, rule = pair_files(images, masks)
+print(len(pairs), "pairs, found by", rule)
+print(pairs[0].image.name, "and", pairs[0].mask.name)
+
+# %% [markdown]
+# ## Which colour means which class?
+#
+# `propose_codes` counts what is in the masks. It proposes an order. It never decides: only the letter knows what pink is.
+
+# %% tags=["nbval-check-output"]
+table = propose_codes(masks)
+print(table)
+
+# %% [markdown]
+# ## Exercise 1: say it
+#
+# Four colours, three classes: 0 background, 1 cell body, 2 nucleus (the order that the shipped model knows). Write a class for each
+# colour. Read the letter again before you give the yellow one its class.
+
+# %%
+my_codes = {(0, 0, 0): None, (0, 158, 115): None, (204, 121, 167): None, (240, 228, 66): None}
+### BEGIN SOLUTION
+my_codes = {(0, 0, 0): 0, (0, 158, 115): 1, (204, 121, 167): 2, (240, 228, 66): 1}
+### END SOLUTION
+
+done = check("colour_codes", my_codes)
+codes = my_codes if done else {(0, 0, 0): 0, (0, 158, 115): 1, (204, 121, 167): 2, (240, 228, 66): 1}
+
+# %% [markdown]
+# <details><summary>What if yellow had become a class of its own?</summary>
+# Then the network would have to find a line one pixel wide that a hand drew, and that is in no image. It would cost a fourth output, and
+# its IoU would be the worst of your table for ever.</details>
+#
+# ## Look, with the doctor beside you
+#
+# `examine_data` looks for what is usually wrong. **Predict:** 23 pairs, and a colleague who swears that they are clean. How many
+# findings?
+
+# %% tags=["nbval-check-output"]
+findings = examine_data(images, masks, codes)
+for finding in findings:
+    print(f"{finding.name}: {', '.join(finding.where)}")
+
+# %% [markdown]
+# Three, in three images of 23. Each finding says what was seen, why it matters and how to mend it:
+
+# %%
+findings
+
+# %% [markdown]
+# Before you mend anything: **look at these three**. The doctor counts; whether an upside-down mask is a mistake, only eyes can say. Find
+# `dish3_1`, `dish9_2` and `dish11_2` in the explorer. Does the mask lie on its cell? Which image does `dish9_2` remind you of?
+
+# %%
+explorer = explore_folder(images, masks, codes)
+explorer
+
+# %% [markdown]
+# ## Mend it, in a copy
+#
+# The mask of `dish3_1` is mirrored: mirror it back. `dish11_2` is inverted: invert it. `dish9_2` is `dish2_1`, turned and brightened:
+# take it out, or one day it is in training and its twin in validation. The files of the colleague stay as they are.
+
+# %% tags=["nbval-check-output"]
+clean_images, clean_masks = folder / "clean" / "images", folder / "clean" / "masks"
+clean_images.mkdir(parents=True)
+clean_masks.mkdir()
+for image_file, mask_file in pairs:
+    image, mask = np.asarray(Image.open(image_file)), np.asarray(Image.open(mask_file))
+    if image_file.stem == "dish9_2":
+        continue
+    image = 255 - image if image_file.stem == "dish11_2" else image
+    mask = mask[:, ::-1].copy() if image_file.stem == "dish3_1" else mask
+    Image.fromarray(image).save(clean_images / image_file.name)
+    Image.fromarray(mask).save(clean_masks / mask_file.name)
+print(examine_data(clean_images, clean_masks, codes))
+
+# %%
+cells = load_folder(clean_images, clean_masks, codes)
+show_samples(cells.pairs[:4])
+
+
+# %% [markdown]
+# ## Exercise 2: split by dish
+#
+# Two fields of one dish were grown, stained and photographed together. With one in training and one in validation, the score would tell
+# how well the network knows *that dish*. So the dish is what is drawn, not the image: write the split.
+
+# %%
+def my_split(names, train_fraction, seed):
+    """names such as "dish10_2.tif". Returns two lists of names, training and validation; a dish is never in both."""
+    ### BEGIN SOLUTION
+    dishes = sorted({name.split("_")[0] for name in names})
+    np.random.default_rng(seed).shuffle(dishes)
+    chosen = dishes[: round(train_fraction * len(dishes))]
+    training = [name for name in names if name.split("_")[0] in chosen]
+    return training, [name for name in names if name not in training]
+    ### END SOLUTION
+
+
+def library_split(names, train_fraction, seed):
+    dishes = sorted({name.split("_")[0] for name in names})
+    chosen = np.random.default_rng(seed).permutation(dishes)[: round(train_fraction * len(dishes))]
+    return [n for n in names if n.split("_")[0] in chosen], [n for n in names if n.split("_")[0] not in chosen]
+
+
+split_names = my_split if check("split_by_dish", my_split) else library_split
+
+# %% tags=["nbval-check-output"]
+training_names, validation_names = split_names([pair.source for pair in cells.pairs], 0.67, seed=0)
+training, validation = (
+    SegmentationDataset([pair for pair in cells.pairs if pair.source in names]) for names in (training_names, validation_names)
+)
+print(len(cells), "images:", len(training) + len(validation), "in two parts")
+print("words on the split:", examine_data(training, validation=validation) or "none")
+
+
+# %% [markdown]
+# ## From scratch, or from the shipped model?
+#
+# The shipped model has learnt on thousands of generated cells, none of them in a dark field. **Predict:** what is its IoU here, as it
+# comes? And after training on some 15 images: which is ahead, a network that starts from chance, or one that starts from those
+# weights?
+
+# %%
+def score(model, pairs):
+    """Macro IoU over the pairs: the mean over classes of their summed confusion matrix."""
+    matrix = sum(confusion_matrix(pair.mask, predict(model, pair.image)) for pair in pairs)
+    return scores(matrix, average="macro").iou
+
+
+def learn(model, rate, epochs=14):
+    """Train, and note the validation IoU before the first epoch and after each."""
+    curve = [score(model, validation.pairs)]
+    for report in train(model, training, validation, epochs=epochs, batch_size=4, learning_rate=rate, seed=0):
+        curve.append(report.iou)
+    return model.cpu().eval(), curve
+
+
+torch.manual_seed(0)
+scratch, scratch_curve = learn(UNet.small(), rate=3e-3)
+tuned, tuned_curve = learn(load_pretrained("small"), rate=1e-3)
+
+# %%
+picture = Picture(8, 3.4, "Validation IoU over epochs, from scratch and from the shipped weights.")
+axes = picture.subplots()
+axes.plot(scratch_curve, "o-", color="#0072B2", label="from scratch")
+axes.plot(tuned_curve, "s-", color="#D55E00", label="from the shipped weights")
+axes.set(xlabel="epoch", ylabel="macro IoU on validation", ylim=(0, 1))
+axes.legend(frameon=False)
+picture
+
+# %% tags=["nbval-check-output"]
+print("the shipped model, untouched, is good enough:", tuned_curve[0] > 0.8)
+print("after three epochs the tuned one leads:", tuned_curve[3] > scratch_curve[3])
+print("in the end as well:", tuned_curve[-1] > scratch_curve[-1])
+
+# %%
+print(f"from scratch {scratch_curve[-1]:.3f}; shipped weights {tuned_curve[0]:.3f}, and {tuned_curve[-1]:.3f} once tuned")
+
+# %% [markdown]
+# As it comes, the shipped model is of little use: bright cells on a dark ground are not what it was taught. But its filters for edges,
+# grains and rims are most of the way to any cell, so it arrives sooner. That is **transfer learning**.
+#
+# With *other classes* than these three only the last layer changes: `model.head = torch.nn.Conv2d(16, 5, 1)` for five of them.
+#
+# <details><summary>Why a smaller learning rate for the tuned one?</summary>
+# Large steps would throw away in the first batches what the weights know. A third of the usual rate keeps it.</details>
+#
+# ## Evaluate: numbers, then faces
+
+# %%
+predictions = [predict(tuned, pair.image) for pair in validation.pairs]
+matrix = sum(confusion_matrix(pair.mask, p) for pair, p in zip(validation.pairs, predictions, strict=True))
+each, macro = scores(matrix, average=None), scores(matrix, average="macro")
+numbers = {"pixel accuracy": macro.accuracy, "IoU, macro": macro.iou}
+numbers |= {f"IoU, {name}": float(value) for name, value in zip(("background", "cell body", "nucleus"), each.iou, strict=True)}
+for name, value in numbers.items():
+    print(f"{name:16s} {value:.3f}")
+chosen = np.argsort([(p == pair.mask).mean() for p, pair in zip(predictions, validation.pairs, strict=True)])[:3]
+worst = [(validation.pairs[k].image, validation.pairs[k].mask, predictions[k]) for k in chosen]
+triplets = show_triplets(*zip(*worst, strict=True))
+triplets
+
+# %% [markdown]
+# These are the three *worst*, not the three nicest: a report that shows its best faces shows nothing.
+#
+# ## When not to trust it
+#
+# A mask comes without a warning. The shipped model's `segment_with_confidence` gives one: for each pixel the probability of the
+# class that it chose (over eight views of the image: four rotations, mirrored or not), and words where the whole is doubtful.
+# **Predict:** what will it say of a cell from this dark-field set?
+
+# %%
+strange = cells.pairs[0].image
+mask, confidence, doubts = segment_with_confidence(strange)
+alt = "A dark-field image, the shipped model's mask, and its confidence."
+picture, (left, middle, right) = panel_row((1, 1, 1), 3.4, alt, gap=0.06, bar=True)
+show_image(left, strange, "the image")
+show_mask(middle, mask, "the shipped model's mask")
+draw_bar(picture, right, draw_map(right, confidence, "its confidence", signed=False, most=1.0), "probability of the class chosen")
+picture
+
+# %%
+print("\n".join(doubts) or "It has no doubts. (It should.)")
+
+# %% [markdown]
+# A network knows when it hesitates between two answers; it does not know that it has never seen anything like this. Low confidence is a
+# warning. High confidence is not a proof.
+#
+# <details><summary>What would be?</summary>
+# Images like yours, with masks, that nobody trained on: a test set. Nothing else.</details>
+#
+# ## Keep it, and load it again
+#
+# safetensors files hold numbers and nothing that could run. The settings of the network travel with them.
+
+# %% tags=["nbval-check-output"]
+save_weights(tuned, folder / "my_model.safetensors")
+again = load_weights(folder / "my_model.safetensors")
+print("same answer:", np.array_equal(predict(again, strange), predict(tuned, strange)))
+
+# %% [markdown]
+# ## The report
+#
+# One file with everything in it: what the data are, what was mended, how it was split, the numbers with their averaging, the worst
+# faces. Give a path of your own, such as `my_report.html`, to keep it.
+
+# %% tags=["nbval-check-output"]
+parts = [
+    ("Data", f"{len(cells)} images of 128 x 128 pixels, 12 dishes. One had no mask; taken out: dish9_2, a copy of dish2_1."),
+    ("Mended", "The mask of dish3_1 was mirrored; the image of dish11_2 was inverted."),
+    ("Split", f"By dish, seed 0: {len(training)} images for training, {len(validation)} for validation."),
+    ("Scores on validation", numbers),
+    ("The three worst", triplets),
+]
+report = write_report(folder / "my_report.html", "Dark-field cells, segmented", parts)
+print(report.name, "with", report.read_text(encoding="utf-8").count("<h2>"), "parts")
+
+# %% [markdown]
+# ## Explore: how was the shipped model taught?
+#
+# From drawings only. Its teacher is a generator with more than fifty named parameters; each cell draws its own value of each. The
+# question that the dark field has raised: **what must a training set vary, so that the network copes with what it will meet?** Turn
+# parameters and watch: some change the mask (shape), most change only the image (look). A network that has seen both vary has to learn
+# what neither changes.
+
+# %%
+generator = explore_generator()
+generator
+
+# %% [markdown]
+# **Predict:** the shipped model is trained on for a while, without one group of these parameters (each of the group then has one plain value).
+# What that group had taught, it forgets. Which group is missed most on cells that have everything, and which on a real micrograph?
+#
+# That takes sixteen trainings, twenty minutes: `python3 lab.py leave-one-out` did them, and stored the table with its settings.
+
+# %%
+table = json.loads((WEIGHTS / "leave_one_out.json").read_text(encoding="utf-8"))
+print(table.pop("protocol"))
+whole, names = table["everything"], [name for name in table if name != "everything"]
+picture = Picture(9, 3.2, "IoU lost on generated cells and on a real image when a group of randomisations is left out.")
+axes = picture.subplots()
+for k, (kind, colour) in enumerate({"generated": "#56B4E9", "real": "#D55E00"}.items()):
+    lost = [np.mean(whole[kind]) - np.mean(table[name][kind]) for name in names]
+    ends = [np.ptp(table[name][kind]) / 2 for name in names]
+    axes.bar(np.arange(len(names)) + 0.4 * k - 0.2, lost, 0.38, yerr=ends, color=colour, capsize=3, label=f"on {kind} cells")
+axes.set_xticks(range(len(names)), [name.replace(" ", "\n") for name in names])
+axes.axhline(0, color="black", lw=0.8)
+axes.set(ylabel="macro IoU lost", title="bars: mean of two trainings; whiskers: half their difference")
+axes.legend(frameon=False)
+picture
+
+# %% [markdown]
+# Two trainings each, one real image: believe the large bars, not the small ones. The largest belongs to the cytoplasm, on both: where every
+# cell has a few mitochondria of one kind, the network forgets that a dark body with grain in it need not be a nucleus. What looks like a detail
+# *beside* the thing that you want to find may be what it is mistaken for. That is what a training set must vary first.
+#
+# ## In short
+#
+# - Pair by rule, and stop where a file stays alone. Codes are proposed, looked at, and said by you.
+# - Examine before you train: a mirrored mask, an inverted image and a hidden copy cost more than they look.
+# - Split by what belongs together (dish, patient, animal), not by file.
+# - Start from trained weights where you have them; show the worst; keep model and report together.
+#
+# <details><summary>Check yourself: a set with 95 % background reaches 95 % accuracy. Good?</summary>
+# The network may have learnt to say "background". Look at IoU by class.</details>
+#
+# <details><summary>Check yourself: your masks have 57 greys. What now?</summary>
+# They were interpolated or JPEG. Export them again; if that cannot be, <code>snap_mask</code> brings each pixel to the nearest
+# code.</details>
+
+# %% [markdown]
+# *Next: [16 · More than one machine](16_more_than_one_machine.ipynb)*
+
+# %% jupyter={"source_hidden": true} tags=["nbval-check-output"]
+print(explorer.drive())
+print(generator.drive(parameter="microvilli", rest="as varied as can be"))

@@ -1,0 +1,185 @@
+"""Notebooks and their solutions out of one source: notebooks/source/NAME.py, in jupytext's percent format.
+
+    python3 lab.py make-notebooks [NAME ...]
+
+In a source, what a student writes stands between `### BEGIN SOLUTION` and `### END SOLUTION`, as nbgrader has it. From it come
+
+- notebooks/NAME.ipynb: without those lines; a part that returns leaves `return None`. Outputs of cells that stay are kept, so
+  run `python3 lab.py run NAME --update` afterwards to store new ones.
+- notebooks/solutions/NAME.ipynb: the exercises only, solved, with the imports that they need and the cells tagged
+  `for-solution`; run at once, with `✓` as a stored output that the tests compare.
+
+A test makes both again and compares.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import copy
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import jupytext
+import nbformat
+from jupytext.combine import combine_inputs_with_outputs
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+from tqdm import tqdm
+
+from unet_lab.files import write_whole
+
+HERE = Path(__file__).resolve().parents[1]
+NOTEBOOKS = HERE / "notebooks"
+SOURCES, SOLUTIONS = NOTEBOOKS / "source", NOTEBOOKS / "solutions"
+BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+FACT = "nbval-check-output"
+
+
+def read_source(path: Path) -> NotebookNode:
+    """A source as a notebook, marks included. Raises ValueError where a mark has no partner."""
+    notebook = jupytext.read(path, fmt="py:percent")
+    notebook.metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
+    for number, cell in enumerate(notebook.cells):
+        marks = [line.strip() for line in cell.source.splitlines() if line.strip() in (BEGIN, END)]
+        if marks != [BEGIN, END] * (len(marks) // 2):
+            raise ValueError(f"{path.name}: in cell {number} the marks of a solution do not come in pairs: {marks}.")
+        cell["id"] = f"cell-{number}"
+        cell.metadata.pop("lines_to_next_cell", None)
+    return notebook
+
+
+def without_solution(code: str) -> str:
+    """A cell as the student gets it."""
+    lines, inside = [], None
+    for line in code.splitlines():
+        if line.strip() == BEGIN:
+            inside = []
+        elif line.strip() == END:
+            indent = line[: len(line) - len(line.lstrip())]
+            if any(re.match(rf"{indent}return\b", kept) for kept in inside):
+                lines.append(f"{indent}return None")
+            inside = None
+        elif inside is None:
+            lines.append(line)
+        else:
+            inside.append(line)
+    return "\n".join(lines).strip("\n")
+
+
+def with_solution(code: str) -> str:
+    """A cell as it is solved, without the marks."""
+    return "\n".join(line for line in code.splitlines() if line.strip() not in (BEGIN, END))
+
+
+def student_notebook(source: NotebookNode) -> NotebookNode:
+    """The notebook of the course."""
+    made = copy.deepcopy(source)
+    for cell in made.cells:
+        if cell.cell_type == "code":
+            cell.source = without_solution(cell.source)
+        cell.metadata["tags"] = [tag for tag in cell.metadata.get("tags", []) if tag != "for-solution"]
+        if not cell.metadata["tags"]:
+            del cell.metadata["tags"]
+    return made
+
+
+def solution_notebook(source: NotebookNode, name: str) -> NotebookNode:
+    """The exercises, solved: from each heading "## Exercise" on to the next heading, and what they need."""
+    made, exercise, imported = copy.deepcopy(source), False, False
+    title = next(line for line in source.cells[0].source.splitlines() if line.startswith("# "))
+    text = (
+        f"# Solutions: {title[2:]}\n\nThe exercises of [{title[2:]}](../{name}.ipynb), solved. Look here when your own answer "
+        f"passes, to compare, or after the third hint: what you have found yourself, you keep."
+    )
+    cells = [nbformat.v4.new_markdown_cell(text, id="title")]
+    for cell in made.cells[1:]:
+        if cell.cell_type == "markdown":
+            kept = []
+            for part in re.split(r"(?m)^(?=## )", cell.source):
+                if part.startswith("## "):
+                    exercise = part.startswith("## Exercise")
+                if exercise:
+                    kept.append(part)
+            if kept:
+                cell.source = re.sub(r"\]\((?=\d\d_)", "](../", "".join(kept).strip())
+                cells.append(cell)
+            continue
+        first_imports = not imported and re.match(r"(import|from) ", cell.source)
+        imported = imported or bool(first_imports)
+        wanted = first_imports or "for-solution" in cell.metadata.get("tags", []) or (exercise and "check(" in cell.source)
+        if wanted:
+            tags = [FACT] if "check(" in cell.source else []
+            cell.source, cell.metadata = with_solution(cell.source), NotebookNode({"tags": tags} if tags else {})
+            cells.append(cell)
+    made.cells = cells
+    first = next(c for c in cells if c.cell_type == "code")
+    first.source = needed_imports(first.source, "\n".join(c.source for c in cells if c.cell_type == "code"))
+    return made
+
+
+def needed_imports(code: str, everything: str) -> str:
+    """A cell without the imports of which nothing in `everything` makes use."""
+    used = {node.id for node in ast.walk(ast.parse(everything)) if isinstance(node, ast.Name)}
+    lines = code.splitlines()
+    for statement in reversed(ast.parse(code).body):
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            kept = [a for a in statement.names if (a.asname or a.name).split(".")[0] in used]
+            if len(kept) < len(statement.names):
+                statement.names = kept
+                lines[statement.lineno - 1 : statement.end_lineno] = [ast.unparse(statement)] if kept else []
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
+def keep_outputs(made: NotebookNode, path: Path) -> NotebookNode:
+    """Outputs of the notebook that stands there, in the cells that are as they were."""
+    if path.exists():
+        made = combine_inputs_with_outputs(made, nbformat.read(path, as_version=4), fmt="ipynb")
+    for number, cell in enumerate(made.cells):
+        cell["id"] = f"cell-{number}"
+    return made
+
+
+def run_solution(made: NotebookNode) -> NotebookNode:
+    """Executed in notebooks/, so that each check has said what it says."""
+    resources = {"metadata": {"path": str(NOTEBOOKS)}}
+    client = NotebookClient(made, timeout=120, resources=resources, store_widget_state=False)
+    with client.setup_kernel(stderr=subprocess.DEVNULL):
+        for number, cell in enumerate(made.cells):
+            ran = sum(c.cell_type == "code" for c in made.cells[: number + 1])
+            client.execute_cell(cell, number, execution_count=ran)
+    for cell in made.cells:
+        cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+    made.metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
+    return made
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="lab.py make-notebooks", description="Make notebooks and solutions from their sources.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="the start of a source's name, e.g. 07; none makes all")
+    names = parser.parse_args().names
+    known = sorted(SOURCES.glob("[0-9]*.py"))
+    chosen = [p for p in known if not names or any(p.name.startswith(Path(n).name) for n in names)]
+    if not chosen:
+        sys.exit(f"lab.py make-notebooks: no source begins with {names[0]!r}; there are {', '.join(p.stem for p in known)}.")
+    failed = []
+    for path in tqdm(chosen, unit="notebook"):
+        source = read_source(path)
+        target, solution = NOTEBOOKS / f"{path.stem}.ipynb", SOLUTIONS / f"{path.stem}.ipynb"
+        made = keep_outputs(student_notebook(source), target)
+        write_whole(target, (nbformat.writes(made) + "\n").encode("utf-8"))
+        solved = run_solution(solution_notebook(source, path.stem))
+        said = "".join(o.get("text", "") for c in solved.cells if c.cell_type == "code" for o in c.outputs)
+        failed += [f"{path.stem}: {line}" for line in said.splitlines() if line.startswith(("✗", "○"))]
+        write_whole(solution, (nbformat.writes(solved) + "\n").encode("utf-8"))
+    print("\n".join(failed) or f"{len(chosen)} made; every solution passes its checks.")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,198 @@
+"""Explorer: paint a cell with the mouse, and a network segments it while you paint."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Mapping
+
+import cv2
+import ipywidgets as widgets
+import numpy as np
+from ipycanvas import Canvas
+from PIL import Image, ImageDraw
+from torch import nn
+
+from unet_lab.datasets import CLASS_NAMES, CellPainter
+from unet_lab.datasets.cells import BACKGROUND, BODY, NUCLEUS
+from unet_lab.explorers.base import DRAWING, Explorer, choice, slider
+from unet_lab.inference import WORKING_SIZE, predict
+from unet_lab.metrics import confusion_matrix, scores
+from unet_lab.plots import overlay
+
+SIZE = 128
+BRUSHES = {"cell body": BODY, "nucleus": NUCLEUS, "background": BACKGROUND}
+SHOWN, TITLE = 320, 20  # pixels on the page: a panel's side, and the line above it
+
+
+def figure(name: str) -> np.ndarray:
+    """A mask to begin with, uint8 (128, 128)."""
+    mask = np.zeros((SIZE, SIZE), np.uint8)
+    if name in ("a cell", "a cell without nucleus"):
+        cv2.ellipse(mask, (64, 66), (48, 42), 20, 0, 360, BODY, -1)
+    if name == "a cell":
+        cv2.circle(mask, (60, 64), 27, NUCLEUS, -1)
+    if name == "a nucleus alone":
+        cv2.circle(mask, (64, 64), 30, NUCLEUS, -1)
+    if name == "a square cell":
+        mask[22:106, 22:106] = BODY
+        mask[42:86, 38:82] = NUCLEUS
+    if name == "inside out":
+        cv2.circle(mask, (64, 64), 50, NUCLEUS, -1)
+        cv2.circle(mask, (64, 64), 28, BODY, -1)
+    return mask
+
+
+FIGURES = ("a cell", "a cell without nucleus", "a nucleus alone", "a square cell", "inside out", "nothing")
+
+
+class PaintingExplorer(Explorer):
+    """A canvas to paint on, and beside it what was painted and what the network makes of it.
+
+    networks : by name; each takes (1, 1, H, W) and gives three classes. `stroke` paints from code as the mouse does; `mask` is
+    what was painted, `answer` what the network says, both uint8 (128, 128). `milliseconds` is what the last change took here, in
+    the kernel, and `network_milliseconds` the network's part of it.
+    """
+
+    def __init__(self, networks: Mapping[str, nn.Module], seed: int = 5):
+        self._networks = dict(networks)
+        self._from: tuple[float, float] | None = None
+        self._begun = ("", -1)  # the figure and the look that are on the canvas
+        self._painter = CellPainter(seed, SIZE)
+        self.mask = self.answer = figure("nothing")
+        self.milliseconds = self.network_milliseconds = 0.0
+        self._clock = widgets.HTML()
+        self.canvas = Canvas(width=SIZE, height=SIZE, layout=widgets.Layout(width=f"{SHOWN}px", height=f"{SHOWN}px"))
+        self.canvas.on_mouse_down(self._press)
+        self.canvas.on_mouse_move(self._move)
+        self.canvas.on_mouse_up(self._lift)
+        self.canvas.on_mouse_out(self._lift)
+        self.canvas.on_touch_start(lambda places: self._press(*places[0]))
+        self.canvas.on_touch_move(lambda places: self._move(*places[0]))
+        self.canvas.on_touch_end(lambda _: self._lift())
+        self.canvas.on_client_ready(lambda: self.canvas.put_image_data(self._colours()))
+        controls = {
+            "begin": choice("begin with", list(FIGURES), "a cell"),
+            "look": slider("look (seed)", seed, 0, 20),
+            "brush": choice("brush", list(BRUSHES), "nucleus"),
+            "width": slider("width (px)", 12, 2, 40, 2),
+            "network": choice("network", list(self._networks), next(iter(self._networks))),
+            "seen": choice("seen at (px)", [SIZE, WORKING_SIZE], WORKING_SIZE),
+        }
+        help_line = "Paint on the left: hold the mouse button and move. What does the network need to believe in a nucleus?"
+        rows = [["begin", "look"], ["network", "seen"], ["brush", "width"]]
+        super().__init__(controls, self._draw_all, help_line, groups=rows)
+        box, last, picture, text = self.children
+        looks = "cursor: crosshair; image-rendering: pixelated"
+        style = widgets.HTML(f"<style>.unet-lab-canvas canvas {{ {looks} }}</style>paint here")
+        left = widgets.VBox([style, self.canvas])
+        left.add_class("unet-lab-canvas")
+        row = widgets.HBox([left, picture], layout=widgets.Layout(flex_flow="row wrap"))
+        self.children = (box, last, row, text, self._clock)
+
+    def set(self, **values) -> None:
+        """As `Explorer.set`; a figure to begin with takes the place of what was painted, even where it is the same as before."""
+        if "begin" in values:
+            self._begun = ("", self._begun[1])
+        super().set(**values)
+
+    def stroke(self, *places: tuple[float, float]) -> None:
+        """Paint a line through these (column, row), in pixels of the canvas, with the brush that is chosen."""
+        for place in places:
+            (self._press if self._from is None else self._move)(*place)
+        self._lift()
+
+    def drive(self, **start) -> str:
+        """As `Explorer.drive`; the brush and its width show in a stroke."""
+        found = {}
+        for brush in BRUSHES:
+            for width in (6, 20):
+                self.set(**self._defaults)
+                self.set(brush=brush, width=width, begin="a square cell")
+                self.stroke((40, 30), (70, 100))
+                found[brush, width] = self.mask.tobytes()
+        assert len(set(found.values())) == len(found), "a brush paints as another one does"
+        for name in ("begin", "look", "network", "seen"):
+            seen = set()
+            for value in (values := self.controls[name].options if name != "look" else (1, 2)):
+                self.set(**{**self._defaults, name: value})
+                seen.add((self.png, value if name == "network" else ""))
+            assert len(seen) > 1 or len(values) == 1, f"nothing follows when {name} is turned"
+        self.set(**self._defaults)
+        return f"{len(self.controls)} controls turned: {', '.join(self.controls)}"
+
+    def _press(self, x: float, y: float) -> None:
+        self._from = (x, y)
+        self._move(x, y)
+
+    def _lift(self, *_place: float) -> None:
+        self._from = None
+
+    def _move(self, x: float, y: float) -> None:
+        if self._from is None:
+            return
+        with DRAWING:
+            here = [(round(a), round(b)) for a, b in (self._from, (x, y))]
+            line = np.zeros((SIZE, SIZE), np.uint8)
+            cv2.line(line, *here, 1, self.controls["width"].value)
+            self.mask = np.where(line > 0, np.uint8(BRUSHES[self.controls["brush"].value]), self.mask)
+            self._from = (x, y)
+            self._update()
+
+    def _update(self) -> None:
+        began = time.perf_counter()
+        super()._update()
+        self.milliseconds = 1000 * (time.perf_counter() - began)
+        self._clock.value = (
+            f'<span style="color: #666">From stroke to mask {self.milliseconds:.0f} ms in the kernel, the network '
+            f"{self.network_milliseconds:.0f} ms of them.</span>"
+        )
+
+    def _draw_all(self, brush, width, begin, look, network, seen):
+        if self._begun != (begin, look):
+            if self._begun[1] != look:
+                self._painter = CellPainter(look, SIZE)
+            if self._begun[0] != begin or not self.mask.any():
+                self.mask = figure(begin)
+            self._begun = (begin, look)
+        self.image = self._painter.draw(self.mask)
+        self.canvas.put_image_data(self._colours())
+        larger = np.asarray(Image.fromarray(self.image).resize((seen, seen), Image.Resampling.BICUBIC))
+        began = time.perf_counter()
+        answer = predict(self._networks[network], larger)
+        self.network_milliseconds = 1000 * (time.perf_counter() - began)
+        self.answer = np.asarray(Image.fromarray(answer).resize((SIZE, SIZE), Image.Resampling.NEAREST))
+        found = scores(confusion_matrix(self.mask, self.answer), average=None).iou
+        there = [f"{name} {score:.2f}" for name, score in zip(CLASS_NAMES, found, strict=True) if not np.isnan(score)]
+        words = f"IoU of the network's answer with what you painted: {', '.join(there)}."
+        return _Panels(self.image, self.mask, self.answer, words), words
+
+    def _colours(self) -> np.ndarray:
+        return np.repeat(self.image[..., None], 3, axis=2)
+
+
+class _Panels:
+    """Two overlays side by side as a PNG, made without matplotlib: an eye and a hand wait for it."""
+
+    axes = ()  # nothing in it takes clicks
+
+    def __init__(self, image: np.ndarray, mask: np.ndarray, answer: np.ndarray, words: str):
+        self._image, self._masks = image, {"what you painted": mask, "what the network says": answer}
+        self.alt = f"What was painted, and the network's mask. {words}"
+
+    def png(self) -> bytes:
+        page = Image.new("RGB", (2 * SHOWN + 12, SHOWN + TITLE), "white")
+        text = ImageDraw.Draw(page)
+        for k, (title, mask) in enumerate(self._masks.items()):
+            colours = (255 * overlay(self._image, mask)).astype(np.uint8)
+            left = k * (SHOWN + 12)
+            page.paste(Image.fromarray(colours).resize((SHOWN, SHOWN), Image.Resampling.BILINEAR), (left, TITLE))
+            text.text((left + SHOWN / 2, 2), title, fill="black", anchor="ma", font_size=13)
+        stream = io.BytesIO()
+        page.save(stream, "PNG", compress_level=1)
+        return stream.getvalue()
+
+
+def explore_painting(networks: Mapping[str, nn.Module]) -> PaintingExplorer:
+    """Paint cells and watch these networks segment them."""
+    return PaintingExplorer(networks)

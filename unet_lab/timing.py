@@ -1,0 +1,73 @@
+"""How long works take, fairly: in turn, in one run, so that what else the machine does meets all of them."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch.nn import functional as F
+
+
+class Ratio(NamedTuple):
+    """How many times as fast: the median of the turns' own ratios, and the first and the last decile."""
+
+    median: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.median:.2f} ({self.low:.2f} to {self.high:.2f})"
+
+
+def interleaved(works: dict[str, Callable[[], object]], rounds: int = 15) -> dict[str, list[float]]:
+    """Seconds of every work in every round, by name; the works take turns. One more round before warms up."""
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for turn in range(rounds + 1):
+        for name, work in works.items():
+            seconds = stopped(work)
+            if turn:
+                times[name].append(seconds)
+    return times
+
+
+def stopped(work: Callable[[], object]) -> float:
+    """Seconds that a work takes; a GPU's work is waited for."""
+    _settle()
+    began = time.perf_counter()
+    work()
+    _settle()
+    return time.perf_counter() - began
+
+
+def ratio(ours: list[float], theirs: list[float]) -> Ratio:
+    """How many times as fast as theirs ours are, from times of the same rounds.
+
+    >>> ratio([1.0, 2.0, 1.0], [2.0, 2.0, 3.0]).median
+    2.0
+    """
+    each = sorted(b / a for a, b in zip(ours, theirs, strict=True))
+    tenth = len(each) // 10
+    return Ratio(statistics.median(each), each[tenth], each[-1 - tenth])
+
+
+def machine_peak(dtype: torch.dtype = torch.float32, size: int = 2048, rounds: int = 5, device: str = "cpu") -> float:
+    """The most multiply-adds a second that this machine reaches in works that do nothing else.
+
+    The better of a product of two size x size matrices and a 3x3 convolution with 256 channels: which of the two has the better
+    program differs from one processor to the next.
+    """
+    stream = torch.Generator().manual_seed(0)
+    a, b = (torch.randn(size, size, generator=stream).to(device, dtype) for _ in range(2))
+    image = torch.randn(1, 256, 64, 64, generator=stream).to(device, dtype, memory_format=torch.channels_last)
+    weight = torch.randn(256, 256, 3, 3, generator=stream).to(device, dtype, memory_format=torch.channels_last)
+    works = {size**3: lambda: torch.mm(a, b), 256 * 256 * 9 * 64 * 64: lambda: F.conv2d(image, weight, padding=1)}
+    with torch.inference_mode():
+        return max(count / min([stopped(work) for _ in range(rounds + 1)][1:]) for count, work in works.items())
+
+
+def _settle() -> None:
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
