@@ -59,6 +59,8 @@ def main(arguments):
     if command and not command.startswith("-") and command not in COMMANDS:
         raise Stop("there is no command {0!r}; there are: {1}. Try --help.".format(command, ", ".join(COMMANDS)))
     set_up()
+    if command:
+        os.environ.setdefault("UNET_LAB_PROGRESS", "off")  # what checks are passed then is not the student's
     if command == "test":
         return test(rest)
     if command == "run":

@@ -1,5 +1,6 @@
 """Shared by all tests: one seed, few threads, and the folder of real images, which is not part of the project."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from hypothesis import settings
 
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=50)
 settings.load_profile("repeatable")
+
+os.environ["UNET_LAB_PROGRESS"] = "off"  # the checks that tests make are not yours
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL = ROOT.parent / "shared" / "real"

@@ -1,14 +1,26 @@
 """Every check rejects its known wrong answers, each with its own hint, and accepts two different right ones."""
 
+import contextlib
+import copy
+import random
+import re
+import signal
+import sys
+import threading
+import time
+
 import nbformat
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 from torch import nn
 
 from unet_lab.blocks import Bottleneck, DecoderStage, EncoderStage
 from unet_lab.datasets import generate_cell
-from unet_lab.exercises import CHECKS, check, checking
+from unet_lab.exercises import CHECKS, LESSONS, check, checking, limits
 from unet_lab.exercises.mysteries import KINDS, mystery
 from unet_lab.inference import segment
 from unet_lab.inspection import count_parameters
@@ -26,6 +38,7 @@ from . import (
 )
 from .conftest import ROOT
 
+needs_alarm = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows cannot wake a sleeping program")
 IMAGE, TRUTH = generate_cell(7, 160)
 PREDICTION = segment(IMAGE)
 
@@ -522,3 +535,243 @@ def test_an_answer_that_fails_gets_a_sentence(capsys):
     assert "expected a function" in capsys.readouterr().out
     with pytest.raises(ValueError, match="no exercise 'conv'"):
         check("conv", None)
+
+
+# -- an answer may do what it likes -----------------------------------------------------------------------------------
+
+FUNCTIONS = sorted(name for name in CHECKS if callable(ALSO_RIGHT[name]))
+CLASSES = {name for name in FUNCTIONS if isinstance(ALSO_RIGHT[name], type)}
+
+
+def endless():
+    while True:
+        pass
+
+
+def stubborn():
+    """Keeps whatever is thrown at it, but for the moments in between."""
+    while True:
+        try:  # noqa: SIM105
+            endless()
+        except:  # noqa: E722
+            pass
+
+
+def asleep():
+    import time
+
+    time.sleep(60)
+
+
+def fails_how(name, misdeed):
+    """An answer of the exercise's kind that does that."""
+    if name not in CLASSES:
+        return lambda *given: misdeed()
+    return type("Answer", (nn.Module,), {"__init__": lambda self, *given: (nn.Module.__init__(self), misdeed())[0]})
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_an_answer_that_never_ends_gets_a_sentence(name, capsys, monkeypatch):
+    monkeypatch.setattr(limits, "SECONDS", 0.3)
+    assert not check(name, fails_how(name, endless))
+    said = capsys.readouterr().out
+    assert f"✗ {name}: it was stopped after 0.3 seconds" in said
+    assert "Does every loop come to its end?" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("misdeed", [stubborn, pytest.param(asleep, marks=needs_alarm)])
+def test_neither_a_bare_except_nor_a_sleep_keeps_it(misdeed, capsys, monkeypatch):
+    monkeypatch.setattr(limits, "SECONDS", 0.3)
+    began = time.perf_counter()
+    assert not check("iou", lambda matrix: misdeed())
+    assert time.perf_counter() - began < 10
+    assert "it was stopped after 0.3 seconds" in capsys.readouterr().out
+
+
+def test_the_limit_works_in_other_threads_too(capsys, monkeypatch):
+    """As in a cell that a widget's button runs, and on Windows; and nothing rings afterwards."""
+    monkeypatch.setattr(limits, "SECONDS", 0.3)
+    found = []
+
+    def work():
+        found.append(check("iou", lambda matrix: endless()))
+        time.sleep(0.8)
+        found.append(check("iou", ALSO_RIGHT["iou"]))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join(20)
+    assert found == [False, True]
+
+
+def test_the_limit_leaves_a_quick_answer_and_a_caller_s_own_alarm_alone():
+    mine = getattr(signal, "SIGALRM", None) and signal.getsignal(signal.SIGALRM)
+    ran = []
+    limits.within(5, lambda: ran.append(1))
+    with pytest.raises(ValueError, match="as it was"):
+        limits.within(5, lambda: (_ for _ in ()).throw(ValueError("as it was")))
+    with pytest.raises(limits.TooLong):
+        limits.within(0.1, endless)
+    for _ in range(100):  # it may fall just at the end
+        with contextlib.suppress(limits.TooLong):
+            limits.within(0.001, lambda: time.sleep(0.001))
+    time.sleep(0.05)
+    assert ran == [1]
+    if mine is not None:
+        assert signal.getsignal(signal.SIGALRM) == mine
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize(
+    ("misdeed", "words"),
+    [
+        (lambda: 1 / 0, "it stopped with ZeroDivisionError: division by zero"),
+        (lambda: {}["weights"], "it stopped with KeyError: 'weights'"),
+        (lambda: sys.exit(3), "it calls exit(), which would end the notebook"),
+        (lambda: recursive(), "it calls itself, and never stops"),
+        (lambda: np.zeros(2**45), "it needs more memory than there is"),
+        (lambda: torch.zeros(2**45), "it needs more memory than there is"),
+    ],
+    ids=["raises", "misses a key", "exits", "recurses", "fills memory", "fills PyTorch's memory"],
+)
+def test_an_answer_that_fails_in_its_own_way_gets_a_sentence(name, misdeed, words, capsys):
+    assert not check(name, fails_how(name, misdeed))
+    said = capsys.readouterr()
+    assert f"✗ {name}: {words}" in said.out
+    assert "Traceback" not in said.out + said.err
+
+
+def recursive():
+    return recursive()
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_an_answer_of_a_strange_type_gets_a_sentence(name, capsys):
+    for strange in (object(), "text", [[1, [2]], 3], {"a": 1}, np.array(["a"]), float("nan"), lambda: 1, b"x", 3 + 4j):
+        answer = (lambda *given, s=strange: s) if name not in CLASSES else strange
+        assert not check(name, answer)
+        said = capsys.readouterr()
+        assert said.out.startswith(f"✗ {name}: "), (strange, said.out)
+        assert "Traceback" not in said.out + said.err
+
+
+def test_an_answer_that_prints_a_lot_does_not_fill_the_page(capsys):
+    def chatty(matrix):
+        for k in range(100_000):
+            print("row", k)
+        print("to the error stream", file=sys.stderr)
+        return matrix.diagonal()
+
+    assert not check("iou", chatty)
+    said = capsys.readouterr()
+    assert "  Your answer printed:\n  | row 0\n  | row 1\n" in said.out
+    assert "… and 99,993 lines more" in said.out
+    assert len(said.out) < 2000
+    assert not said.err
+    assert check("iou", lambda matrix: (print("hello"), ALSO_RIGHT["iou"](matrix))[1])
+    assert capsys.readouterr().out == "✓ iou: right.\n"
+
+
+def test_an_error_names_the_line_of_the_student_s_own_cell(capsys):
+    code = "def f(matrix):\n    a = 1\n    return matrix @ matrix[:2]\n"
+    namespace = {}
+    exec(compile(code, "<ipython-input-3>", "exec"), namespace)
+    check("iou", namespace["f"])
+    assert "(line 3 of your cell" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("conv2d", lambda image, *rest: image.fill(0)),
+        ("confusion_matrix", lambda truth, *rest: truth.fill(0)),
+        ("iou", lambda matrix: matrix.fill(0)),
+        ("fold_norm", lambda weight, *rest: weight.zero_()),
+        ("weighted_cross_entropy", lambda logits, *rest: logits.zero_()),
+        ("soft_dice", lambda logits, mask: mask.zero_()),
+        ("receptive_field", lambda layers: layers.clear()),
+        ("split_by_dish", lambda names, *rest: names.clear()),
+        ("share_of_batch", lambda indices, *rest: indices.clear()),
+        ("transposed_convolution", lambda image, *rest: image.fill(0)),
+    ],
+)
+def test_an_answer_that_changes_its_input_is_told_so(name, changes, capsys):
+    right = ALSO_RIGHT[name]
+
+    def answer(*given):
+        result = copy.deepcopy(right(*given))
+        changes(*given)
+        return result
+
+    assert not check(name, answer)
+    assert "your function changed the" in capsys.readouterr().out
+
+
+def test_a_check_leaves_the_streams_of_chance_as_they_were():
+    def greedy(matrix):
+        torch.manual_seed(99)
+        np.random.seed(99)  # noqa: NPY002
+        random.seed(99)
+        torch.set_grad_enabled(False)
+        return matrix
+
+    before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()  # noqa: NPY002
+    check("iou", greedy)
+    assert torch.equal(before[0], torch.get_rng_state())
+    assert np.array_equal(before[1], np.random.get_state()[1])  # noqa: NPY002
+    assert before[2] == random.getstate()
+    assert torch.is_grad_enabled()
+
+
+# -- the smallest input, and pictures ---------------------------------------------------------------------------------
+
+
+@hypothesis_settings(max_examples=40)
+@given(height=st.integers(1, 40), width=st.integers(1, 40), row=st.integers(0, 39), column=st.integers(0, 39))
+def test_the_smallest_input_is_the_pixel_that_goes_wrong(height, width, row, column):
+    array = np.zeros((height, width), int)
+    array[row % height, column % width] = 7
+    (found,) = checking.smallest(lambda a: bool((a == 7).any()), array)
+    assert found.tolist() == [[7]]
+
+
+def test_a_wrong_answer_on_a_whole_mask_is_shown_on_its_smallest_part(capsys):
+    """Right for the small cases, wrong where a nucleus meets the upper border: a part of the mask that still shows it."""
+    right = ALSO_RIGHT["encode_mask"]
+
+    def answer(grey, codes):
+        mask = right(grey, codes)
+        return np.where(mask == 2, 1, mask) if grey.shape[0] > 2 or grey.shape[1] > 3 else mask
+
+    assert not check("encode_mask", answer)
+    said = capsys.readouterr().out
+    assert "of a whole mask" not in said
+    assert "greys [" in said
+
+
+def test_answers_that_are_images_are_shown_beside_what_was_expected():
+    picture = checking.judge(CHECKS["conv2d"], lambda image, kernel, padding=0, stride=1: image).picture
+    assert picture is None or "An answer beside what was expected" in picture.alt
+    verdict = checking.judge(CHECKS["encode_mask"], lambda grey, codes: np.zeros(grey.shape, np.uint8))
+    assert "given 2 x 2, yours 2 x 2, expected 2 x 2" in verdict.picture.alt
+    assert [axes.get_title() for axes in verdict.picture.axes][-1] == "2 of 4 differ"
+    assert verdict.picture.png().startswith(b"\x89PNG")
+    verdict = checking.judge(CHECKS["flip_rotate"], lambda image, mask, mirrored, turns: (image.copy(), mask.copy()))
+    assert "yours 40 x 48, expected 40 x 48" in verdict.picture.alt
+
+
+def test_side_by_side_only_where_there_is_something_to_see():
+    assert checking.side_by_side(np.zeros(3), np.zeros((2, 2))) is None
+    assert checking.side_by_side(np.array([["a"]]), np.zeros((2, 2))) is None
+    assert checking.side_by_side(np.zeros((2, 3)), np.full((2, 2), np.nan)).png()
+    assert checking.side_by_side(np.zeros((20, 20)), np.eye(20), np.eye(21)).png()
+
+
+def test_lessons_name_every_exercise_once():
+    names = [name for exercises in LESSONS.values() for name in exercises]
+    assert len(names) == len(set(names)) == len(CHECKS)
+    for lesson, exercises in LESSONS.items():
+        cells = nbformat.read(ROOT / "notebooks" / f"{lesson}.ipynb", 4).cells
+        asked = re.findall(r'check\("(\w+)"', "\n".join(c.source for c in cells if c.cell_type == "code"))
+        assert tuple(asked) == tuple(exercises)

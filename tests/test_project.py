@@ -18,6 +18,7 @@ MAKER = runpy.run_path(str(ROOT / "scripts" / "make_notebooks.py"))
 # From the ground up: a room imports from rooms above it in this list only.
 ROOMS = [
     "files",
+    "progress",
     "timing",
     "blocks",
     "unet",
@@ -40,6 +41,7 @@ ROOMS = [
     "plots",
     "explorers",
     "exercises",
+    "grading",
 ]
 
 

@@ -1,8 +1,12 @@
 """The course in a real JupyterLab, started by lab.py, in a real browser (Debian's chromium, driven by Playwright)."""
 
 import os
+import re
 
+import nbformat
 import pytest
+
+from unet_lab.grading.slicing import needed_cells
 
 from ..conftest import ROOT
 from .driving import CHROMIUM, running_lab
@@ -43,17 +47,30 @@ def page(browser, lab):
         chromium.close()
 
 
+def explorers_of(path):
+    """A notebook cut down to its explorers and what they need, without outputs."""
+    notebook = nbformat.read(path, as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    shows = re.compile(r"^[^#\n]*\b(explore_\w+|watch_training)\(", re.MULTILINE)
+    shown = [k for k, cell in enumerate(code) if shows.search(cell.source)]
+    notebook.cells = [code[k] for k in needed_cells([cell.source for cell in code], shown)]
+    for cell in notebook.cells:
+        cell.outputs, cell.execution_count = [], None
+    return nbformat.writes(notebook)
+
+
 @pytest.fixture(scope="session")
 def copy(lab):
     """copy(name, source) puts a notebook beside the others under a name of its own, since JupyterLab saves what it has open.
 
+    Without a source, the cells of that notebook that show its explorers, and those that they need: nbval runs all of them anyway.
     Gone at the end of all tests, not before: JupyterLab remembers what was open.
     """
     made = []
 
     def make(name, content=None):
         path = ROOT / "notebooks" / f"see-{os.getpid()}-{len(made)}-{name}"
-        path.write_text(content or (ROOT / "notebooks" / name).read_text(encoding="utf-8"), encoding="utf-8")
+        path.write_text(content or explorers_of(ROOT / "notebooks" / name), encoding="utf-8")
         made.append(path)
         return f"/doc/tree/{path.name}?reset"
 

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.ndimage import rotate
 
 from unet_lab.datasets import generate_cell, standardise
-from unet_lab.exercises.checking import Wrong, called, fields
+from unet_lab.exercises.checking import Wrong, called, fields, side_by_side
 
 FAULTS = {
     "fine": "nothing is wrong with it",
@@ -42,9 +42,11 @@ def flip_rotate(answer) -> None:
 
 
 def _say_how(case, got, right, same, image, mask, mirrored, turns, neighbour) -> None:
+    wrong = 1 if same[0] else 0
+    picture = side_by_side(got[wrong], right[wrong], (image, mask)[wrong])
     if any(same):
-        stays = "mask" if same[0] else "image"
-        raise Wrong(f"{case}: one is right, the {stays} is not.", f"Do to the {stays} what you do to the other.", neighbour)
+        stays, clue = ("image", "mask")[wrong], f"Do to the {('image', 'mask')[wrong]} what you do to the other."
+        raise Wrong(f"{case}: one is right, the {stays} is not.", clue, neighbour, picture=picture)
     suspects = {
         "It turns first and mirrors afterwards: another result.": lambda a: np.rot90(a, turns)[:, ::-1] if mirrored else None,
         "It turns clockwise.": lambda a: np.rot90(a[:, ::-1] if mirrored else a, -turns),
@@ -54,11 +56,13 @@ def _say_how(case, got, right, same, image, mask, mirrored, turns, neighbour) ->
     }
     for finding, suspect in suspects.items():
         if np.array_equal(got[0], suspect(image)):
-            raise Wrong(f"{case}: {finding}", "Mirror left to right first: a[:, ::-1]; then np.rot90(a, turns).", neighbour)
+            clue = "Mirror left to right first: a[:, ::-1]; then np.rot90(a, turns)."
+            raise Wrong(f"{case}: {finding}", clue, neighbour, picture=picture)
     raise Wrong(
         f"{case}: shapes {got[0].shape} and {got[1].shape}, expected {right[0].shape}; the pixels lie elsewhere.",
         "Mirror left to right first: a[:, ::-1]; then np.rot90(a, turns).",
         neighbour,
+        picture=picture,
     )
 
 

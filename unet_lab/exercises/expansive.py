@@ -64,6 +64,7 @@ def transposed_convolution(answer) -> None:
             "Do the first case on paper: four stamps that do not overlap.",
             "A neighbour, in one dimension: [1, 2] with kernel [1, 1, 1], stride 2: stamps [1,1,1,0,0] + "
             "[0,0,2,2,2] = [1,1,3,2,2].",
+            given=image,
         )  # fmt: skip
 
 

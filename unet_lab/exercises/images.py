@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from unet_lab.datasets import MASK_CODES, decode_mask, generate_cell
-from unet_lab.exercises.checking import Wrong, called
+from unet_lab.exercises.checking import Wrong, called, side_by_side, smallest
 
 
 def encode_mask(answer) -> None:
@@ -18,6 +18,9 @@ def encode_mask(answer) -> None:
     cases.append((decode_mask(mask), MASK_CODES, mask))
     for grey, codes, truth in cases:
         got = called(answer, grey, codes)
+        if grey.size > 10:
+            grey, truth = smallest(lambda g, t, codes=codes: not np.array_equal(answer(g, codes), t), grey, truth)
+            got = called(answer, grey, codes)
         _compare(grey, codes, truth, got)
 
 
@@ -45,25 +48,31 @@ def _compare(grey, codes, truth, got) -> None:
         )
     if np.array_equal(got, truth):
         return
+    picture = side_by_side(got, truth, grey)
     side = f"for {shown}: yours {got.ravel()[:6].tolist()}, expected {truth.ravel()[:6].tolist()}"
     if np.array_equal(got, len(codes) - 1 - truth.astype(int)):
-        raise Wrong(f"{side}. The classes are in reverse.", "The first code is class 0, the background.", neighbour)
+        clue = "The first code is class 0, the background."
+        raise Wrong(f"{side}. The classes are in reverse.", clue, neighbour, picture=picture)
     if np.array_equal(got, grey):
-        raise Wrong(f"{side}. These are still the greys.", "A network with 3 classes takes 0, 1, 2, not 51, 153, 255.", neighbour)
+        clue = "A network with 3 classes takes 0, 1, 2, not 51, 153, 255."
+        raise Wrong(f"{side}. These are still the greys.", clue, neighbour, picture=picture)
     order = np.argsort(np.argsort(codes))
     if np.array_equal(got, order[truth]):
         raise Wrong(
             f"{side}. You numbered the greys by brightness; the order of `codes` decides.",
             "With codes (90, 7, 30), grey 90 is class 0, though it is the brightest.",
             neighbour,
+            picture=picture,
         )
     if codes != MASK_CODES:
         raise Wrong(
             f"{side}. It works for the codes {MASK_CODES} only.",
             "Use the argument `codes`, not the three greys or a division that happens to fit them.",
             neighbour,
+            picture=picture,
         )
-    raise Wrong(f"{side}.", "For each position and code in enumerate(codes), find the pixels of that grey.", neighbour)
+    clue = "For each position and code in enumerate(codes), find the pixels of that grey."
+    raise Wrong(f"{side}.", clue, neighbour, picture=picture)
 
 
 def split(answer) -> None:

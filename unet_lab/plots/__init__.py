@@ -4,6 +4,7 @@ Every `show_…` and `draw_unet` returns a `Picture`: a matplotlib figure that s
 it reads in light and dark themes, with a sentence that says what is on it for those who cannot see it. The others draw on axes.
 """
 
+from unet_lab.plots.answers import show_answer
 from unet_lab.plots.architecture import draw_unet
 from unet_lab.plots.images import error_map, overlay, show_image, show_mask, show_samples, show_triplets
 from unet_lab.plots.inside import (
@@ -59,6 +60,7 @@ __all__ = [
     "mosaic",
     "overlay",
     "panel_row",
+    "show_answer",
     "show_confusion",
     "show_curves",
     "show_feature_maps",

@@ -1,0 +1,149 @@
+"""A room for a student's code to fail in: a limit of time, of printing, and of what it may do to chance."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import io
+import random
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import numpy as np
+import torch
+
+SECONDS = 20.0  # for one check; the slowest right answer takes a tenth of that
+LINES, CHARACTERS = 8, 2000  # of what an answer prints, that many are shown
+
+
+class TooLong(BaseException):
+    """The answer ran longer than it may. No Exception, so that `except Exception` in the answer does not keep it."""
+
+
+def within(seconds: float, work: Callable[[], object]) -> None:
+    """Call `work`; raises TooLong where it takes longer than that.
+
+    A watchman throws TooLong into it, again and again until it gets through: a bare `except:` may swallow the first. Python code
+    is interrupted everywhere; a sleep or a wait only in the main thread and not on Windows; a single call into a library not
+    before it returns.
+    """
+    watchman, ended, began = _Watchman(seconds), None, False
+    while True:
+        try:
+            try:
+                if not began:
+                    began = True
+                    _answer_at_work(work)
+                watchman.leave()
+                break
+            except BaseException as error:
+                ended = ended or error
+        except TooLong as error:  # one that fell just there
+            ended = error
+    if ended is not None:
+        raise ended
+
+
+def _answer_at_work(work: Callable[[], object]) -> None:
+    """The watchman throws only while this frame is there."""
+    work()
+
+
+def _is_at_work(frame: FrameType | None) -> bool:
+    """Whether the answer runs just now, and not Python's import on its behalf: a module that is half there stays broken."""
+    while frame is not None and frame.f_code.co_filename != "<frozen importlib._bootstrap>":
+        if frame.f_code is _answer_at_work.__code__:
+            return True
+        frame = frame.f_back
+    return False
+
+
+class _Watchman:
+    """A thread that waits, and then throws TooLong into the thread that made it."""
+
+    def __init__(self, seconds: float):
+        self._over, self._lock, self._here = threading.Event(), threading.Lock(), threading.get_ident()
+        self._interval = sys.getswitchinterval()
+        self._alarm = None
+        if hasattr(signal, "pthread_kill") and threading.current_thread() is threading.main_thread():
+            self._alarm = signal.signal(signal.SIGALRM, self._ring)  # wakes a program that sleeps
+        threading.Thread(target=self._watch, args=(seconds,), daemon=True).start()
+
+    def leave(self) -> None:
+        with self._lock:
+            self._over.set()
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._here), None)  # one that is on its way
+        sys.setswitchinterval(self._interval)
+        if self._alarm is not None:
+            signal.signal(signal.SIGALRM, self._alarm)
+
+    def _ring(self, number, frame) -> None:
+        if _is_at_work(frame):
+            raise TooLong
+
+    def _watch(self, seconds: float) -> None:
+        rings, wait = 0, seconds
+        while not self._over.wait(wait):
+            with self._lock:
+                if self._over.is_set() or not _is_at_work(sys._current_frames().get(self._here)):
+                    wait = 0.01
+                    continue
+                if self._alarm is not None and rings < 3:
+                    signal.pthread_kill(self._here, signal.SIGALRM)
+                else:
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._here), ctypes.py_object(TooLong))
+            rings += 1
+            wait = 0.3 if rings < 3 else 0
+            if rings == 4:  # something swallows it: so fast now that one falls between two of its tries
+                sys.setswitchinterval(1e-6)
+
+
+class Printed(io.TextIOBase):
+    """What an answer prints: the first lines, and how many there were."""
+
+    def __init__(self):
+        self.kept, self.lines = "", 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        self.lines += text.count("\n")
+        if len(self.kept) < CHARACTERS:
+            self.kept += text[: CHARACTERS - len(self.kept)]
+        return len(text)
+
+    def __str__(self) -> str:
+        shown = self.kept.splitlines()[:LINES]
+        more = max(self.lines, len(self.kept.splitlines())) - len(shown)
+        if more > 0:
+            shown.append(f"… and {more:,} lines more")
+        return "\n".join(shown)
+
+
+@contextmanager
+def printing_kept() -> Iterator[Printed]:
+    """Collect what is printed meanwhile, by whatever thread, instead of letting it fill the page."""
+    printed = Printed()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        yield printed
+
+
+@contextmanager
+def chance_restored() -> Iterator[None]:
+    """Leave the streams of chance of Python, NumPy and PyTorch as they were: a check must not change what comes after it."""
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    gradients, threads = torch.is_grad_enabled(), torch.get_num_threads()
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002
+        torch.set_rng_state(states[2])
+        torch.set_grad_enabled(gradients)
+        if torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)

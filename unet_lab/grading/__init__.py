@@ -1,0 +1,1 @@
+"""A class's submissions, checked again: `lab.py grade`."""

@@ -1,0 +1,56 @@
+"""An answer beside what was expected of it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from unet_lab.plots.kernels import draw_numbers
+from unet_lab.plots.picture import CLASS_COLOURS, ERROR_COLOUR, Picture, bare
+
+SMALL = 8  # up to so many rows and columns the numbers themselves are shown
+
+
+def show_answer(got: np.ndarray, right: np.ndarray, given: np.ndarray | None = None) -> Picture:
+    """Arrays (H, W) side by side: the input where there is one, yours, expected, and where they differ.
+
+    Small ones as numbers, masks in the colours of the classes, others in grey on one scale.
+    """
+    panels = [] if given is None else [("given", np.asarray(given))]
+    panels += [("yours", np.asarray(got)), ("expected", np.asarray(right))]
+    same_shape = got.shape == right.shape
+    sizes = ", ".join(f"{title} {array.shape[0]} x {array.shape[1]}" for title, array in panels)
+    picture = Picture(9.8, 2.7, f"An answer beside what was expected: {sizes}.")
+    axes = picture.subplots(1, len(panels) + same_shape, squeeze=False)[0]
+    low, high = np.nanmin(_finite(right)), np.nanmax(_finite(right))
+    for place, (title, array) in zip(axes, panels, strict=False):
+        _draw(place, array, title, (low, high) if title != "given" else (None, None))
+    if same_shape:
+        apart = ~np.isclose(np.asarray(got, float), np.asarray(right, float), atol=1e-4, equal_nan=True)
+        bare(axes[-1], f"{apart.sum():,} of {apart.size:,} differ")
+        colours = np.where(apart[..., None], _rgb(ERROR_COLOUR), 1.0)
+        axes[-1].imshow(colours, interpolation="nearest")
+        for side in axes[-1].spines.values():
+            side.set_color("#999999")
+    return picture
+
+
+def _draw(axes, array: np.ndarray, title: str, scale) -> None:
+    title = f"{title}: {array.shape[0]} x {array.shape[1]}"
+    if max(array.shape) <= SMALL:
+        draw_numbers(axes, array, title)
+        return
+    bare(axes, title)
+    if array.dtype.kind in "biu" and array.max(initial=0) < len(CLASS_COLOURS) and array.min(initial=0) >= 0:
+        axes.imshow(np.array([_rgb(colour) for colour in CLASS_COLOURS])[array.astype(int)], interpolation="nearest")
+    else:
+        axes.imshow(np.asarray(array, float), cmap="gray", vmin=scale[0], vmax=scale[1], interpolation="nearest")
+
+
+def _finite(array: np.ndarray) -> np.ndarray:
+    values = np.asarray(array, float)
+    values = values[np.isfinite(values)]
+    return values if values.size else np.zeros(1)
+
+
+def _rgb(colour: str) -> np.ndarray:
+    return np.array([int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)])
