@@ -29,6 +29,7 @@ from unet_lab.metrics import confusion_matrix, scores
 
 from . import (
     answers_augmenting,
+    answers_failures,
     answers_inside,
     answers_speed,
     answers_tiling,
@@ -373,7 +374,7 @@ WRONG = {
 
 
 WRONG |= answers_inside.WRONG | answers_your_images.WRONG | answers_workers.WRONG | answers_augmenting.WRONG
-WRONG |= answers_tiling.WRONG | answers_variations.WRONG | answers_speed.WRONG
+WRONG |= answers_tiling.WRONG | answers_variations.WRONG | answers_speed.WRONG | answers_failures.WRONG
 
 
 @pytest.mark.parametrize(("name", "case"), [(name, case) for name, cases in WRONG.items() for case in cases])
@@ -472,7 +473,8 @@ ALSO_RIGHT = {
 
 
 for answers in (
-    answers_augmenting, answers_inside, answers_speed, answers_tiling, answers_variations, answers_workers, answers_your_images,
+    answers_augmenting, answers_failures, answers_inside, answers_speed, answers_tiling, answers_variations, answers_workers,
+    answers_your_images,
 ):  # fmt: skip
     ALSO_RIGHT |= answers.ALSO_RIGHT
 

@@ -38,6 +38,7 @@ ROOMS = [
     "acceleration",
     "inspection",
     "doctor",
+    "clinic",
     "plots",
     "explorers",
     "exercises",

@@ -174,6 +174,7 @@ check("nucleus_pixels", nucleus_pixels);
 # | [11 · Variations](11_variations.ipynb) | Which changes to the U-Net help, and how would one know? |
 # | [12 · Large images](12_large_images.ipynb) | How does one segment what does not fit into memory? |
 # | [13 · Fast and small](13_fast_and_small.ipynb) | Where do time and memory go, and what can be saved without changing the answer? |
+# | [14 · When it fails](14_when_it_fails.ipynb) | The masks are wrong: how do you find out why? |
 # | [15 · Your own images](15_your_own_images.ipynb) | How does a folder of files become a trained network, and a report? |
 # | [16 · More than one machine](16_more_than_one_machine.ipynb) | Can several processes train one network, and is it the same training? |
 #

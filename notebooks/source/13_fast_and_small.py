@@ -438,7 +438,7 @@ picture
 # <details><summary>Recomputing saves memory. What does it cost?</summary>
 # About one more forward pass for each step. The numbers stay the same.</details>
 #
-# *Next: [15 · Your own images](15_your_own_images.ipynb)*
+# *Next: [14 · When it fails](14_when_it_fails.ipynb)*
 
 # %% jupyter={"source_hidden": true} tags=["nbval-check-output"]
 # For the automatic tests: turn every control of this page's explorers, as a hand would.

@@ -18,7 +18,7 @@
 # split without leakage, train from scratch and from a trained network, evaluate, store and load the model. The mistake that nearly
 # everybody makes on the way is to *trust the files*.
 #
-# *About 40 minutes. Back: [09 · Looking inside](09_looking_inside.ipynb). All notebooks: [00 · Start here](00_start_here.ipynb)*
+# *About 40 minutes. Back: [14 · When it fails](14_when_it_fails.ipynb). All notebooks: [00 · Start here](00_start_here.ipynb)*
 
 # %%
 import json

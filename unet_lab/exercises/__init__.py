@@ -8,6 +8,7 @@ from unet_lab.exercises import (
     convolution,
     evaluation,
     expansive,
+    failures,
     images,
     looking,
     losses,
@@ -47,6 +48,7 @@ LESSONS = {
     "11_variations": {"attention_gate": variations.attention_gate, "fair_plan": variations.fair_plan},
     "12_large_images": {"tile_starts": tiling.tile_starts, "seamless_overlap": tiling.seamless_overlap},
     "13_fast_and_small": {"fold_norm": speed.fold_norm, "batch_plan": speed.batch_plan},
+    "14_when_it_fails": {"diagnoses": failures.diagnoses, "own_doctor": failures.own_doctor},
     "15_your_own_images": {"colour_codes": your_images.colour_codes, "split_by_dish": your_images.split_by_dish},
     "16_more_than_one_machine": {
         "share_of_batch": workers.share_of_batch,

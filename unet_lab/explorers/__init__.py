@@ -3,6 +3,7 @@
 from unet_lab.explorers.architecture import explore_unet
 from unet_lab.explorers.augmentation import explore_augmentation
 from unet_lab.explorers.base import Explorer
+from unet_lab.explorers.clinic import explore_clinic, explore_failures
 from unet_lab.explorers.contracting import explore_contracting
 from unet_lab.explorers.convolution import explore_convolution, explore_norm
 from unet_lab.explorers.features import explore_feature_maps
@@ -27,10 +28,12 @@ __all__ = [
     "explore_attribution",
     "explore_augmentation",
     "explore_borders",
+    "explore_clinic",
     "explore_confusion",
     "explore_contracting",
     "explore_convolution",
     "explore_crop",
+    "explore_failures",
     "explore_feature_maps",
     "explore_folder",
     "explore_generator",

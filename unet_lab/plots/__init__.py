@@ -31,6 +31,7 @@ from unet_lab.plots.picture import (
 from unet_lab.plots.report import write_report
 from unet_lab.plots.scores import draw_confusion, draw_curves, draw_histogram, show_confusion, show_curves, show_histogram
 from unet_lab.plots.speed import draw_trials, show_layer_times, show_trials
+from unet_lab.plots.symptoms import show_symptom, show_symptoms
 from unet_lab.plots.variations import draw_outcomes, show_norm_groups, show_outcomes
 
 __all__ = [
@@ -73,6 +74,8 @@ __all__ = [
     "show_numbers",
     "show_outcomes",
     "show_samples",
+    "show_symptom",
+    "show_symptoms",
     "show_trials",
     "show_triplets",
     "write_report",

@@ -1,4 +1,4 @@
-"""Symptoms to diagnoses, in words: what is wrong with a data set before anything is trained on it.
+"""What is wrong with a data set, before anything is trained on it.
 
 `examine_data` looks at files or arrays and says what it found: what, where, why it matters, how to mend it. On a clean set it
 says nothing. It changes nothing.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,49 +20,7 @@ from unet_lab.datasets.folder import MOST_CODES, pair_files
 from unet_lab.datasets.masks import Code, encode_mask, pack, unpack
 from unet_lab.datasets.pairs import SegmentationDataset
 from unet_lab.datasets.pictures import EXTENSIONS, LOSSY, read_mask_pages, read_pages
-
-
-class Finding(NamedTuple):
-    """One thing that is wrong: its name, what was seen, in which files, why it matters and how to mend it."""
-
-    name: str
-    what: str
-    where: tuple[str, ...]
-    why: str
-    mend: str
-
-    def __str__(self) -> str:
-        shown = ", ".join(self.where[:6]) + (f" and {len(self.where) - 6} more" if len(self.where) > 6 else "")
-        lines = [f"{self.name}: {self.what}", f"  where: {shown}", f"  why it matters: {self.why}", f"  to mend it: {self.mend}"]
-        return "\n".join(line for line in lines if line != "  where: ")
-
-
-class Findings(tuple):
-    """All findings, in the order in which to mend them; printed, or as a table in a notebook. Empty: nothing is wrong."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(f.name for f in self)
-
-    def __str__(self) -> str:
-        return "\n".join(map(str, self)) or "Nothing found: the set looks healthy."
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        if not self:
-            return f"<p>{escape(str(self))}</p>"
-        rows = "".join(
-            "<tr>" + "".join(f'<td style="text-align:left; vertical-align:top">{escape(cell)}</td>' for cell in cells) + "</tr>"
-            for cells in (
-                (f.name, f.what, ", ".join(f.where[:6]) + (" …" if len(f.where) > 6 else ""), f.why, f.mend) for f in self
-            )
-        )
-        titles = "".join(
-            f'<th style="text-align:left">{t}</th>' for t in ("finding", "what", "where", "why it matters", "to mend it")
-        )
-        return f"<table><tr>{titles}</tr>{rows}</table>"
-
+from unet_lab.doctor.findings import Finding, Findings
 
 # What each finding means for training, and what to do about it.
 _ADVICE = {

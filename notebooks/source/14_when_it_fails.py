@@ -1,0 +1,261 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
+# ---
+
+# %% [markdown]
+# # 14 · When it fails
+#
+# **The question:** a training runs through, or stops, and the masks are wrong. How do you find out why?
+#
+# Afterwards you can tell the ten most frequent failures by their symptoms, choose the test that separates two suspects, and name cause and cure. The mistake that everybody makes first: to change
+# three things at once and train again.
+#
+# *About 45 minutes. Back: [13 · Fast and small](13_fast_and_small.ipynb). All notebooks: [00 · Start here](00_start_here.ipynb)*
+
+# %%
+import math
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+from unet_lab.checkpoints import load_pretrained
+from unet_lab.clinic import FAULTS, run_patient, unknown_patient
+from unet_lab.datasets import load_cells
+from unet_lab.doctor import examine_model, examine_run
+from unet_lab.exercises import check
+from unet_lab.explorers import explore_clinic, explore_failures
+from unet_lab.plots import show_symptoms
+from unet_lab.unet import UNet
+
+_ = torch.manual_seed(0)
+COLOURS = (0, 2, 1)      # this page's classes are background, nucleus, cell body; the colours are those of the other pages
+
+# %% [markdown]
+# ## What health looks like
+#
+# `run_patient()` is a whole pipeline: it draws 24 cells to learn from and 12 to validate on, standardises, trains a small U-Net for 36 steps, and predicts. It hands back what the run *shows of itself*: its **symptoms**. Learn
+# this picture; everything below is compared with it.
+
+# %%
+healthy = run_patient()
+show_symptoms(healthy, COLOURS, "a healthy run")
+
+# %% [markdown]
+# The loss falls, quickly first. Gradients shrink. Each class has outputs of its own, on both sides of zero. Masks hold the values 0, 1, 2. Truth and prediction look alike. (Upper left to lower right. The masks are four validation
+# images; orange is the nucleus.)
+#
+# ## Ten switches
+#
+# Each of these breaks the pipeline in one place, and in no other. They are the field's most asked questions.
+
+# %% tags=["nbval-check-output"]
+for name, fault in FAULTS.items():
+    print(f"{name:22s} {fault.title}")
+
+# %% [markdown]
+# **Predict:** which of the ten stop with an error? Which let the loss fall as if nothing were wrong? (Those are the dangerous ones.)
+
+# %%
+patients = {fault: run_patient(fault) for fault in tqdm([None, *FAULTS], unit="run")}
+
+# %% tags=["nbval-check-output"]
+for name in FAULTS:
+    run = patients[name]
+    falls = bool(run.losses) and np.isfinite(run.losses[-1]) and run.losses[-1] < 0.7 * run.losses[0]
+    print(f"{name:22s} {'stops: ' + run.error[:40] if run.error else 'the loss falls' if falls else 'the loss falls a little'}")
+
+# %% [markdown]
+# Three stop. Those are kind: they say where. The other seven run to the end, and most of them with a pretty curve. **A falling loss proves that the network learns *something*.**
+#
+# ## Explore
+#
+# Throw one switch after the other. Before each: what will the six pictures show? After each: which picture gives it away? Is there one that nothing gives away?
+
+# %%
+explorer = explore_failures(patients)
+explorer
+
+# %% [markdown]
+# One of them has no bad picture at all: the leak. Everything looks healthy, because it is measured on what was learnt. No look at *results* finds it; you must look at *which images lie where*.
+#
+# ## Why do they look like that?
+#
+# Four of them by hand, small enough for paper.
+#
+# **A softmax too many.** Cross entropy takes a softmax itself. Let the network be perfectly right, after its own softmax: (1, 0, 0). **Compute** the loss that is left:
+
+# %% tags=["nbval-check-output"]
+perfect = torch.tensor([[1.0, 0.0, 0.0]])
+print(f"loss of a perfect answer: {torch.nn.functional.cross_entropy(perfect, torch.tensor([0])).item():.3f}")
+print(f"by hand: -ln(e / (e + 1 + 1)) = {-math.log(math.e / (math.e + 2)):.3f}")
+
+# %% [markdown]
+# So that loss never falls below 0.55, however good the masks. It trains, slowly; nothing stops.
+#
+# **A mask resized like an image.** Between a 0 and a 2 lies the mean, 1. Here one row of a mask, halved:
+
+# %% tags=["nbval-check-output"]
+row = np.array([0, 0, 0, 2, 2, 2, 2, 0])
+print("pairs of pixels, their mean:   ", row.reshape(4, 2).mean(axis=1))
+print("pairs of pixels, the first one:", row.reshape(4, 2)[:, 0])
+
+# %% [markdown]
+# In this page's masks 1 is the nucleus: every cell gets a thin ring of nucleus around it, and the network learns to draw it.
+#
+# **`eval()` forgotten.** In training mode batch norm subtracts the mean of *the batch*. So what is one image's answer?
+
+# %% tags=["nbval-check-output"]
+torch.manual_seed(0)
+model = UNet(base_channels=4, depth=2)
+image, other = torch.randn(1, 1, 32, 32), 5 * torch.randn(1, 1, 32, 32)
+for mode in ("train", "eval"):
+    getattr(model, mode)()
+    with torch.no_grad():
+        alone, beside = model(image)[0], model(torch.cat([image, other]))[0]
+    stays = torch.allclose(alone, beside, atol=1e-5)
+    print(f"model.{mode}(): the image's logits stay when a neighbour comes into its batch: {stays}")
+
+# %% [markdown]
+# **A rate too high.** Gradient descent on f(w) = w² with rate r makes w into w - r · 2w = (1 - 2r) · w. **For which r** does it fly off?
+
+# %% tags=["nbval-check-output"]
+for rate in (0.1, 0.5, 0.9, 1.1, 3.0):
+    w = 1.0
+    for _ in range(20):
+        w -= rate * 2 * w
+    print(f"rate {rate}: every step multiplies w by {1 - 2 * rate:5.1f}; after 20 steps |w| = {abs(w):.3g}")
+
+# %% [markdown]
+# ## The doctor
+#
+# What you just did by eye can be written down: outputs between 0 and 1 that add up to 1, a counter of batch norm that stands still, images that are on both sides. `examine_run` is given the symptoms, never the switch. **Predict:** how many of
+# the ten does it name? And what does it say of a healthy run? (A doctor who finds something in everybody is of no use.)
+
+# %% tags=["nbval-check-output"]
+print("healthy run:", examine_run(patients[None]))
+named = sum(examine_run(patients[name]).names == (fault.title,) for name, fault in FAULTS.items())
+print(f"{named} of {len(FAULTS)} named, each by its own name and no other")
+
+# %%
+for name in ("mode forgotten", "flattering accuracy"):
+    print(examine_run(patients[name]), "\n")
+
+# %% [markdown]
+# Read in the source how it decides (`unet_lab/doctor/run.py`): causes come first, and only where there is none does it speak of outcomes. "All background" has many causes; it is the last thing to say.
+#
+# `examine_model` takes a network and data instead: here the shipped model, healthy, then with `eval()` forgotten, then with one weight gone.
+
+# %% tags=["nbval-check-output"]
+cells = load_cells()
+shipped = load_pretrained()
+print("as it is:      ", examine_model(shipped.eval(), cells).names or "nothing found")
+print("training mode: ", examine_model(shipped.train(), cells).names)
+with torch.no_grad():
+    shipped.eval().head.bias[0] = float("nan")
+print("one NaN:       ", examine_model(shipped, cells).names)
+
+# %% [markdown]
+# ## The clinic
+#
+# Five unknown runs. **Order tests**; each costs a point, once for each patient. Name the fault, by its short name from the list above. Note your guess *before* each test, and whether the test changed your mind: a test whose outcome cannot change your
+# mind is not worth its point. Ten points for all five is good.
+
+# %%
+unknown = {letter: unknown_patient(letter) for letter in tqdm("ABCDE", unit="patient")}
+
+# %%
+clinic = explore_clinic(unknown)
+clinic
+
+# %% [markdown]
+# ## Exercise 1: five diagnoses
+
+# %%
+my_diagnoses = {"A": None, "B": None, "C": None, "D": None, "E": None}
+### BEGIN SOLUTION
+my_diagnoses = {
+    "A": "mode forgotten",  # one image's outputs change with its neighbours: eval() is missing
+    "B": "interpolated masks",  # a ring of nucleus around each cell in the masks to learn from
+    "C": "leak",  # all pictures healthy; validation images are among the training images
+    "D": "softmax twice",  # outputs from 0 to 1, their sum 1
+    "E": "normalised otherwise",  # the network was trained on spread 1 and is asked about spread 46
+}
+### END SOLUTION
+
+check("diagnoses", my_diagnoses);
+
+# %% [markdown]
+# <details><summary>The doctor's own opinion (open it afterwards)</summary>
+#
+# Run `for letter, run in unknown.items(): print(letter, examine_run(run).names)` in a new cell. Did it need all symptoms? Which one did it use for A?</details>
+#
+# ## Exercise 2: write a doctor
+#
+# For three faults. `losses` is a list of floats; `outputs` an array (N, C, H, W); `training_images` and `validation_images` are lists of fingerprints (equal images have equal ones). Return `"rate too high"`, `"softmax twice"`, `"leak"` or, where nothing
+# speaks against it, `"healthy"`. Mind the healthy ones: a doctor is judged by them too.
+
+# %%
+def my_doctor(losses, outputs, training_images, validation_images):
+    """One of "rate too high", "softmax twice", "leak", "healthy"."""
+    ### BEGIN SOLUTION
+    if not np.isfinite(losses).all() or losses[-1] > 3 * losses[0]:
+        return "rate too high"
+    if outputs.min() >= 0 and np.allclose(outputs.sum(axis=1), 1):
+        return "softmax twice"
+    if set(training_images) & set(validation_images):
+        return "leak"
+    return "healthy"
+    ### END SOLUTION
+
+
+check("own_doctor", my_doctor);
+
+# %% [markdown]
+# ## In which order?
+#
+# When your own run fails, go from cheap to dear, and change one thing at a time:
+#
+# 1. **Look at a batch** as the network gets it: shapes, types, mean and spread, the values in the masks; image and mask over each other. (Half of the ten show there, in a minute.)
+# 2. **The first loss.** Is it near ln 3, for three classes? If not, something is wrong before any training.
+# 3. **Overfit one batch** ([07](07_training.ipynb)). If that fails, the fault is in network, loss or loop; data is not to blame.
+# 4. **Outputs and modes.** Logits below 0? The same answer whatever the neighbours?
+# 5. **Who is on which side** of the split.
+# 6. Only then: learning rate, weights of classes, more data, another network.
+#
+# And the ten once more, with their cures:
+
+# %%
+for fault in FAULTS.values():
+    print(f"{fault.title}\n    you see: {fault.symptom}\n    cure:    {fault.cure}")
+
+# %% [markdown]
+# ## Recap
+#
+# <details><summary>Your loss stays at 0.6 and the masks look fine. First suspect?</summary>
+# A softmax before cross entropy. Look whether the outputs add up to 1.</details>
+#
+# <details><summary>Validation is better than training, from the first epoch on. Two explanations?</summary>
+# Dropout or augmentation act in training only: harmless. Or validation images are among the training images: not harmless. Look at the images.</details>
+#
+# <details><summary>The same image gives another mask each time you predict it. What is it?</summary>
+# Training mode: batch norm looks at the batch, dropout draws. model.eval().</details>
+#
+# <details><summary>98.8 % accuracy. Good?</summary>
+# Compare with the answer that is always background. On this page that answer has 98.8 % too.</details>
+#
+# <details><summary>Why does the doctor speak of "all background" last?</summary>
+# It is an outcome. Wrong labels, a wrong normalisation or a wild learning rate all end there; naming the outcome first would hide the cause.</details>
+#
+# *Next: [15 · Your own images](15_your_own_images.ipynb)*
+
+# %% jupyter={"source_hidden": true} tags=["nbval-check-output"]
+# For the automatic tests: turn every control of this page's explorers, as a hand would.
+print(explorer.drive())
+print(clinic.drive())
