@@ -4,11 +4,14 @@
     python3 lab.py [ARGUMENTS FOR JUPYTERLAB]   open the course in JupyterLab (e.g. --no-browser --port 9000)
     python3 lab.py test [ARGUMENTS FOR PYTEST]  run all checks: ruff, pytest, and every notebook under nbval
     python3 lab.py run [NAME ...] [--update]    run notebooks without a browser, write pages to build/, print a table
+    python3 lab.py progress [--export FILE]     what you have passed; a file of it to hand in
+    python3 lab.py grade FOLDER                 check a class's submissions again, into grades.csv
     python3 lab.py train-small                  train the shipped model again and store it in data/weights/
     python3 lab.py card [--real FOLDER]         examine the shipped model and complete its card in data/weights/
     python3 lab.py leave-one-out [--real F.]    measure what each kind of variety in the generator is worth
     python3 lab.py ablations [--again]          compare variations of the network, into data/ablations.json
     python3 lab.py benchmark [NAME ...]         measure this machine, into benchmarks/results.json
+    python3 lab.py make-notebooks [NAME ...]    notebooks and solutions out of notebooks/source/
     python3 lab.py make-cells                   draw the stored cells again into data/cells/
     python3 lab.py --help                       this text
 
@@ -41,6 +44,8 @@ SCRIPTS = {
     "make-cells": "scripts/make_cells.py",
     "ablations": "scripts/ablations.py",
     "make-notebooks": "scripts/make_notebooks.py",
+    "progress": "scripts/show_progress.py",
+    "grade": "scripts/grade.py",
     "benchmark": "benchmarks/run.py",
 }
 COMMANDS = ["test", "run"] + sorted(SCRIPTS)
@@ -59,7 +64,7 @@ def main(arguments):
     if command and not command.startswith("-") and command not in COMMANDS:
         raise Stop("there is no command {0!r}; there are: {1}. Try --help.".format(command, ", ".join(COMMANDS)))
     set_up()
-    if command:
+    if command not in ("", "progress") and not command.startswith("-"):
         os.environ.setdefault("UNET_LAB_PROGRESS", "off")  # what checks are passed then is not the student's
     if command == "test":
         return test(rest)
@@ -108,6 +113,7 @@ def call(line):
         environment.pop(name, None)
     environment["PYTHONNOUSERSITE"] = "1"
     environment["PYTHONUTF8"] = "1"
+    environment["UNET_LAB_CALLED_FROM"] = os.getcwd()
     environment["JUPYTER_PREFER_ENV_PATH"] = "1"  # the kernel of .venv, not one that is registered elsewhere
     environment.setdefault("JUPYTERLAB_WORKSPACES_DIR", os.path.join(VENV, "workspaces"))
     environment["PATH"] = os.path.dirname(PYTHON) + os.pathsep + environment.get("PATH", "")

@@ -23,6 +23,8 @@ from unet_lab.exercises import (
     your_images,
 )
 from unet_lab.exercises.checking import run_check
+from unet_lab.exercises.panel import progress_panel
+from unet_lab.explorers import Explorer
 from unet_lab.progress import record
 
 # The exercises of each notebook, in the order in which they stand there.
@@ -55,6 +57,7 @@ LESSONS = {
         "data_parallel_step": workers.data_parallel_step,
     },
 }
+LESSON_NAMES = {lesson: tuple(exercises) for lesson, exercises in LESSONS.items()}
 CHECKS = {name: function for exercises in LESSONS.values() for name, function in exercises.items()}
 
 
@@ -71,3 +74,8 @@ def check(name: str, answer) -> bool:
     if verdict.state != "not tried":
         record(name, verdict.state == "right")
     return verdict.state == "right"
+
+
+def show_progress() -> Explorer:
+    """The panel of notebook 00: which exercises you have passed."""
+    return progress_panel(LESSON_NAMES)

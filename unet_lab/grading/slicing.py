@@ -26,8 +26,7 @@ def names_of(code: str) -> Names | None:
     >>> sorted(names_of("x = f(y)").asked), sorted(names_of("x.sort()").changes)
     (['f', 'y'], ['x'])
     """
-    kept = [line for line in code.splitlines() if not line.lstrip().startswith(("%", "!", "?"))]
-    code = "\n".join(kept)
+    code = "\n".join("pass" if line.lstrip().startswith(("%", "!", "?")) else line for line in code.splitlines())
     try:
         tree = ast.parse(code)
     except (SyntaxError, ValueError):
@@ -45,6 +44,7 @@ def names_of(code: str) -> Names | None:
                     imported.add(symbol.get_name())
             if outermost and symbol.is_referenced():
                 asked.add(symbol.get_name())
+    asked |= {n.target.id for n in ast.walk(tree) if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name)}
     for statement in tree.body:  # at the top of the cell only: what is inside a function happens when it is called
         for node in ast.walk(statement) if not isinstance(statement, ast.FunctionDef | ast.ClassDef) else ():
             changed = None
