@@ -46,7 +46,7 @@ CLASS = {
     "bob": notebook(("return table", "return table.T")),
     "cleo": notebook(solved=False),
     "dan": notebook((BODY, "    while True: pass\n" + BODY)),
-    "eve": notebook((BODY, "    kept = []\n    while True: kept.append(np.ones(10_000_000))\n" + BODY)),
+    "eve": notebook((BODY, "    kept = []\n    while True: kept.append(np.ones(50_000_000))\n" + BODY)),
     "finn": notebook((DEF, "import os; os._exit(7)\n" + DEF)),
     "gus": notebook((DEF, "import shutil; shutil.rmtree(PLACE)\n" + DEF)),
     "hana": notebook(
@@ -69,7 +69,7 @@ def marked(tmp_path_factory):
         (folder / student).mkdir()
         (folder / student / "08_evaluation.ipynb").write_text(text.replace("PLACE", repr(str(folder))), encoding="utf-8")
     before = {p: p.read_bytes() for p in folder.rglob("*.ipynb")}
-    rows = [row for found in grade(find_submissions(folder), Limits(24, 3), jobs=2) for row in found]
+    rows = [row for found in grade(find_submissions(folder), Limits(24, 1.5), jobs=2) for row in found]
     assert before == {p: p.read_bytes() for p in folder.rglob("*.ipynb")}, "a submission changed another"
     return {student: [row for row in rows if row.student == student] for student in CLASS}
 
@@ -98,7 +98,7 @@ def test_right_wrong_and_untried_answers_are_told_apart(marked):
     ("student", "state", "words"),
     [
         ("dan", "wrong", "it was stopped after 6 seconds"),
-        ("eve", "error", "GB of memory; 3 GB are allowed"),
+        ("eve", "error", "GB of memory; 1.5 GB are allowed"),
         ("finn", "error", "its process ended by itself, with status 7"),
         ("gus", "error", "a notebook may not change"),
         ("kai", "error", "no Python: invalid syntax in line"),
@@ -216,7 +216,7 @@ def test_tables_have_a_line_a_student_the_best_answer_and_no_formula(tmp_path, m
     assert table["cleo"]["iou"] == ""
     assert table["kai"]["confusion_matrix"] == "0"
     assert (table["zoe"]["passed"], table["zoe"]["reported only"], table["zoe"]["iou"]) == ("0", "1", "(1)")
-    assert "3 GB are allowed" in table["eve"]["remarks"]
+    assert "1.5 GB are allowed" in table["eve"]["remarks"]
     assert "'=cmd|' /C calc'!A0" in table
     answers = list(csv.DictReader(details.read_text(encoding="utf-8-sig").splitlines()))
     assert len(answers) == len(rows)

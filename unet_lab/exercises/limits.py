@@ -31,21 +31,15 @@ def within(seconds: float, work: Callable[[], object]) -> None:
     is interrupted everywhere; a sleep or a wait only in the main thread and not on Windows; a single call into a library not
     before it returns.
     """
-    watchman, ended, began = _Watchman(seconds), None, False
-    while True:
+    watchman = _Watchman(seconds)
+    try:
         try:
-            try:
-                if not began:
-                    began = True
-                    _answer_at_work(work)
-                watchman.leave()
-                break
-            except BaseException as error:
-                ended = ended or error
-        except TooLong as error:  # one that fell just there
-            ended = error
-    if ended is not None:
-        raise ended
+            _answer_at_work(work)
+        finally:
+            watchman.leave()
+    except BaseException:
+        watchman.leave()  # again: the last TooLong may have fallen into the first
+        raise
 
 
 def _answer_at_work(work: Callable[[], object]) -> None:
@@ -76,7 +70,9 @@ class _Watchman:
     def leave(self) -> None:
         with self._lock:
             self._over.set()
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._here), None)  # one that is on its way
+        # From here on it throws nothing more, and what it had thrown has arrived: a call of a Python function, as just now, lets
+        # it in. (PyThreadState_SetAsyncExc could also take it back, but in Python 3.11 a program that is traced, by a debugger
+        # or by coverage, then runs in circles for ever.)
         sys.setswitchinterval(self._interval)
         if self._alarm is not None:
             signal.signal(signal.SIGALRM, self._alarm)
@@ -96,10 +92,10 @@ class _Watchman:
                     signal.pthread_kill(self._here, signal.SIGALRM)
                 else:
                     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._here), ctypes.py_object(TooLong))
-            rings += 1
-            wait = 0.3 if rings < 3 else 0
-            if rings == 4:  # something swallows it: so fast now that one falls between two of its tries
-                sys.setswitchinterval(1e-6)
+                rings += 1
+                wait = 0.3 if rings < 3 else 0
+                if rings == 4:  # something swallows it: so fast now that one falls between two of its tries
+                    sys.setswitchinterval(1e-6)
 
 
 class Printed(io.TextIOBase):
