@@ -4,12 +4,14 @@
 
 In a source, what a student writes stands between `### BEGIN SOLUTION` and `### END SOLUTION`, as nbgrader has it. From it come
 
-- notebooks/NAME.ipynb: without those lines; a part that returns leaves `return None`. Outputs of cells that stay are kept, so
-  run `python3 lab.py run NAME --update` afterwards to store new ones.
+- notebooks/NAME.ipynb: without those lines; a part that returns leaves `return None`. The first use of each word of the glossary
+  becomes a link. Outputs of cells that stay are kept, so run `python3 lab.py run NAME --update` afterwards to store new ones.
 - notebooks/solutions/NAME.ipynb: the exercises only, solved, with the imports that they need and the cells tagged
   `for-solution`; run at once, with `✓` as a stored output that the tests compare.
 
-A test makes both again and compares.
+notebooks/source/glossary.py becomes notebooks/glossary.ipynb: a cell for each word, with the number of the notebook from which on
+it is linked (`since`), its other forms (`also`), and where it means something else (`not_in`). A test makes all again, and
+compares.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import jupytext
 import nbformat
@@ -34,9 +37,14 @@ from unet_lab.files import write_whole
 HERE = Path(__file__).resolve().parents[1]
 NOTEBOOKS = HERE / "notebooks"
 SOURCES, SOLUTIONS = NOTEBOOKS / "source", NOTEBOOKS / "solutions"
+GLOSSARY = "glossary"
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 FACT = "nbval-check-output"
+# In a text, where no link is made: fences, code, links and pictures, HTML, headings.
+PROTECTED = re.compile(
+    r"```.*?```|`[^`]*`|!?\[[^\]]*\]\([^)]*\)|<details>.*?</details>|<[^>]+>|^#+ .*?$|https?://\S+", re.DOTALL | re.MULTILINE
+)
 
 
 def read_source(path: Path) -> NotebookNode:
@@ -75,10 +83,68 @@ def with_solution(code: str) -> str:
     return "\n".join(line for line in code.splitlines() if line.strip() not in (BEGIN, END))
 
 
-def student_notebook(source: NotebookNode) -> NotebookNode:
+class Term(NamedTuple):
+    """A word of the glossary: its heading, the notebook from which on it is linked, and how it is written in a text."""
+
+    heading: str
+    since: int
+    forms: tuple[str, ...]
+    not_in: tuple[int, ...] = ()
+
+    @property
+    def link(self) -> str:
+        return f"glossary.ipynb#{self.heading.replace(' ', '-')}"
+
+
+def glossary_terms() -> list[Term]:
+    """The words that notebooks/source/glossary.py explains."""
+    found = []
+    for cell in jupytext.read(SOURCES / "glossary.py", fmt="py:percent").cells:
+        heading = re.match(r"### (.+)", cell.source)
+        if heading:
+            forms = (heading[1], *cell.metadata.get("also", []))
+            found.append(Term(heading[1], cell.metadata["since"], forms, tuple(cell.metadata.get("not_in", []))))
+    return found
+
+
+def link_words(texts: list[str], terms: list[Term]) -> list[str]:
+    """The texts with the first use of each term, in all of them together, made a link to the glossary."""
+    by_form = {form.lower(): term for term in terms for form in term.forms}
+    forms = "|".join(re.escape(form).replace(r"\ ", r"\s+") for form in sorted(by_form, key=len, reverse=True))
+    anywhere = re.compile(rf"(?<![\w-])({forms})(?![\w-])", re.IGNORECASE)  # the longest first: batch norm is no batch
+    used, made = set(), []
+
+    def link(found: re.Match) -> str:
+        term = by_form[" ".join(found[1].lower().split())]
+        if term.heading in used:
+            return found[0]
+        used.add(term.heading)
+        return f"[{found[1]}]({term.link})"
+
+    def linked(plain: str) -> str:
+        return anywhere.sub(link, plain) if terms else plain
+
+    for text in texts:
+        out, place = "", 0
+        for kept in PROTECTED.finditer(text):
+            out += linked(text[place : kept.start()]) + kept[0]
+            place = kept.end()
+        made.append(out + linked(text[place:]))
+    return made
+
+
+def student_notebook(source: NotebookNode, name: str) -> NotebookNode:
     """The notebook of the course."""
     made = copy.deepcopy(source)
+    if name != GLOSSARY:
+        number = int(name[:2])
+        terms = [term for term in glossary_terms() if term.since <= number and number not in term.not_in]
+        prose = [cell for cell in made.cells[1:] if cell.cell_type == "markdown"]
+        for cell, text in zip(prose, link_words([cell.source for cell in prose], terms), strict=True):
+            cell.source = text
     for cell in made.cells:
+        for key in ("since", "also", "not_in"):
+            cell.metadata.pop(key, None)
         if cell.cell_type == "code":
             cell.source = without_solution(cell.source)
         cell.metadata["tags"] = [tag for tag in cell.metadata.get("tags", []) if tag != "for-solution"]
@@ -163,7 +229,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="lab.py make-notebooks", description="Make notebooks and solutions from their sources.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="the start of a source's name, e.g. 07; none makes all")
     names = parser.parse_args().names
-    known = sorted(SOURCES.glob("[0-9]*.py"))
+    known = sorted(SOURCES.glob("*.py"))
     chosen = [p for p in known if not names or any(p.name.startswith(Path(n).name) for n in names)]
     if not chosen:
         sys.exit(f"lab.py make-notebooks: no source begins with {names[0]!r}; there are {', '.join(p.stem for p in known)}.")
@@ -171,8 +237,10 @@ def main() -> int:
     for path in tqdm(chosen, unit="notebook"):
         source = read_source(path)
         target, solution = NOTEBOOKS / f"{path.stem}.ipynb", SOLUTIONS / f"{path.stem}.ipynb"
-        made = keep_outputs(student_notebook(source), target)
+        made = keep_outputs(student_notebook(source, path.stem), target)
         write_whole(target, (nbformat.writes(made) + "\n").encode("utf-8"))
+        if path.stem == GLOSSARY:
+            continue
         solved = run_solution(solution_notebook(source, path.stem))
         said = "".join(o.get("text", "") for c in solved.cells if c.cell_type == "code" for o in c.outputs)
         failed += [f"{path.stem}: {line}" for line in said.splitlines() if line.startswith(("✗", "○"))]

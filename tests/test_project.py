@@ -160,14 +160,57 @@ def as_made(notebook):
 
 
 def test_each_notebook_has_one_source():
-    assert {path.stem for path in MAKER["SOURCES"].glob("*.py")} == {path.stem for path in NOTEBOOKS}
+    assert {path.stem for path in MAKER["SOURCES"].glob("*.py")} == {path.stem for path in NOTEBOOKS} | {"glossary"}
+
+
+def test_the_glossary_is_what_its_source_makes_and_every_word_of_it_is_used():
+    source = MAKER["read_source"](MAKER["SOURCES"] / "glossary.py")
+    stored = nbformat.read(ROOT / "notebooks" / "glossary.ipynb", 4)
+    assert as_made(stored) == as_made(MAKER["student_notebook"](source, "glossary"))
+    terms = MAKER["glossary_terms"]()
+    assert len(terms) >= 60
+    assert [t.heading.lower() for t in terms] == sorted(t.heading.lower() for t in terms)
+    forms = [form.lower() for term in terms for form in term.forms]
+    assert len(forms) == len(set(forms))
+    for cell in stored.cells[1:]:
+        assert re.search(r"Taught in \[\d\d\]\(\d\d_\w+\.ipynb\)\.$", cell.source), cell.source
+    linked = "".join(path.read_text(encoding="utf-8") for path in NOTEBOOKS)
+    assert not [term.heading for term in terms if term.link not in linked]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_the_first_use_of_each_word_leads_to_the_glossary(path):
+    """In prose: not in headings, code or folded answers. Once a page, and nothing before it."""
+    texts = [c.source for c in nbformat.read(path, 4).cells[1:] if c.cell_type == "markdown"]
+    text = "\n\n".join(texts)
+    headings = {term.link: term for term in MAKER["glossary_terms"]()}
+    forms = {form.lower() for term in headings.values() for form in term.forms}
+    links = re.findall(r"\[([^\]]+)\]\((glossary\.ipynb#[^)]+)\)", text)
+    assert len(links) >= 4
+    assert len({link for _, link in links}) == len(links), "a word is linked twice"
+    for words, link in links:
+        words = " ".join(words.split())
+        assert words.lower() in {form.lower() for form in headings[link].forms}
+        before = MAKER["PROTECTED"].sub(" ", text[: text.index(f"]({link})") - len(words) - 1])
+        longer = [form for form in forms if words.lower() in form and form != words.lower()]  # batch norm is no batch
+        for form in longer:
+            before = re.sub(re.escape(form), " ", before, flags=re.IGNORECASE)
+        assert not re.search(rf"(?<![\w-]){re.escape(words)}(?![\w-])", before, re.IGNORECASE), f"{words} is used before its link"
+
+
+def test_links_spare_what_is_no_prose():
+    term = MAKER["Term"]("Max pooling", 0, ("Max pooling", "pooling"))
+    spared = "## Pooling\n`pooling` <b title='pooling'> [pooling](x.md) ```\npooling\n``` non-pooling poolings"
+    texts = [spared, "A pooling, and a pooling."]
+    assert MAKER["link_words"](texts, [term]) == [texts[0], "A [pooling](glossary.ipynb#Max-pooling), and a pooling."]
+    assert MAKER["link_words"](["**Max pooling** keeps"], [term]) == ["**[Max pooling](glossary.ipynb#Max-pooling)** keeps"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_notebook_and_solution_are_what_their_source_makes(path):
     """Made anew from the source by lab.py make-notebooks; the stored notebook and the stored solution are the same."""
     source = MAKER["read_source"](MAKER["SOURCES"] / f"{path.stem}.py")
-    assert as_made(nbformat.read(path, 4)) == as_made(MAKER["student_notebook"](source))
+    assert as_made(nbformat.read(path, 4)) == as_made(MAKER["student_notebook"](source, path.stem))
     solution = MAKER["SOLUTIONS"] / path.name
     if not MAKER["SOLUTIONS"].exists():
         pytest.skip("notebooks/solutions/ was left out of this copy")

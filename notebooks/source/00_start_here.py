@@ -28,7 +28,7 @@
 
 # %%
 from unet_lab.datasets import CLASS_NAMES, generate_cell
-from unet_lab.exercises import check
+from unet_lab.exercises import check, show_progress
 from unet_lab.explorers import explore_segmentation
 from unet_lab.inference import segment
 from unet_lab.metrics import confusion_matrix, scores
@@ -156,6 +156,16 @@ check("nucleus_pixels", nucleus_pixels);
 # The answers are in the folder `solutions`. They are worth reading after you have passed, not before: what you have found
 # yourself, you keep.
 #
+# ## Your progress
+#
+# Whatever you pass, in any notebook, is noted in one file on this machine, and nowhere else. Come back here to see what is left (**Reset** reads the
+# file again). In a terminal, `python3 lab.py progress` says the same, and `--export` writes a small file of it to hand in.
+
+# %%
+progress = show_progress()
+progress
+
+# %% [markdown]
 # ## The way through the course
 #
 # | Notebook | The question |
@@ -199,3 +209,4 @@ check("nucleus_pixels", nucleus_pixels);
 # %% jupyter={"source_hidden": true} tags=["nbval-check-output"]
 # For the automatic tests: turn every control of this page's explorers, as a hand would.
 print(explorer.drive())
+print(progress.drive())
