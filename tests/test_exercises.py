@@ -38,7 +38,7 @@ from . import (
     answers_workers,
     answers_your_images,
 )
-from .conftest import ROOT
+from .conftest import ROOT, needs_solutions
 
 needs_alarm = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows cannot wake a sleeping program")
 IMAGE, TRUTH = generate_cell(7, 160)
@@ -60,6 +60,7 @@ def solutions(monkeypatch):
     return found
 
 
+@needs_solutions
 def test_solutions_are_complete_and_pass(monkeypatch, capsys):
     answers = solutions(monkeypatch)
     assert answers.keys() == CHECKS.keys()

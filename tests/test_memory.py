@@ -1,6 +1,6 @@
 """An explorer may be played with for an hour: turning its controls must not fill the memory.
 
-60 changes of each here, to keep the tests short; benchmarks/explorers.py makes 200 and prints what they cost.
+30 changes of each here, to keep the tests short; benchmarks/explorers.py makes 200 and prints what they cost.
 """
 
 import runpy
@@ -13,9 +13,9 @@ BENCHMARK = runpy.run_path(str(ROOT / "benchmarks" / "explorers.py"))
 
 
 @pytest.mark.parametrize("name", list(BENCHMARK["EXPLORERS"]))
-def test_60_changes_grow_the_kernel_by_less_than_6_mb(name):
+def test_30_changes_grow_the_kernel_by_less_than_4_mb(name):
     explorer = BENCHMARK["EXPLORERS"][name]()
-    assert BENCHMARK["growth"](explorer, count=60, before=40) < 6
+    assert BENCHMARK["growth"](explorer, count=30, before=20) < 4
 
 
 def test_a_leak_would_be_seen():
@@ -28,4 +28,4 @@ def test_a_leak_would_be_seen():
         return picture, words
 
     explorer._draw = leaking
-    assert BENCHMARK["growth"](explorer, count=60, before=40) > 6
+    assert BENCHMARK["growth"](explorer, count=30, before=20) > 4

@@ -9,7 +9,7 @@ import tomllib
 import nbformat
 import pytest
 
-from .conftest import ROOT
+from .conftest import ROOT, needs_sources
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
@@ -159,10 +159,12 @@ def as_made(notebook):
     return [(c.cell_type, c.source, c.metadata.get("tags", []), c.metadata.get("jupyter", {})) for c in notebook.cells]
 
 
+@needs_sources
 def test_each_notebook_has_one_source():
     assert {path.stem for path in MAKER["SOURCES"].glob("*.py")} == {path.stem for path in NOTEBOOKS} | {"glossary"}
 
 
+@needs_sources
 def test_the_glossary_is_what_its_source_makes_and_every_word_of_it_is_used():
     source = MAKER["read_source"](MAKER["SOURCES"] / "glossary.py")
     stored = nbformat.read(ROOT / "notebooks" / "glossary.ipynb", 4)
@@ -178,6 +180,7 @@ def test_the_glossary_is_what_its_source_makes_and_every_word_of_it_is_used():
     assert not [term.heading for term in terms if term.link not in linked]
 
 
+@needs_sources
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_the_first_use_of_each_word_leads_to_the_glossary(path):
     """In prose: not in headings, code or folded answers. Once a page, and nothing before it."""
@@ -206,6 +209,7 @@ def test_links_spare_what_is_no_prose():
     assert MAKER["link_words"](["**Max pooling** keeps"], [term]) == ["**[Max pooling](glossary.ipynb#Max-pooling)** keeps"]
 
 
+@needs_sources
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_notebook_and_solution_are_what_their_source_makes(path):
     """Made anew from the source by lab.py make-notebooks; the stored notebook and the stored solution are the same."""
@@ -221,6 +225,7 @@ def test_notebook_and_solution_are_what_their_source_makes(path):
     assert said.count("✓") == checks >= 2
 
 
+@needs_sources
 def test_a_solution_does_not_leak_into_the_student_s_notebook():
     for path in NOTEBOOKS:
         source = MAKER["read_source"](MAKER["SOURCES"] / f"{path.stem}.py")

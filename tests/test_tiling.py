@@ -191,7 +191,7 @@ def test_memory_depends_on_the_tile_and_not_on_the_image(tmp_path):
     for side in (1000, 4000):
         line = [sys.executable, "-c", MEASURE, str(side), str(tmp_path / "image")]
         used.append(int(subprocess.run(line, capture_output=True, check=True, text=True).stdout) / 1024)
-    assert used[1] < used[0] + 40, used  # MB; the logits of 4000 x 4000 alone would be 192
+    assert used[1] < used[0] + 80, used  # MB, give or take 25; the logits of 4000 x 4000 alone would be 192
 
 
 def test_pages_one_by_one(tmp_path):

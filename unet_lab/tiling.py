@@ -88,14 +88,15 @@ def tiles(
     if blend not in BLENDS:
         raise ValueError(f"blend is {blend!r}; allowed are {', '.join(map(repr, BLENDS))}.")
     plan = plan_tiles(model, shape, tile, overlap, blend)
-    if len(plan.rows) * len(plan.columns) > 1 and sees_everything(model):
+    count = len(plan.rows) * len(plan.columns)
+    if count > 1 and sees_everything(model):
         warnings.warn(
             "this network normalises over all pixels it is shown (instance, group or layer norm), so a tile's logits differ from "
             "the whole image's at every pixel, whatever the overlap. Larger tiles differ less; batch norm does not differ.",
             stacklevel=3,
         )
     mean, spread = mean_and_spread(image)
-    with tqdm(total=len(plan.rows) * len(plan.columns), unit="tile", leave=False, disable=not progress) as bar:
+    with tqdm(total=count, unit="tile", leave=False, disable=not progress or count == 1) as bar:
         yield from (_blended if blend == "gaussian" else _kept)(model, image, plan, mean, spread, bar)
 
 

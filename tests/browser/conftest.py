@@ -51,7 +51,7 @@ def explorers_of(path):
     """A notebook cut down to its explorers and what they need, without outputs."""
     notebook = nbformat.read(path, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    shows = re.compile(r"^[^#\n]*\b(explore_\w+|watch_training)\(", re.MULTILINE)
+    shows = re.compile(r"^[^#\n]*\b(explore_\w+|watch_training|show_progress)\(", re.MULTILINE)
     shown = [k for k, cell in enumerate(code) if shows.search(cell.source)]
     notebook.cells = [code[k] for k in needed_cells([cell.source for cell in code], shown)]
     for cell in notebook.cells:

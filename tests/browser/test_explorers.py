@@ -106,7 +106,7 @@ def other_choices(page, box):
     """Choose every entry of every menu; gives the picture each time."""
     menus = box.locator("select")
     for k in range(menus.count()):
-        for index in range(min(5, menus.nth(k).locator("option").count())):
+        for index in range(min(3, menus.nth(k).locator("option").count())):
             menus.nth(k).select_option(index=index)
             page.wait_for_timeout(400)
             yield settled(page, box, None)

@@ -61,7 +61,17 @@ LESSON_NAMES = {lesson: tuple(exercises) for lesson, exercises in LESSONS.items(
 CHECKS = {name: function for exercises in LESSONS.values() for name, function in exercises.items()}
 
 
-def check(name: str, answer) -> bool:
+class Passed(int):
+    """True or False, but as the last line of a cell it shows nothing below what `check` has printed."""
+
+    def _ipython_display_(self) -> None:
+        pass
+
+    def __repr__(self) -> str:
+        return str(bool(self))
+
+
+def check(name: str, answer) -> Passed:
     """Check an answer, print the finding, and return whether it is right.
 
     A wrong answer gets one hint; checked again, the next. A right one lets you write
@@ -73,7 +83,7 @@ def check(name: str, answer) -> bool:
     verdict = run_check(name, CHECKS[name], answer)
     if verdict.state != "not tried":
         record(name, verdict.state == "right")
-    return verdict.state == "right"
+    return Passed(verdict.state == "right")
 
 
 def show_progress() -> Explorer:

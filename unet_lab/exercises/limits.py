@@ -61,10 +61,10 @@ class _Watchman:
 
     def __init__(self, seconds: float):
         self._over, self._lock, self._here = threading.Event(), threading.Lock(), threading.get_ident()
-        self._interval = sys.getswitchinterval()
-        self._alarm = None
-        if hasattr(signal, "pthread_kill") and threading.current_thread() is threading.main_thread():
-            self._alarm = signal.signal(signal.SIGALRM, self._ring)  # wakes a program that sleeps
+        self._interval, self._tracing, self._throws = sys.getswitchinterval(), sys.gettrace(), 0
+        self._by_signal = hasattr(signal, "pthread_kill") and threading.current_thread() is threading.main_thread()
+        if self._by_signal:
+            self._alarm = signal.signal(signal.SIGALRM, self._ring) or signal.SIG_DFL
         threading.Thread(target=self._watch, args=(seconds,), daemon=True).start()
 
     def leave(self) -> None:
@@ -74,28 +74,50 @@ class _Watchman:
         # it in. (PyThreadState_SetAsyncExc could also take it back, but in Python 3.11 a program that is traced, by a debugger
         # or by coverage, then runs in circles for ever.)
         sys.setswitchinterval(self._interval)
-        if self._alarm is not None:
+        if self._by_signal:
             signal.signal(signal.SIGALRM, self._alarm)
-
-    def _ring(self, number, frame) -> None:
-        if _is_at_work(frame):
-            raise TooLong
+            if sys.gettrace() is not self._tracing:
+                sys.settrace(self._tracing)
 
     def _watch(self, seconds: float) -> None:
-        rings, wait = 0, seconds
+        wait = seconds
         while not self._over.wait(wait):
             with self._lock:
                 if self._over.is_set() or not _is_at_work(sys._current_frames().get(self._here)):
                     wait = 0.01
                     continue
-                if self._alarm is not None and rings < 3:
-                    signal.pthread_kill(self._here, signal.SIGALRM)
-                else:
-                    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._here), ctypes.py_object(TooLong))
-                rings += 1
-                wait = 0.3 if rings < 3 else 0
-                if rings == 4:  # something swallows it: so fast now that one falls between two of its tries
+                self._throws += 1
+                wait = 0.3 if self._throws < 3 else 0.02
+                if self._by_signal:
+                    signal.pthread_kill(self._here, signal.SIGALRM)  # also wakes a program that sleeps
+                    continue
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._here), ctypes.py_object(TooLong))
+                if self._throws > 3:  # something swallows it: so fast now that one falls between two of its tries
+                    wait = 0
                     sys.setswitchinterval(1e-6)
+
+    def _ring(self, number, frame: FrameType | None) -> None:
+        """In the main thread, at the alarm."""
+        if not _is_at_work(frame):
+            return
+        if self._throws > 2:  # something swallows it
+            self._throw_once_more(frame, after=self._throws % 4)
+        raise TooLong
+
+    def _throw_once_more(self, frame: FrameType, after: int) -> None:
+        """And again some lines later: an `except:` that swallowed the first is then left by the second."""
+
+        def tracer(frame, event, arg):
+            nonlocal after
+            if event == "line" and _is_at_work(frame):
+                after -= 1
+                if after < 0:
+                    raise TooLong  # which also ends the tracing
+            return tracer
+
+        sys.settrace(tracer)
+        while frame.f_code is not _answer_at_work.__code__:
+            frame.f_trace, frame = tracer, frame.f_back
 
 
 class Printed(io.TextIOBase):
