@@ -91,22 +91,26 @@ def test(arguments):
     """Every check, even after one has failed; 0 only where all passed."""
     pytest = [PYTHON, "-m", "pytest", "-p", "no:cacheprovider"]
     coverage = ["--cov=unet_lab", "--cov-report=term", "--cov-fail-under=90"]
+    # Notebooks two at a time: most of what they do runs on one core. Together they use no more cores than there are.
+    cores = os.cpu_count() or 1
+    side_by_side = min(2, cores)
+    nbval = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=240", "-n", str(side_by_side), "--dist", "loadfile"]
     steps = [
-        ("ruff", [PYTHON, "-m", "ruff", "check", HERE]),
-        ("pytest", pytest + ["tests", "unet_lab", "--doctest-modules"] + coverage + arguments),
-        ("notebooks", pytest + ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=120", "notebooks"]),
+        ("ruff", [PYTHON, "-m", "ruff", "check", HERE], {}),
+        ("pytest", pytest + ["tests", "unet_lab", "--doctest-modules"] + coverage + arguments, {}),
+        ("notebooks", pytest + nbval + ["notebooks"], {"OMP_NUM_THREADS": str(cores // side_by_side)}),
     ]
     failed = []
-    for name, line in steps:
+    for name, line, settings in steps:
         print("\n=== {0}".format(name))
         sys.stdout.flush()
-        if call(line) != 0:
+        if call(line, settings) != 0:
             failed.append(name)
     print("\n{0}".format("FAILED: " + ", ".join(failed) if failed else "All checks passed: ruff, pytest, notebooks."))
     return 1 if failed else 0
 
 
-def call(line):
+def call(line, settings=()):
     """Run a program from the project's folder with nothing of the caller's Python mixed in; its exit status."""
     environment = dict(os.environ)
     for name in ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__"):
@@ -117,6 +121,7 @@ def call(line):
     environment["JUPYTER_PREFER_ENV_PATH"] = "1"  # the kernel of .venv, not one that is registered elsewhere
     environment.setdefault("JUPYTERLAB_WORKSPACES_DIR", os.path.join(VENV, "workspaces"))
     environment["PATH"] = os.path.dirname(PYTHON) + os.pathsep + environment.get("PATH", "")
+    environment.update(settings)
     process = subprocess.Popen(line, cwd=HERE, env=environment)
     while True:
         try:

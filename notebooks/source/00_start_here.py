@@ -127,7 +127,7 @@ print("in: ", tuple(images.shape), " out:", tuple(logits.shape))
 # ## Exercise 1: read a shape
 #
 # Some logits have the shape `(2, 3, 64, 96)`. Replace each `None` by a number. `check` tells you whether it is right; if not, it
-# gives a hint, and a further one each time you run the cell again.
+# gives a hint, and a further one each time you run the cell again. (The `;` at the end keeps the notebook from printing the result too.)
 
 # %%
 my_shape = {"images": None, "classes": None, "height": None, "width": None}

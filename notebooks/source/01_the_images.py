@@ -88,7 +88,8 @@ except ValueError as error:
 #
 # ## Exercise 1: write the encoder
 #
-# Each pixel's grey becomes its position in `codes`. It must work for any codes, in any order.
+# Each pixel's grey becomes its position in `codes`. It must work for any codes, in any order. Two tools: `np.zeros(grey.shape, np.uint8)` makes an array of
+# zeros of the same shape, and an array of True and False says where to write: `a[grey == 99] = 7` writes a 7 wherever `grey` is 99.
 
 # %%
 def my_encode_mask(grey, codes):

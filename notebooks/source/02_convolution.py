@@ -80,6 +80,9 @@ show_numbers([image, kernel, convolve(image, kernel)], ["image", "kernel", "outp
 #
 # The mistake that is made most: in mathematics, a convolution turns the kernel round (by 180°) before it slides. Deep learning does not; what
 # it calls convolution is called *cross-correlation* elsewhere. **Predict:** which of the two does `torch.nn.functional.conv2d` compute?
+#
+# (PyTorch wants (N, C, H, W). `[None, None]` puts two directions of length 1 in front: (5, 5) becomes (1, 1, 5, 5), one image with one channel. `[0, 0]` takes them
+# off again.)
 
 # %% tags=["nbval-check-output"]
 by_torch = F.conv2d(torch.tensor(image)[None, None], torch.tensor(kernel)[None, None])[0, 0].numpy()
@@ -217,7 +220,7 @@ norms
 # %% [markdown]
 # ## Break it on purpose: `eval()` forgotten
 #
-# The shipped network, five cells: once as it should be; once left in training mode, each image alone; once in training mode, each image in a
+# (`with torch.no_grad():` tells PyTorch that we only look and do not train, which is faster.) The shipped network, five cells: once as it should be; once left in training mode, each image alone; once in training mode, each image in a
 # batch with three empty fields (all grey). And then in evaluation mode *again*, after it has looked at twenty batches of empty fields in training mode. **Predict**
 # the four scores: which of them suffer?
 
@@ -268,6 +271,32 @@ picture
 
 
 # %% [markdown]
+# ## How a part is written
+#
+# In PyTorch a part of a network is a class, an `nn.Module`. `__init__` makes its layers once, with their weights; `forward` says what happens to an input. Here is one that
+# convolves and cuts off what is below 0. **Predict** the two shapes, and the number of parameters.
+
+# %%
+class ConvThenReLU(nn.Module):
+    def __init__(self, in_channels, out_channels):
+        super().__init__()  # so that PyTorch finds the layers
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1)
+        self.relu = nn.ReLU()
+
+    def forward(self, x):
+        return self.relu(self.conv(x))
+
+
+# %% tags=["nbval-check-output"]
+part = ConvThenReLU(1, 8)
+x = torch.randn(2, 1, 32, 32)
+print("in", tuple(x.shape), " out", tuple(part(x).shape), " parameters", sum(p.numel() for p in part.parameters()))
+print("a value below 0 comes out:", bool((part(x) < 0).any()))
+
+
+# %% [markdown]
+# `part(x)` calls `forward`. Layers that simply follow each other can also be put in a row: `nn.Sequential(layer, layer, …)` is a part too.
+#
 # ## Exercise 1: your own convolution
 #
 # Write it for any kernel size, padding and stride, in NumPy, with loops. (Begin with the loops above; then padding; then stride.)

@@ -115,7 +115,8 @@ for name, kernel, stride in [("3x3", 3, 1), ("3x3", 3, 1), ("pool", 2, 2), ("3x3
 # %% [markdown]
 # ## Predict, then measure: nine stacks
 #
-# A formula can be misremembered; a gradient cannot. If a pixel lies inside the field of a unit, changing it changes the unit, so the gradient there is not 0. So
+# A formula can be misremembered; a gradient cannot. The **gradient** says, for every pixel, how much a number changes when that pixel is changed a little. PyTorch computes
+# it: `requires_grad=True` on the image, `.backward()` on the number, and `image.grad` holds one value for each pixel. Inside the field of a unit it is not 0, outside it is. So
 # build each stack, ask one unit for its gradient, and count. (All weights are 1, so that nothing cancels.)
 #
 # **Write down nine widths first.** c is a 3x3 convolution, C a 5x5, p a 2x2 pooling with stride 2, s a 3x3 convolution with stride 2, d a 3x3

@@ -230,7 +230,8 @@ check("transposed_convolution", my_transposed);
 # ## Exercise 2: your own decoder stage
 #
 # A 2x2 transposed convolution with stride 2 that halves the channels; the skip, its middle cropped to the size of what came up; both side by
-# side; `ConvBlock(2 * out_channels, out_channels)`, from `unet_lab.blocks`. It must work with a skip of the right size and with one that is too large.
+# side; `ConvBlock(2 * out_channels, out_channels)`, from `unet_lab.blocks`. It must work with a skip of the right size and with one that is too large. (In
+# `skip[..., 4:60, 4:60]` the dots stand for all directions before the last two.)
 
 # %%
 ### BEGIN SOLUTION

@@ -82,7 +82,8 @@ print("the same skip, the same output:", bool(same == 0))
 # %% [markdown]
 # ## Two loops and a bottleneck
 #
-# For any depth: go down, remember each skip; go up, take them back. **Predict:** in which order must the decoder take the skips?
+# For any depth: go down, remember each skip; go up, take them back. **Predict:** in which order must the decoder take the skips? (An `nn.ModuleList` is a list whose
+# parts PyTorch knows; in an ordinary list it would not find their parameters.)
 
 # %%
 class UNetByHand(nn.Module):

@@ -83,9 +83,19 @@ picture
 nothing, mask = torch.zeros(1, 3, 2, 2), torch.tensor([[[0, 0], [1, 2]]])
 print("each pixel:", cross_entropy(nothing, mask, "none")[0].tolist())
 print(f"mean {cross_entropy(nothing, mask):.4f}, sum {cross_entropy(nothing, mask, 'sum'):.4f}, ln 3 = {math.log(3):.4f}")
+
+# %% [markdown]
+# Written out for a whole batch: the logarithms of all probabilities, then for each pixel that of its true class. `log_softmax` is the logarithm of the softmax in one
+# step, without the exponential of 1000, which no computer can hold. **Predict** the two shapes.
+
+# %% tags=["nbval-check-output"]
 logits = torch.randn(2, 3, 8, 8)
 mask = torch.randint(0, 3, (2, 8, 8))
-print("written out is PyTorch's:", torch.allclose(cross_entropy(logits, mask), F.cross_entropy(logits, mask)))
+log_p = logits.log_softmax(dim=1)  # a number for each class
+of_truth = log_p.gather(1, mask[:, None])[:, 0]  # `mask` says which of them
+print("log_p", tuple(log_p.shape), " of_truth", tuple(of_truth.shape))
+print("written out is PyTorch's:", torch.allclose(-of_truth.mean(), F.cross_entropy(logits, mask)))
+print("exp(1000):", torch.tensor(1000.0).exp().item(), " log_softmax:", torch.tensor([1000.0, 0.0]).log_softmax(dim=0).tolist())
 
 
 # %% [markdown]
@@ -275,7 +285,8 @@ for name, end in (("logits", lambda z: z), ("softmax", lambda z: z.softmax(dim=1
 #
 # ## Exercise 1: weighted cross entropy
 #
-# `logits` (N, C, H, W), `mask` (N, H, W), `weights` (C,): the weighted mean over pixels. It must survive logits of 1000.
+# `logits` (N, C, H, W), `mask` (N, H, W), `weights` (C,): the weighted mean over pixels. It must survive logits of 1000. (`weights[mask]` gives each pixel the weight of its
+# class.)
 
 # %%
 def my_loss(logits, mask, weights):

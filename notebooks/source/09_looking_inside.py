@@ -42,11 +42,17 @@ x = torch.from_numpy(standardise(cell.image))[None, None]
 # ## Listen to a layer
 #
 # A network is a chain of modules, and PyTorch lets you listen to each: a **hook** is a function that is called when the module has run. Nothing in the network
-# is changed. Lay the hook, run, take the hook away.
+# is changed. Lay the hook, run, take the hook away. (`get_submodule` finds a module by its name.)
 
 # %% tags=["nbval-check-output"]
 kept = []
-handle = model.encoder[1].register_forward_hook(lambda module, inputs, output: kept.append(output))
+
+
+def listen(module, inputs, output):
+    kept.append(output)
+
+
+handle = model.get_submodule("encoder.1").register_forward_hook(listen)
 with torch.no_grad():
     model(x)
 handle.remove()
@@ -59,14 +65,20 @@ print("goes across:", tuple(skip.shape))
 # lie on both sides of 0. **Predict:** what is the smallest value that we find, without a copy and with one?
 
 # %% tags=["nbval-check-output"]
-norm = model.encoder[0].block[1]
-for name, keep in (("kept as it is", lambda output: output), ("kept as a copy", lambda output: output.detach().clone())):
-    kept = []
-    handle = norm.register_forward_hook(lambda module, inputs, output, keep=keep, kept=kept: kept.append(keep(output)))
-    with torch.no_grad():
-        model(x)
-    handle.remove()
-    print(f"{name}: a value below 0?", bool((kept[0] < 0).any()))
+kept = {}
+
+
+def listen_twice(module, inputs, output):
+    kept["kept as it is"] = output
+    kept["kept as a copy"] = output.detach().clone()
+
+
+handle = model.get_submodule("encoder.0.block.1").register_forward_hook(listen_twice)
+with torch.no_grad():
+    model(x)
+handle.remove()
+for name, values in kept.items():
+    print(f"{name}: a value below 0?", bool((values < 0).any()))
 
 # %% [markdown]
 # The ReLU that follows works *in place*: it writes its zeros into the tensor that you kept. `activations` does all this for every layer, for
