@@ -273,7 +273,7 @@ picture
 # %% [markdown]
 # ## How a part is written
 #
-# In PyTorch a part of a network is a class, an `nn.Module`. `__init__` makes its layers once, with their weights; `forward` says what happens to an input. Here is one that
+# In PyTorch a part of a network is written as a Python `class`, an `nn.Module`. `__init__` makes its layers once, with their weights; `forward` says what happens to an input. Here is one that
 # convolves and cuts off what is below 0. **Predict** the two shapes, and the number of parameters.
 
 # %%

@@ -11,8 +11,8 @@
 # %% [markdown]
 # # Glossary
 #
-# The words of the course, each in a sentence or two, and where it is taught. In every notebook the first use of a word leads here; the browser's
-# back button, or the tab, leads back.
+# The words of the course, each in a sentence or two, and where it is taught. In every notebook the first use of a word leads here, and the tab leads
+# back. (JupyterLab opens this page at its top; while it is open, a link leads to its word.)
 #
 # *Back: [00 · Start here](00_start_here.ipynb)*
 
@@ -44,7 +44,7 @@
 # %% [markdown] since=1 also=["baselines"]
 # ### Baseline
 #
-# The simple answer that a new one is compared with: all background, a threshold, yesterday's network. Taught in [11](11_variations.ipynb).
+# The simple answer that a new one is compared with: all background, a threshold, yesterday's network. Taught in [01](01_the_images.ipynb).
 
 # %% [markdown] since=0 also=["batches"]
 # ### Batch

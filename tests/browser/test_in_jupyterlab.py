@@ -16,6 +16,7 @@ def test_lab_py_opens_start_here_and_its_explorer_follows_the_keyboard(page, lab
     assert title == "00_start_here.ipynb"
     words = page.locator('[role="status"]').first
     words.scroll_into_view_if_needed()
+    until(page, words.inner_text, 20)
     before, picture = words.inner_text(), page.locator("img.unet-lab-picture").first.get_attribute("src")
     handle = page.locator(".widget-slider .noUi-handle").first
     handle.focus()
@@ -28,6 +29,29 @@ def test_lab_py_opens_start_here_and_its_explorer_follows_the_keyboard(page, lab
     until(page, lambda: words.inner_text() == before, 10)
     assert page.get_by_text("Error displaying widget").count() == 0
     assert not [e for e in page.console_errors if "favicon" not in e]
+
+
+def test_the_first_use_of_a_word_leads_to_the_glossary_and_to_the_word_in_it(page, lab):
+    """The first click opens the glossary at its top, since JupyterLab looks for the word too early; then a link finds it."""
+    open_page(page, lab, "/lab/tree/03_contracting_path.ipynb?reset")
+    link = page.locator("a[href*='glossary.ipynb']", has_text="receptive field").first
+    link.scroll_into_view_if_needed()
+    link.click()
+    until(page, lambda: page.evaluate("() => window.jupyterapp.shell.currentWidget.title.label") == "glossary.ipynb", 20)
+    until(page, lambda: page.locator("h3:visible", has_text="Accuracy").count() > 0, 20)
+    page.wait_for_timeout(2500)
+    page.evaluate("""() => { const shell = window.jupyterapp.shell;
+        shell.activateById([...shell.widgets('main')].find(w => w.title.label.startsWith('03')).id); }""")
+    until(page, lambda: link.is_visible(), 10)
+
+    link.click()
+    word = page.locator("h3:visible", has_text="Receptive field").first
+
+    def in_sight():
+        place = word.bounding_box()
+        return place and 0 < place["y"] < page.viewport_size["height"] - 50
+
+    until(page, in_sight, 20)
 
 
 def test_jupyterlab_listens_on_the_loopback_address_and_wants_its_token(lab):
