@@ -103,7 +103,7 @@ def pull_a_slider(page, box, picture):
 
 
 def other_choices(page, box):
-    """Choose every entry of every menu; gives the picture each time."""
+    """Choose the first entries of every menu; gives the picture each time."""
     menus = box.locator("select")
     for k in range(menus.count()):
         for index in range(min(3, menus.nth(k).locator("option").count())):
