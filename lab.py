@@ -19,6 +19,7 @@ The first call makes a virtual environment in .venv (about 2 GB on disk; it need
 works offline. NAME is the start of a notebook's name, e.g. 07; --update stores the outputs in the notebooks themselves.
 On Windows write "py lab.py" where these lines say "python3 lab.py".
 """
+
 # Written so that an old Python can read it, and then say in one line that it is too old: no f-strings, no annotations.
 from __future__ import print_function
 
@@ -271,6 +272,13 @@ if __name__ == "__main__":
         print("lab.py: stopped. Run it again to go on.", file=sys.stderr)
         sys.exit(130)
     except (IOError, OSError) as error:
-        print("lab.py: {0}. {1}".format(error, "Free some disk space and run this again." if error.errno == 28 else
-              "Is the folder writable? Then run this again."), file=sys.stderr)
+        print(
+            "lab.py: {0}. {1}".format(
+                error,
+                "Free some disk space and run this again."
+                if error.errno == 28
+                else "Is the folder writable? Then run this again.",
+            ),
+            file=sys.stderr,
+        )
         sys.exit(1)

@@ -1,6 +1,6 @@
 """Elastic deformation of 16 pairs of 256 x 256, interleaved: ours, SciPy's cubic map_coordinates and OpenCV's cubic remap.
 
-    .venv/bin/python benchmarks/augmentation.py [ROUNDS]
+.venv/bin/python benchmarks/augmentation.py [ROUNDS]
 """
 
 import sys

@@ -1,6 +1,6 @@
 """How many cells of 256 x 256 the generator draws in a second, on one core, full variety and plain.
 
-    .venv/bin/python benchmarks/generator.py
+.venv/bin/python benchmarks/generator.py
 """
 
 import statistics

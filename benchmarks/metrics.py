@@ -1,6 +1,6 @@
 """Counting a confusion matrix against scikit-learn's accuracy, macro F1 and macro Jaccard, on the same 8-megapixel masks.
 
-    .venv/bin/python benchmarks/metrics.py [ROUNDS]
+.venv/bin/python benchmarks/metrics.py [ROUNDS]
 """
 
 import sys

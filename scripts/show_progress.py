@@ -1,6 +1,6 @@
 """What you have passed so far; and a file of it to hand in.
 
-    python3 lab.py progress [--export FILE --name "YOUR NAME"]
+python3 lab.py progress [--export FILE --name "YOUR NAME"]
 """
 
 from __future__ import annotations

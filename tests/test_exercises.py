@@ -524,10 +524,29 @@ def test_an_empty_answer_is_not_called_wrong(name, capsys):
 
 
 def test_stubs_as_they_stand_in_the_notebooks_are_not_called_wrong(capsys):
-    for name in ("encode_mask", "split", "parameter_count", "training_step", "confusion_matrix", "iou", "conv2d",
-                 "receptive_field", "transposed_convolution", "weighted_cross_entropy", "soft_dice", "hook_layer", "rank_skips",
-                 "split_by_dish", "share_of_batch", "data_parallel_step", "flip_rotate", "tile_starts", "seamless_overlap",
-                 "fold_norm", "batch_plan"):
+    for name in (
+        "encode_mask",
+        "split",
+        "parameter_count",
+        "training_step",
+        "confusion_matrix",
+        "iou",
+        "conv2d",
+        "receptive_field",
+        "transposed_convolution",
+        "weighted_cross_entropy",
+        "soft_dice",
+        "hook_layer",
+        "rank_skips",
+        "split_by_dish",
+        "share_of_batch",
+        "data_parallel_step",
+        "flip_rotate",
+        "tile_starts",
+        "seamless_overlap",
+        "fold_norm",
+        "batch_plan",
+    ):
         assert not check(name, lambda *arguments: None)
         assert "not tried yet" in capsys.readouterr().out
 

@@ -79,7 +79,7 @@ CLASS = {student: with_marks(marks) for student, marks in ORDINARY.items()} | {
     "kai": notebook(("def my_confusion(truth", "def my_confusion(truth,, x")),
     "lou": notebook((DEF, "%matplotlib inline\nfor k in range(10**5): print('x' * 100)\n" + DEF)),
     "mia": notebook((DEF, "import unet_lab.exercises as e; e.CHECKS = e.LESSONS = None\n" + DEF)),
-    "nia": notebook(("check(\"audit\"", "print(\"audit\"")),
+    "nia": notebook(('check("audit"', 'print("audit"')),
     "otto": notebook()[:5000],
     "pia": notebook((DEF, "exit()\n" + DEF)),
 }

@@ -70,18 +70,18 @@ class Augmentation:
         height, width = size
         matrix = torch.stack([draw.matrix for draw in draws]).to(device)[:, :, :, None, None]  # (N, 2, 3, 1, 1)
         y, x = (torch.linspace(-1, 1, n, device=device) for n in size)
-        places = matrix[:, :, 0] * x + matrix[:, :, 1] * y[:, None] + matrix[:, :, 2]          # (N, 2, H, W)
+        places = matrix[:, :, 0] * x + matrix[:, :, 1] * y[:, None] + matrix[:, :, 2]  # (N, 2, H, W)
         if self.elastic:
-            coarse = torch.stack([draw.displacements for draw in draws]).to(device)            # (N, 2, 3, 3), pixels
+            coarse = torch.stack([draw.displacements for draw in draws]).to(device)  # (N, 2, 3, 3), pixels
             per_pixel = torch.tensor([2 / max(width - 1, 1), 2 / max(height - 1, 1)], device=device)
-            down, along = (_bicubic(n).to(device) for n in size)                               # (H, 3), (W, 3)
-            places = places + down @ (coarse * per_pixel[:, None, None]) @ along.T             # (N, 2, H, W)
-        return places.permute(0, 2, 3, 1)                                                      # (N, H, W, 2)
+            down, along = (_bicubic(n).to(device) for n in size)  # (H, 3), (W, 3)
+            places = places + down @ (coarse * per_pixel[:, None, None]) @ along.T  # (N, 2, H, W)
+        return places.permute(0, 2, 3, 1)  # (N, H, W, 2)
 
     def grey(self, image: Tensor, draws: Sequence[_Draws]) -> Tensor:
         """Change the grey values of each image (N, 1, H, W), and standardise it again."""
         done = []
-        for one, draw in zip(image, draws, strict=True):             # (1, H, W)
+        for one, draw in zip(image, draws, strict=True):  # (1, H, W)
             if self.gamma:
                 low, high = one.amin(), one.amax()
                 one = ((one - low) / (high - low).clamp(min=1e-6)) ** draw.exponent
@@ -97,7 +97,7 @@ class Augmentation:
                 one = one.clone()
                 one[:, rows, columns] = one.mean()
             done.append(standardised(one))
-        return torch.stack(done)                                     # (N, 1, H, W)
+        return torch.stack(done)  # (N, 1, H, W)
 
 
 @cache

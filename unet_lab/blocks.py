@@ -82,10 +82,12 @@ class ResidualBlock(nn.Module):
         self.layers = nn.Sequential(*layers)
         self.shortcut = nn.Identity() if in_channels == out_channels else nn.Conv2d(in_channels, out_channels, kernel_size=1)
 
+    # fmt: off
     def forward(self, x: Tensor) -> Tensor:             # (N, C_in, H, W)
         change = self.layers(x)                         # (N, C_out, H, W), 4 less with valid padding
         x = center_crop(self.shortcut(x), change.shape[-2:])
         return self.relu(x + change)                    # (N, C_out, H, W)
+    # fmt: on
 
 
 class EncoderStage(nn.Module):
@@ -102,10 +104,12 @@ class EncoderStage(nn.Module):
         self.block = block(in_channels, out_channels, padding, norm)
         self.pool = nn.MaxPool2d(kernel_size=2, stride=2)
 
+    # fmt: off
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:  # (N, C_in, H, W)
         skip = self.block(x)                                # (N, C_out, H, W)
         x = self.pool(skip)                                 # (N, C_out, H/2, W/2)
         return x, skip
+    # fmt: on
 
 
 class Bottleneck(nn.Module):
@@ -130,11 +134,13 @@ class Bottleneck(nn.Module):
         self.block = block(in_channels, out_channels, padding, norm)
         self.dropout = nn.Dropout(dropout) if dropout else None
 
+    # fmt: off
     def forward(self, x: Tensor) -> Tensor:  # (N, C_in, H, W)
         x = self.block(x)                    # (N, C_out, H, W)
         if self.dropout is not None:
             x = self.dropout(x)              # (N, C_out, H, W)
         return x
+    # fmt: on
 
 
 class DecoderStage(nn.Module):
@@ -169,6 +175,7 @@ class DecoderStage(nn.Module):
         self.skip = skip
         self.block = block(2 * out_channels if skip == "concatenate" else out_channels, out_channels, padding, norm)
 
+    # fmt: off
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:  # (N, 2C, H, W), (N, C, 2H or more, 2W or more)
         up = self.up(x)                                    # (N, C, 2H, 2W)
         skip = center_crop(skip, up.shape[-2:])            # (N, C, 2H, 2W)
@@ -179,6 +186,7 @@ class DecoderStage(nn.Module):
         elif self.skip == "sum":
             up = skip + up                                 # (N, C, 2H, 2W)
         return self.block(up)                              # (N, C, 2H, 2W), 4 less with valid padding
+    # fmt: on
 
 
 def up_sampling(up: str, in_channels: int, out_channels: int) -> nn.Module:
@@ -216,10 +224,12 @@ class AttentionGate(nn.Module):
         self.sigmoid = nn.Sigmoid()
         self.up = nn.Upsample(scale_factor=2, mode="bilinear")
 
+    # fmt: off
     def forward(self, skip: Tensor, gating: Tensor) -> Tensor:       # (N, C, 2H, 2W), (N, G, H, W)
         together = self.relu(self.theta(skip) + self.phi(gating))    # (N, inner, H, W)
         attention = self.sigmoid(self.psi(together))                 # (N, 1, H, W)
         return skip * self.up(attention)                             # (N, C, 2H, 2W)
+    # fmt: on
 
 
 def center_crop(x: Tensor, size: tuple[int, int]) -> Tensor:

@@ -116,18 +116,18 @@ def run_patient(fault: str | None = None, seed: int = 0) -> Symptoms:
     torch.manual_seed(seed)
     model = UNet(base_channels=8, depth=2, norm=None if fault == "rate too high" else "batch")
     optimizer = torch.optim.Adam(model.parameters(), lr=300.0 if fault == "rate too high" else RATE)
-    x = torch.from_numpy(np.stack([standardise(image) for image in images]))[:, None]                # (N, 1, H, W)
-    y = torch.from_numpy(np.stack(masks)).long()                                                     # (N, H, W)
+    x = torch.from_numpy(np.stack([standardise(image) for image in images]))[:, None]  # (N, 1, H, W)
+    y = torch.from_numpy(np.stack(masks)).long()  # (N, H, W)
     seen = images.astype(np.float32) if fault == "normalised otherwise" else None
     predicted = x if seen is None else torch.from_numpy(seen)[:, None]
     symptoms.training_inputs = float(x[training].mean()), float(x[training].std())
     symptoms.predicted_inputs = float(predicted[validation].mean()), float(predicted[validation].std())
     try:
         for epoch in range(EPOCHS):
-            if fault != "mode forgotten" or seed % 2 or epoch == 0:        # train() forgotten: even seeds
+            if fault != "mode forgotten" or seed % 2 or epoch == 0:  # train() forgotten: even seeds
                 model.train()
             _one_epoch(model, optimizer, x[training], y[training], fault, seed * 100 + epoch, symptoms)
-            if fault != "mode forgotten" or not seed % 2:                  # eval() forgotten: odd seeds
+            if fault != "mode forgotten" or not seed % 2:  # eval() forgotten: odd seeds
                 model.eval()
             _validate(model, predicted[validation], y[validation], fault, symptoms)
     except (ValueError, IndexError, FloatingPointError) as error:
@@ -143,9 +143,9 @@ def _draw(fault: str | None, seed: int) -> tuple[np.ndarray, list[np.ndarray]]:
     images, masks = [], []
     for k in range(COUNT + HELD_OUT):
         image, mask = generate_cell(10_000 * (seed + 1) + k, 2 * SIZE, difficulty=0.1)
-        mask = np.array([0, 2, 1], np.uint8)[mask]                         # background, nucleus, cell body
+        mask = np.array([0, 2, 1], np.uint8)[mask]  # background, nucleus, cell body
         side = 45 if fault == "odd size" else SIZE
-        if fault in ("all background", "flattering accuracy"):             # the same cell, far away
+        if fault in ("all background", "flattering accuracy"):  # the same cell, far away
             image, mask = _far_away(image, mask)
         how = cv2.INTER_LINEAR if fault == "interpolated masks" else cv2.INTER_NEAREST
         images.append(cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA))
@@ -173,7 +173,7 @@ def _one_epoch(model, optimizer, x: Tensor, y: Tensor, fault, seed: int, symptom
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
     for batch in order.split(BATCH):
         symptoms.note_labels(y[batch])
-        logits = model(x[batch])                                           # (n, 3, H, W)
+        logits = model(x[batch])  # (n, 3, H, W)
         if fault == "softmax twice":
             logits = logits.softmax(dim=1)
         loss = torch.nn.functional.cross_entropy(logits, y[batch])
@@ -188,7 +188,7 @@ def _one_epoch(model, optimizer, x: Tensor, y: Tensor, fault, seed: int, symptom
 
 @torch.no_grad()
 def _validate(model, x: Tensor, y: Tensor, fault, symptoms: Symptoms) -> None:
-    logits = model(x)                                                      # (n, 3, H, W)
+    logits = model(x)  # (n, 3, H, W)
     if fault == "softmax twice":
         logits = logits.softmax(dim=1)
     symptoms.logits, symptoms.truths = logits.numpy(), y.numpy()

@@ -121,6 +121,7 @@ class SumOverWorkers(torch.autograd.Function):
 class SyncedBatchNorm2d(nn.BatchNorm2d):
     """Batch norm over the images of all workers, written out. PyTorch's own, nn.SyncBatchNorm, is for GPUs only."""
 
+    # fmt: off
     def forward(self, x: Tensor) -> Tensor:  # (n, C, H, W), n may differ between workers, and may be 0
         if not self.training:
             return super().forward(x)
@@ -135,6 +136,7 @@ class SyncedBatchNorm2d(nn.BatchNorm2d):
             self.running_var.lerp_(variance * count / (count - 1), self.momentum)
         scale = self.weight * torch.rsqrt(variance + self.eps)              # (C,)
         return (centred * scale[:, None, None] + self.bias[:, None, None]).to(kept)
+    # fmt: on
 
 
 def _synchronise(model: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Module]]:

@@ -39,6 +39,7 @@ def predict(model: nn.Module, image: np.ndarray) -> np.ndarray:
     return predict_logits(model, image).argmax(dim=0).to(torch.uint8).cpu().numpy()
 
 
+# fmt: off
 @torch.inference_mode()
 def predict_logits(model: nn.Module, image: np.ndarray) -> Tensor:
     """Like `predict`, but returns the logits, float32 (num_classes, H, W), on the model's device."""
@@ -59,6 +60,7 @@ def predict_logits(model: nn.Module, image: np.ndarray) -> Tensor:
     if padding == "same":
         return logits[:, around[0][0] :, around[1][0] :][:, :height, :width]      # (C, H, W)
     return logits[:, :height, :width]                                             # (C, H, W)
+# fmt: on
 
 
 def borders(size: int, depth: int, padding: str) -> tuple[int, int]:

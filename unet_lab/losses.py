@@ -16,6 +16,7 @@ from torch.nn import functional as F
 REDUCTIONS = ("mean", "sum", "none")
 
 
+# fmt: off
 def cross_entropy(
     logits: Tensor, mask: Tensor, reduction: str = "mean", weights: Sequence[float] | Tensor | None = None
 ) -> Tensor:
@@ -41,8 +42,10 @@ def cross_entropy(
     log_probabilities = logits.float().log_softmax(dim=1)                        # (N, C, H, W)
     losses = -log_probabilities.gather(1, mask[:, None])[:, 0]                   # (N, H, W)
     return _reduce(losses, _per_pixel(weights, logits, mask), reduction)
+# fmt: on
 
 
+# fmt: off
 def focal_loss(
     logits: Tensor,
     mask: Tensor,
@@ -62,8 +65,10 @@ def focal_loss(
     doubt = (1 - log_p.exp()).clamp(min=1e-8)                                    # (N, H, W); at 0 its slope may be infinite
     losses = -(doubt**gamma) * log_p                                             # (N, H, W)
     return _reduce(losses, _per_pixel(weights, logits, mask), reduction)
+# fmt: on
 
 
+# fmt: off
 def soft_dice_loss(logits: Tensor, mask: Tensor, smooth: float = 1e-5, average: str | None = "macro") -> Tensor:
     """1 - soft Dice: the overlap of probability and mask, 2·sum(p·t) / (sum(p) + sum(t)), which knows no class sizes.
 
@@ -84,6 +89,7 @@ def soft_dice_loss(logits: Tensor, mask: Tensor, smooth: float = 1e-5, average: 
     sizes = (probabilities + truth).sum(dim=(0, 2, 3))                           # (C,)
     losses = 1 - (2 * overlap + smooth) / (sizes + smooth)                       # (C,)
     return losses.mean() if average == "macro" else losses
+# fmt: on
 
 
 def class_weights(masks: Iterable[np.ndarray], num_classes: int = 3) -> Tensor:
@@ -129,7 +135,7 @@ def border_weights(
     if not (w0 >= 0 and sigma > 0):
         raise ValueError(f"w0 is {w0} and sigma is {sigma}; allowed are w0 from 0 up and sigma above 0 (pixels).")
     weights = np.where(instances == 0, class_balance[0], class_balance[1]).astype(np.float32)
-    nearest = np.full((2, *instances.shape), np.inf)                             # d1 and d2, (H, W) each
+    nearest = np.full((2, *instances.shape), np.inf)  # d1 and d2, (H, W) each
     for cell in np.unique(instances[instances != 0]):
         distance = distance_transform_edt(instances != cell)
         nearest = np.sort(np.concatenate([nearest, distance[None]]), axis=0)[:2]
@@ -154,6 +160,7 @@ def _check(logits: Tensor, mask: Tensor, reduction: str) -> None:
         )
 
 
+# fmt: off
 def _per_pixel(weights, logits: Tensor, mask: Tensor) -> Tensor | None:
     """Weights of classes or of pixels as one (N, H, W) tensor; None where all count the same."""
     if weights is None:
@@ -169,6 +176,7 @@ def _per_pixel(weights, logits: Tensor, mask: Tensor) -> Tensor | None:
         f"the weights have shape {tuple(weights.shape)}; allowed are ({logits.shape[1]},), one for each class, or "
         f"{tuple(mask.shape)}, one for each pixel."
     )
+# fmt: on
 
 
 def _reduce(losses: Tensor, weights: Tensor | None, reduction: str) -> Tensor:

@@ -20,11 +20,11 @@ from torch.utils.checkpoint import checkpoint
 class TrainingMemory(NamedTuple):
     """What a training step needs, in bytes, on top of what the process holds already."""
 
-    weights: int       # the parameters
-    optimizer: int     # their gradients, and Adam's two running means
-    activations: int   # kept on the way forward for the way back
-    passing: int       # the largest gradients and buffers that exist at one moment on the way back
-    copies: int        # the batch itself, and the best weights so far
+    weights: int  # the parameters
+    optimizer: int  # their gradients, and Adam's two running means
+    activations: int  # kept on the way forward for the way back
+    passing: int  # the largest gradients and buffers that exist at one moment on the way back
+    copies: int  # the batch itself, and the best weights so far
 
     @property
     def total(self) -> int:
@@ -60,6 +60,7 @@ def training_memory(
         def hook(module, inputs, out):
             now[0] = ""
             outputs[name] = sum(_bytes(t) for t in (out if isinstance(out, tuple) else (out,)))
+
         return hook
 
     for name, stage in stages.items():

@@ -50,9 +50,7 @@ def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, num_classes: int
         if mask.dtype.kind not in "uib":
             raise ValueError(f"{name} has type {mask.dtype}; class indices are whole numbers. Logits? Use argmax first.")
         if mask.size and (mask.max() >= num_classes or (mask.dtype.kind == "i" and mask.min() < 0)):
-            raise ValueError(
-                f"{name} runs from {mask.min()} to {mask.max()}; allowed are class indices 0 to {num_classes - 1}."
-            )
+            raise ValueError(f"{name} runs from {mask.min()} to {mask.max()}; allowed are class indices 0 to {num_classes - 1}.")
     cells = num_classes**2
     counts = np.zeros(cells, np.int64)
     truth, prediction = truth.ravel(), prediction.ravel()
@@ -100,9 +98,7 @@ def scores(matrix: np.ndarray, average: str | None = "macro", zero_division: flo
     accuracy = float(true_positive.sum() / matrix.sum())
     weights = in_truth
     if average == "micro":
-        true_positive, in_truth, in_prediction = (
-            v.sum(keepdims=True) for v in (true_positive, in_truth, in_prediction)
-        )
+        true_positive, in_truth, in_prediction = (v.sum(keepdims=True) for v in (true_positive, in_truth, in_prediction))
     ratios = (
         (true_positive, in_prediction),
         (true_positive, in_truth),

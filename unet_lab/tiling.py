@@ -207,7 +207,7 @@ def _own(stretch: Stretch) -> slice:
 def _blended(model, image, plan: Plan, mean: float, spread: float, bar) -> Iterator[Tile]:
     """Sums over one row of tiles; what no later row reaches is handed on and forgotten."""
     high, wide = plan.given
-    weight = _bell(high)[:, None] * _bell(wide)                                              # (high, wide)
+    weight = _bell(high)[:, None] * _bell(wide)  # (high, wide)
     total = plan.columns[-1].start + wide
     sums = weights = None
     for row, following in zip(plan.rows, [*plan.rows[1:], None], strict=True):

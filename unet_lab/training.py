@@ -199,6 +199,7 @@ def steps(
 train.__signature__ = inspect.signature(steps)  # so that Shift-Tab in a notebook shows the settings
 
 
+# fmt: off
 def training_step(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
@@ -234,6 +235,7 @@ def training_step(
         loss.backward()
         optimizer.step()
     return value, bool(due)
+# fmt: on
 
 
 @dataclass
@@ -246,8 +248,8 @@ class _Run:
     world: World
     settings: dict | None = None
     checkpoint: Path | None = None
-    position: int = 0     # batches done in the epoch that is under way
-    total: float = 0.0    # the sum of their losses
+    position: int = 0  # batches done in the epoch that is under way
+    total: float = 0.0  # the sum of their losses
     seconds: float = 0.0  # and the time that they took
 
     def __post_init__(self):
@@ -338,9 +340,7 @@ def _collate(samples: list[tuple[Tensor, Tensor]], size: tuple[int, int]) -> tup
     return default_collate(samples) if samples else (torch.zeros(0, 1, *size), torch.zeros(0, *size, dtype=torch.long))
 
 
-def fit(
-    model: nn.Module, training: SegmentationDataset, validation: SegmentationDataset | None = None, **settings
-) -> History:
+def fit(model: nn.Module, training: SegmentationDataset, validation: SegmentationDataset | None = None, **settings) -> History:
     """Run `train` to its end with a progress bar, and leave the best epoch's weights in `model`.
 
     Takes the settings of `train`. The stop button of Jupyter, or Ctrl-C, ends the run after the step that it is in (pressed
@@ -416,7 +416,7 @@ def evaluate(model: nn.Module, dataset: SegmentationDataset, batch_size: int = 8
     try:
         for image, mask in DataLoader(dataset, batch_size):
             logits = model(image.to(device, memory_format=_layout(device))).float()  # (N, C, H', W')
-            mask = center_crop(mask.to(device), logits.shape[-2:])                   # (N, H', W')
+            mask = center_crop(mask.to(device), logits.shape[-2:])  # (N, H', W')
             total += cross_entropy(logits, mask, reduction="sum").item()
             matrix += confusion_matrix(mask.cpu().numpy(), logits.argmax(dim=1).cpu().numpy(), dataset.num_classes)
     finally:

@@ -79,6 +79,7 @@ class UNet(nn.Module):
         )
         self.head = nn.Conv2d(channels[0], num_classes, kernel_size=1)
 
+    # fmt: off
     def forward(self, x: Tensor) -> Tensor:  # (N, in_channels, H, W)
         self._check_input(x)
         skips = []
@@ -89,6 +90,7 @@ class UNet(nn.Module):
         for stage in self.decoder:
             x = stage(x, skips.pop())        # (N, 2^k base, H/2^k, W/2^k), the deepest skip first
         return self.head(x)                  # (N, num_classes, H, W), less with valid padding
+    # fmt: on
 
     @classmethod
     def report(cls) -> UNet:
@@ -201,6 +203,7 @@ def nearest_sizes(size: int, depth: int = 4, padding: str = "same") -> list[int]
     return [above] if below is None else [below, above]
 
 
+# fmt: off
 def unet_receptive_field(
     place: int, depth: int = 4, padding: str = "same", up: str = "transposed", attention: bool = False
 ) -> tuple[int, int]:
@@ -232,6 +235,7 @@ def unet_receptive_field(
         return first - before, last + after
 
     return behind(0, place, place)
+# fmt: on
 
 
 def reach(depth: int = 4, up: str = "transposed", attention: bool = False) -> int:

@@ -21,7 +21,7 @@ from unet_lab.training import has_bfloat16
 
 AS_GIVEN = "as given"
 _HOPELESS = 1.5  # times as slow as the given network: not timed any further
-_GAIN = 1.03     # the first decile of the turns must be that much faster, or the network stays as it was given
+_GAIN = 1.03  # the first decile of the turns must be that much faster, or the network stays as it was given
 UNKNOWN = Ratio(math.nan, math.nan, math.nan)
 Run = Callable[[Tensor], Tensor]
 

@@ -58,29 +58,29 @@ class WinogradConv2d(nn.Module):
         if tile not in POINTS:
             raise ValueError(f"tile is {tile!r}; allowed are {', '.join(map(str, POINTS))}.")
         b, g, a = (m.to(convolution.weight.device) for m in winograd_matrices(tile))
-        weight = convolution.weight.detach().double()                        # (K, C, 3, 3)
+        weight = convolution.weight.detach().double()  # (K, C, 3, 3)
         outputs, inputs = weight.shape[:2]
-        filters = torch.einsum("ia,kcab,jb->ijck", g, weight, g)             # (n, n, C, K)
+        filters = torch.einsum("ia,kcab,jb->ijck", g, weight, g)  # (n, n, C, K)
         bias = torch.zeros(outputs, device=weight.device) if convolution.bias is None else convolution.bias.detach().clone()
         self.tile, self.relu, self.padding = tile, relu, convolution.padding[0]
         self.in_channels, self.out_channels = inputs, outputs
         self.register_buffer("filters", filters.reshape(-1, inputs, outputs).float().contiguous())
-        self.register_buffer("into", torch.kron(b, b).float())               # (n², n²): both axes of a tile at once
-        self.register_buffer("back", torch.kron(a, a).float())               # (tile², n²)
+        self.register_buffer("into", torch.kron(b, b).float())  # (n², n²): both axes of a tile at once
+        self.register_buffer("back", torch.kron(a, a).float())  # (tile², n²)
         self.register_buffer("bias", bias.float())
 
     @torch.no_grad()
-    def forward(self, x: Tensor) -> Tensor:                                  # (N, C, H, W) -> (N, K, H', W')
+    def forward(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (N, K, H', W')
         height, width = (size + 2 * self.padding - 2 for size in x.shape[-2:])
-        y = x.new_empty(x.shape[0], height, width, self.out_channels)        # channels last
+        y = x.new_empty(x.shape[0], height, width, self.out_channels)  # channels last
         for image, out in zip(x, y, strict=True):
             self._one(image, out)
         return y.permute(0, 3, 1, 2)
 
-    def _one(self, x: Tensor, y: Tensor) -> None:                            # (C, H, W), (H', W', K) to be filled
+    def _one(self, x: Tensor, y: Tensor) -> None:  # (C, H, W), (H', W', K) to be filled
         m, n = self.tile, self.tile + 2
         (height, width, outputs), inputs = y.shape, self.in_channels
-        down, across = -(-height // m), -(-width // m)                       # tiles; the last may stand out
+        down, across = -(-height // m), -(-width // m)  # tiles; the last may stand out
         right, below = across * m + 2 - x.shape[2] - self.padding, down * m + 2 - x.shape[1] - self.padding
         padded = F.pad(x, (self.padding, right, self.padding, below)).permute(1, 2, 0)
         tiles = padded.unfold(0, n, m).unfold(1, n, m).permute(3, 4, 0, 1, 2)  # (n, n, down, across, C)
@@ -89,14 +89,14 @@ class WinogradConv2d(nn.Module):
         for first in range(0, down, rows):
             strip = tiles[:, :, first : first + rows]
             count = strip.shape[2]
-            pixels = strip.reshape(n * n, -1)                                # (n², rows · across · C)
+            pixels = strip.reshape(n * n, -1)  # (n², rows · across · C)
             seen = (self.into @ pixels).view(n * n, count * across, inputs)
-            product = torch.bmm(seen, self.filters)                          # (n², rows · across, K): the only multiplications
+            product = torch.bmm(seen, self.filters)  # (n², rows · across, K): the only multiplications
             made = (self.back @ product.view(n * n, -1)).view(m, m, count, across, outputs)
             made += self.bias
             if self.relu:
                 made.relu_()
-            made = made.permute(2, 0, 3, 1, 4)                               # (rows, m, across, m, K)
+            made = made.permute(2, 0, 3, 1, 4)  # (rows, m, across, m, K)
             if whole:
                 y[first * m : (first + count) * m].view(count, m, across, m, outputs).copy_(made)
             else:

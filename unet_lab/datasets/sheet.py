@@ -24,7 +24,7 @@ def generate_sheet(first_seed: int, rows: int, columns: int, size: int = 64, dif
     step = size - shared
     ramp = np.minimum(1.0, (np.arange(size) + 0.5) / shared)
     weight = np.minimum(ramp, ramp[::-1])
-    weight = weight[:, None] * weight                                             # (size, size)
+    weight = weight[:, None] * weight  # (size, size)
     shape = rows * step + shared, columns * step + shared
     greys, weights, mask = np.zeros(shape), np.zeros(shape), np.zeros(shape, np.uint8)
     for k in range(rows * columns):

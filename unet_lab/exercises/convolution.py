@@ -47,22 +47,46 @@ def conv2d(answer) -> None:
 
         windows = np.lib.stride_tricks.sliding_window_view(np.pad(image, padding), kernel.shape)[::stride, ::stride]
         suspects = [
-            (lambda w=with_, p=padding: w(padding=0) if p else np.nan, "The padding was left out.",
-             "Lay the image into a frame of zeros first: np.pad(image, padding)."),
-            (lambda w=with_, s=stride: w(stride=1) if s > 1 else np.nan, "The window moved by 1: the stride was left out.",
-             "Output (r, c) looks at the window that begins at row r * stride, column c * stride."),
-            (lambda w=with_, k=kernel: w(kernel=k[::-1, ::-1].copy()), "Your kernel is flipped.",
-             "Mathematics flips the kernel; deep learning's convolution does not: multiply as it stands and add up."),
-            (lambda w=with_, k=kernel: w(kernel=k.T.copy()), "Rows and columns of your kernel are exchanged.",
-             "kernel[i, j] belongs to row i and column j of the window."),
-            (lambda v=windows: v.sum(axis=(2, 3)), "That is the sum of the window; the kernel was not used.",
-             "Multiply window and kernel, number by number, before you add up."),
-            (lambda v=windows, k=kernel: (v * k).mean(axis=(2, 3)), "That is the mean of the products.",
-             "Add the products up; there is no division."),
-            (lambda v=windows, k=kernel: v @ k if v.shape[2:] == k.shape else np.nan, "That is a matrix product.",
-             "window * kernel multiplies number by number; window @ kernel is a matrix product."),
-            (lambda r=right: np.trunc(r), "The numbers are cut off to whole ones.",
-             "np.zeros makes floats; zeros_like of a whole-number image does not."),
+            (
+                lambda w=with_, p=padding: w(padding=0) if p else np.nan,
+                "The padding was left out.",
+                "Lay the image into a frame of zeros first: np.pad(image, padding).",
+            ),
+            (
+                lambda w=with_, s=stride: w(stride=1) if s > 1 else np.nan,
+                "The window moved by 1: the stride was left out.",
+                "Output (r, c) looks at the window that begins at row r * stride, column c * stride.",
+            ),
+            (
+                lambda w=with_, k=kernel: w(kernel=k[::-1, ::-1].copy()),
+                "Your kernel is flipped.",
+                "Mathematics flips the kernel; deep learning's convolution does not: multiply as it stands and add up.",
+            ),
+            (
+                lambda w=with_, k=kernel: w(kernel=k.T.copy()),
+                "Rows and columns of your kernel are exchanged.",
+                "kernel[i, j] belongs to row i and column j of the window.",
+            ),
+            (
+                lambda v=windows: v.sum(axis=(2, 3)),
+                "That is the sum of the window; the kernel was not used.",
+                "Multiply window and kernel, number by number, before you add up.",
+            ),
+            (
+                lambda v=windows, k=kernel: (v * k).mean(axis=(2, 3)),
+                "That is the mean of the products.",
+                "Add the products up; there is no division.",
+            ),
+            (
+                lambda v=windows, k=kernel: v @ k if v.shape[2:] == k.shape else np.nan,
+                "That is a matrix product.",
+                "window * kernel multiplies number by number; window @ kernel is a matrix product.",
+            ),
+            (
+                lambda r=right: np.trunc(r),
+                "The numbers are cut off to whole ones.",
+                "np.zeros makes floats; zeros_like of a whole-number image does not.",
+            ),
         ]
         compare(
             shown, got, right, suspects,
@@ -82,8 +106,7 @@ def conv_block(answer) -> None:
     if out is None:
         raise NotTried
     neighbour = (
-        "A neighbour: nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU()): two layers, each with its "
-        "ReLU."
+        "A neighbour: nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU()): two layers, each with its ReLU."
     )
     if tuple(out.shape) != (3, 5, 10, 12):
         lost = 10 - out.shape[2]

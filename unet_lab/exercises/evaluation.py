@@ -67,9 +67,7 @@ def iou(answer) -> None:
         right = scores(matrix, average=None)
         got = called(answer, matrix)
         got = np.asarray(got, dtype=float)
-        neighbour = (
-            "A neighbour: two people name 6 and 5 towns, 3 of them the same. Intersection 3, union 6 + 5 - 3 = 8: 3/8."
-        )
+        neighbour = "A neighbour: two people name 6 and 5 towns, 3 of them the same. Intersection 3, union 6 + 5 - 3 = 8: 3/8."
         if got.shape != right.iou.shape:
             raise Wrong(
                 f"the shape is {got.shape}, expected {right.iou.shape}: one IoU per class.",

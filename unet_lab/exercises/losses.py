@@ -117,8 +117,7 @@ def detective(answer) -> None:
     answer = fields(answer, keys)
     large, small, nothing, size, images = (number(answer[k]) for k in keys)
     neighbour = (
-        "A neighbour: a bill of 120 for a table of 4 is 30 a head. If nothing on the card costs over 20, there were "
-        "more than 4."
+        "A neighbour: a bill of 120 for a table of 4 is 30 a head. If nothing on the card costs over 20, there were more than 4."
     )
     for key, pixels, got in (("per_pixel_at_1024", 1024**2, large), ("per_pixel_at_512", 512**2, small)):
         right = FIRST_LOG / (3 * pixels)

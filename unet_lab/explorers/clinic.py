@@ -59,8 +59,10 @@ TESTS = {
     "gradient norms": (draw_gradients, lambda s: f"At most {max(s.gradient_norms):.1f}, at the end {s.gradient_norms[-1]:.1f}."),
     "outputs, by class": (
         lambda axes, s: draw_outputs(axes, s, ORDER),
-        lambda s: f"From {s.logits.min():.2f} to {s.logits.max():.2f}; their sum over the classes from "
-        f"{s.logits.sum(1).min():.2f} to {s.logits.sum(1).max():.2f}.",
+        lambda s: (
+            f"From {s.logits.min():.2f} to {s.logits.max():.2f}; their sum over the classes from "
+            f"{s.logits.sum(1).min():.2f} to {s.logits.sum(1).max():.2f}."
+        ),
     ),
     "masks to learn from": (
         lambda axes, s: draw_training_masks(axes, s, ORDER),
@@ -70,8 +72,10 @@ TESTS = {
     "truth": (lambda axes, s: draw_truth(axes, s, ORDER), lambda s: "Of the same four validation images."),
     "inputs: mean and spread": (
         None,
-        lambda s: f"While training: mean {s.training_inputs[0]:.2f}, spread {s.training_inputs[1]:.2f}. When it predicts: mean "
-        f"{s.predicted_inputs[0]:.2f}, spread {s.predicted_inputs[1]:.2f}.",
+        lambda s: (
+            f"While training: mean {s.training_inputs[0]:.2f}, spread {s.training_inputs[1]:.2f}. When it predicts: mean "
+            f"{s.predicted_inputs[0]:.2f}, spread {s.predicted_inputs[1]:.2f}."
+        ),
     ),
     "one image, other neighbours": (
         None,
@@ -80,8 +84,10 @@ TESTS = {
     "batch norm's counter": (None, lambda s: f"Running statistics updated {s.norm_updates} times in {len(s.losses)} steps."),
     "images on both sides": (
         None,
-        lambda s: f"{len(set(s.training_images) & set(s.validation_images))} of {len(s.validation_images)} validation images are "
-        "also among the training images.",
+        lambda s: (
+            f"{len(set(s.training_images) & set(s.validation_images))} of {len(s.validation_images)} validation images are "
+            "also among the training images."
+        ),
     ),
     "IoU on validation": (None, _told),
 }

@@ -89,8 +89,7 @@ class ConvolutionExplorer(Explorer):
             return {"place": row * across + column}
 
         help_line = (
-            "Step the window with the arrow keys, or click into input or output. Which kernel finds the stripe, which "
-            "moves it?"
+            "Step the window with the arrow keys, or click into input or output. Which kernel finds the stripe, which moves it?"
         )
         super().__init__(controls, draw, help_line, on_click, groups)
 

@@ -73,7 +73,6 @@ def explore_feature_maps(model: nn.Module, image: np.ndarray | Tensor, layer: st
     }
     controls["layer"].layout = {"width": "620px"}
     help_line = (
-        "Click a channel. Which one of the first block answers to the nucleus's rim? At which layer do edges turn into "
-        "regions?"
+        "Click a channel. Which one of the first block answers to the nucleus's rim? At which layer do edges turn into regions?"
     )
     return Explorer(controls, draw, help_line, on_click, [["layer", "channel"], ["row", "column"]])

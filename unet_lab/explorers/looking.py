@@ -92,8 +92,7 @@ def explore_receptive_field(model: UNet, image: np.ndarray) -> Explorer:
     controls = _place_sliders(image.shape, image.shape[0] // 2, image.shape[1] // 2)
     controls["follow"] = choice("follow the logit of", ["the winner", *CLASS_NAMES], "the winner")
     help_line = (
-        "Click a pixel on the rim of the nucleus, then one in the background. Which one looks farther? Through which "
-        "level?"
+        "Click a pixel on the rim of the nucleus, then one in the background. Which one looks farther? Through which level?"
     )
     return Explorer(controls, draw, help_line, _to_place)
 
@@ -167,15 +166,14 @@ def explore_skips(model: UNet, size: int = 160) -> Explorer:
         place = " (topmost)" if level == 0 else " (deepest)" if level == depth - 1 else ""
         controls[f"skip_{level}"] = choice(f"skip {level}{place}", list(SWITCH), "zeros" if level == depth // 2 else "on")
     help_line = (
-        "Cut one skip at a time and rank them. Then all of them. Then give one another image's: is a wrong skip worse "
-        "than none?"
+        "Cut one skip at a time and rank them. Then all of them. Then give one another image's: is a wrong skip worse than none?"
     )
     return Explorer(controls, draw, help_line)
 
 
 def explore_attribution(model: UNet, image: np.ndarray, patch: int = 12, progress=iter) -> Explorer:
     """Click a pixel: saliency (the slope) beside occlusion (cover it and see); for every pixel, computed once at the start."""
-    fallen = occlusion(model, image, patch, progress=progress)                   # (rows, columns, H, W)
+    fallen = occlusion(model, image, patch, progress=progress)  # (rows, columns, H, W)
     probe, mask = FieldProbe(model, image), predict(model, image)
 
     def draw(row, column):
@@ -250,8 +248,7 @@ def explore_shift(model: UNet, image: np.ndarray, largest: int = 16) -> Explorer
         panels[3].set_title("largest difference of logits", fontsize=10)
         flipped = float((rest.argmax(0) != moved.argmax(0)).mean())
         words = (
-            f"Shift {shift}: the logits differ by up to {differences[shift]:.3g}; {flipped:.2%} of the pixels change their "
-            f"class."
+            f"Shift {shift}: the logits differ by up to {differences[shift]:.3g}; {flipped:.2%} of the pixels change their class."
         )
         whole = "" if shift % 2**depth else f" {shift} is a multiple of {2**depth}, the pooling grid."
         return picture, words + whole

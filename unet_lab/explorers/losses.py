@@ -26,7 +26,7 @@ def pixel_losses(logits: Tensor, mask: Tensor, kind: str, weights: list[float], 
 
 def explore_loss(model: nn.Module, image: np.ndarray, truth: np.ndarray) -> Explorer:
     """Where the loss comes from: a map of it, and each class's share, under weights, confidence, and a push to the side."""
-    clean = predict_logits(model, image).cpu()                                   # (C, H, W)
+    clean = predict_logits(model, image).cpu()  # (C, H, W)
     mask = torch.from_numpy(truth.astype(np.int64))
 
     def draw(kind, gamma, confidence, push, background, body, nucleus):
@@ -73,8 +73,7 @@ def explore_loss(model: nn.Module, image: np.ndarray, truth: np.ndarray) -> Expl
         "nucleus": float_slider("weight: nucleus", 1.0, 0.0, 5.0, 0.25),
     }
     help_line = (
-        "The wrong pixels stay the same when you turn the confidence: what does the loss do? At which confidence is it "
-        "lowest?"
+        "The wrong pixels stay the same when you turn the confidence: what does the loss do? At which confidence is it lowest?"
     )
     return Explorer(controls, draw, help_line)
 

@@ -23,13 +23,13 @@ def explore_speed(accelerated: Accelerated, images: torch.Tensor) -> Explorer:
     timed = [t for t in accelerated.trials if not math.isnan(t.milliseconds)]
     timed.sort(key=lambda t: -t.milliseconds)
     with torch.inference_mode():
-        expected = [accelerated.original(x[None])[0] for x in images]                    # each (C, H, W)
+        expected = [accelerated.original(x[None])[0] for x in images]  # each (C, H, W)
 
     def draw(way, image):
         trial = next(t for t in timed if t.name == way)
         with torch.inference_mode():
-            logits = accelerated.ways[way](images[image][None])[0]                       # (C, H, W)
-        classes, before = logits.argmax(dim=0), expected[image].argmax(dim=0)            # (H, W)
+            logits = accelerated.ways[way](images[image][None])[0]  # (C, H, W)
+        classes, before = logits.argmax(dim=0), expected[image].argmax(dim=0)  # (H, W)
         other = (classes != before).numpy()
         alt = f"Milliseconds of each way; the mask of {way}; pixels in which it differs from the network as given."
         picture, (bars, mask, changed) = panel_row((1.25, 1, 1), 3.3, alt, gap=0.12, bottom=0.14)

@@ -16,7 +16,7 @@ NOTHING = 1e-5  # a difference of logits that small is the arithmetic's, not the
 
 def explore_tiling(model: torch.nn.Module, image: np.ndarray, tile: int = 144, num_classes: int = 3) -> Explorer:
     """The mask put together of tiles, where the tiles lie, and how far the logits are from the whole image's."""
-    whole = predict_logits(model, image).cpu()                                                # (C, H, W)
+    whole = predict_logits(model, image).cpu()  # (C, H, W)
     classes = whole.argmax(dim=0)
     cell = 2 ** model.settings["depth"]
 
@@ -33,7 +33,7 @@ def explore_tiling(model: torch.nn.Module, image: np.ndarray, tile: int = 144, n
         logits = torch.empty_like(whole)
         for rows, columns, part in tiles(model, image, tile, overlap, blend, progress=False):
             logits[:, rows, columns] = part.cpu()
-        apart = (logits - whole).abs().amax(dim=0).numpy()                                    # (H, W)
+        apart = (logits - whole).abs().amax(dim=0).numpy()  # (H, W)
         for stretches, line in ((plan.rows, panels[0].axhline), (plan.columns, panels[0].axvline)):
             for stretch in stretches[1:]:
                 line(stretch.first - 0.5, color="#E69F00", linewidth=1)

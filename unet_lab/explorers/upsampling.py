@@ -19,9 +19,9 @@ METHODS = ("nearest", "bilinear", "transposed 2x2", "transposed 3x3", "transpose
 def up_sample(x: Tensor, method: str, kernel: Tensor | None = None) -> Tensor:
     """Double the size of a map (1, 1, H, W) by one of METHODS; `kernel` (1, 1, k, k) is that of the transposed ones, stride 2."""
     if method in ("nearest", "bilinear"):
-        return F.interpolate(x, scale_factor=2, mode=method)                     # (1, 1, 2H, 2W)
+        return F.interpolate(x, scale_factor=2, mode=method)  # (1, 1, 2H, 2W)
     size = int(method[-1])
-    whole = F.conv_transpose2d(x, kernel, stride=2)                              # (1, 1, 2H + k - 2, 2W + k - 2)
+    whole = F.conv_transpose2d(x, kernel, stride=2)  # (1, 1, 2H + k - 2, 2W + k - 2)
     before = (size - 2) // 2
     return whole[..., before : before + 2 * x.shape[2], before : before + 2 * x.shape[3]]  # (1, 1, 2H, 2W)
 
@@ -91,7 +91,7 @@ def valid_paths(image: np.ndarray, depth: int) -> tuple[np.ndarray, np.ndarray]:
     """
 
     def block(x):
-        return F.avg_pool2d(F.avg_pool2d(x, 3, stride=1), 3, stride=1)           # 4 pixels less
+        return F.avg_pool2d(F.avg_pool2d(x, 3, stride=1), 3, stride=1)  # 4 pixels less
 
     x = torch.from_numpy(standardise(image))[None, None]
     skip = x = block(x)
@@ -145,8 +145,7 @@ def explore_crop(image: np.ndarray) -> Explorer:
         "right": slider("column (pixels)", 0, 0, most),
     }
     help_line = (
-        "Find the fit by eye (grey: they agree; orange and blue: they don't), read the offset. Then at depth 3. A "
-        "click jumps."
+        "Find the fit by eye (grey: they agree; orange and blue: they don't), read the offset. Then at depth 3. A click jumps."
     )
     return Explorer(controls, draw, help_line, on_click)
 

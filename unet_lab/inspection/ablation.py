@@ -16,6 +16,7 @@ from unet_lab.unet import UNet
 INSTEAD = ("zeros", "noise", "shuffled")
 
 
+# fmt: off
 @contextmanager
 def without_skip(model: UNet, level: int, instead: str | Tensor = "zeros", seed: int = 0) -> Iterator[UNet]:
     """Inside the `with`, the decoder gets something else instead of the skip of this level; afterwards the network is as before.
@@ -52,6 +53,7 @@ def without_skip(model: UNet, level: int, instead: str | Tensor = "zeros", seed:
         yield model
     finally:
         handle.remove()
+# fmt: on
 
 
 def _other(skip: Tensor, instead: str | Tensor, seed: int) -> Tensor:

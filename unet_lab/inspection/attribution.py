@@ -12,9 +12,7 @@ from unet_lab.inspection.activations import as_input, evaluating
 from unet_lab.inspection.fields import effective_receptive_field
 
 
-def saliency(
-    model: nn.Module, image: np.ndarray | Tensor, place: tuple[int, int], class_index: int | None = None
-) -> np.ndarray:
+def saliency(model: nn.Module, image: np.ndarray | Tensor, place: tuple[int, int], class_index: int | None = None) -> np.ndarray:
     """|d logit / d pixel| for one output pixel: which greys, changed a very little, would change this answer most.
 
     Simonyan, Vedaldi and Zisserman 2013 ("Deep Inside Convolutional Networks"), for one output pixel instead of one image.
@@ -23,6 +21,7 @@ def saliency(
     return effective_receptive_field(model, image, place, class_index=class_index)["input"]
 
 
+# fmt: off
 def occlusion(
     model: nn.Module,
     image: np.ndarray | Tensor,
@@ -62,3 +61,4 @@ def occlusion(
             after = model(covered).float().softmax(dim=1)                       # (N, K, H, W)
             fallen.append((before - after.gather(1, winner.expand(len(part), -1, -1, -1)))[:, 0].cpu())
     return torch.cat(fallen).view(len(rows), len(columns), height, width).numpy()
+# fmt: on

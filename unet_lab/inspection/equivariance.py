@@ -11,6 +11,7 @@ from unet_lab.inspection.activations import as_input, evaluating
 from unet_lab.unet import reach
 
 
+# fmt: off
 def shift_difference(
     model: nn.Module, image: np.ndarray, down: int = 0, right: int = 0, margin: int | None = None, largest: int = 32
 ) -> tuple[Tensor, Tensor]:
@@ -45,3 +46,4 @@ def shift_difference(
     inside_rest = rest[:, margin + down : height - margin, margin + right : width - margin]
     inside_moved = moved[:, margin : height - margin - down, margin : width - margin - right]
     return inside_rest, inside_moved
+# fmt: on

@@ -107,7 +107,7 @@ class FieldProbe:
             self._tensors[name] = out[1] if isinstance(out, tuple) else out
 
         with listening(model, layers, keep), torch.enable_grad(), evaluating(model):
-            self._logits = model(x)[0]                                           # (C, H, W)
+            self._logits = model(x)[0]  # (C, H, W)
 
     def winner(self, place: tuple[int, int]) -> int:
         """The class that wins at (row, column). Raises ValueError outside the output."""
@@ -145,6 +145,7 @@ def stage_names(model: UNet) -> list[str]:
     return [*(f"encoder.{k}.block" for k in range(depth)), "bottleneck", *(f"decoder.{k}" for k in range(depth))]
 
 
+# fmt: off
 def encoder_field(place: int, level: int) -> tuple[int, int]:
     """First and last pixel that unit `place` of encoder block `level` sees, along one axis; `level` = depth is the bottleneck.
 
@@ -157,3 +158,4 @@ def encoder_field(place: int, level: int) -> tuple[int, int]:
     for _ in range(level):
         first, last = 2 * first - 2, 2 * last + 1 + 2                     # one pooling, two convolutions before it
     return first, last
+# fmt: on

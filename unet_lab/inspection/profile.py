@@ -20,10 +20,10 @@ class LayerTime(NamedTuple):
 
     name: str
     kind: str
-    seconds: float      # median of the rounds
+    seconds: float  # median of the rounds
     multiply_adds: int
-    bytes: int          # of its output; 0 where it writes into its input
-    held: int           # of all feature maps that are still held when it has run
+    bytes: int  # of its output; 0 where it writes into its input
+    held: int  # of all feature maps that are still held when it has run
 
     @property
     def rate(self) -> float:
