@@ -14,8 +14,8 @@ from torch.nn import functional as F
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.interleaved import Row, compared, interleaved
-from unet_lab.augmentation import Augmentation, _Draws, warp
-from unet_lab.datasets import SegmentationDataset
+from unet_lab.datasets import Augmentation, SegmentationDataset, warp
+from unet_lab.datasets.augmentation import _Draws
 
 SIZE, COUNT = 256, 16
 

@@ -18,11 +18,8 @@ import psutil
 import torch
 
 from unet_lab.acceleration import accelerate
-from unet_lab.checkpoints import load_pretrained
-from unet_lab.clinic import run_patient, unknown_patient
-from unet_lab.comparing import load_outcomes
 from unet_lab.datasets import MASK_CODES, SegmentationDataset, generate_cell, generate_sheet, load_cells, standardise
-from unet_lab.datasets.folder import DATA
+from unet_lab.doctor.faults import run_patient, unknown_patient
 from unet_lab.explorers import (
     explore_attribution,
     explore_augmentation,
@@ -53,10 +50,12 @@ from unet_lab.explorers import (
     explore_workers,
 )
 from unet_lab.explorers.base import values_of
-from unet_lab.explorers.metrics import change_mask
+from unet_lab.explorers.evaluation import change_mask
 from unet_lab.explorers.training import TrainingMonitor
-from unet_lab.training import train
+from unet_lab.files import DATA
+from unet_lab.training import load_outcomes, train
 from unet_lab.unet import UNet
+from unet_lab.weights import load_pretrained
 
 CHANGES = 20
 

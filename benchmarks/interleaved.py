@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from dataclasses import asdict, dataclass
 
-from unet_lab.timing import interleaved, ratio
+from unet_lab.acceleration.timing import interleaved, ratio
 
 __all__ = ["Row", "compared", "interleaved"]
 

@@ -20,8 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.explorers import EXPLORERS, changes
 from unet_lab.datasets import SegmentationDataset, generate_cell
 from unet_lab.inference import predict, segment
-from unet_lab.memory import training_memory
-from unet_lab.training import evaluate, steps
+from unet_lab.training import evaluate, steps, training_memory
 from unet_lab.unet import UNet
 
 TRAININGS = {  # width, size, batch, precision, recompute

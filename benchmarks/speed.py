@@ -24,14 +24,15 @@ from torch.nn import functional as F
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.interleaved import Row, compared, interleaved
 from unet_lab.acceleration import AS_GIVEN, WAYS, accelerate
-from unet_lab.checkpoints import load_pretrained, load_weights, save_weights
+from unet_lab.acceleration.timing import machine_peak
 from unet_lab.datasets import Cell, SegmentationDataset, generate_cell, standardise
-from unet_lab.distributed import join
 from unet_lab.inspection import cost
 from unet_lab.metrics import confusion_matrix, scores
-from unet_lab.timing import machine_peak
-from unet_lab.training import fit, has_bfloat16, training_step
+from unet_lab.training import fit, has_bfloat16
+from unet_lab.training.distributed import join
+from unet_lab.training.loop import training_step
 from unet_lab.unet import UNet
+from unet_lab.weights import load_pretrained, load_weights, save_weights
 
 TRAINED = Path(__file__).parents[1] / "build" / "report-width.safetensors"
 BY_PYTORCH = ("folded", "channels last", "Winograd", "bfloat16")
@@ -151,7 +152,7 @@ def allocator(rounds: int) -> list[Row]:
 
 @torch.inference_mode()
 def one_allocator(kept: str, side: int) -> None:
-    from unet_lab.memory import keep_freed_memory
+    from unet_lab.training import keep_freed_memory
 
     if kept == "yes":
         keep_freed_memory()

@@ -15,10 +15,9 @@ from monai.inferers import sliding_window_inference
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.interleaved import Row, compared, interleaved
-from unet_lab.checkpoints import load_pretrained
 from unet_lab.datasets import generate_cell, standardise
-from unet_lab.inference import predict_logits
-from unet_lab.tiling import predict_tiled, tiles
+from unet_lab.inference import predict_logits, predict_tiled, tiles
+from unet_lab.weights import load_pretrained
 
 TILE, OVERLAP = 512, 192
 

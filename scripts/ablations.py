@@ -13,7 +13,8 @@ import argparse
 import torch
 from tqdm import tqdm
 
-from unet_lab.comparing import ABLATIONS, Candidate, Protocol, compare, load_outcomes, save_outcomes
+from unet_lab.training import Candidate, Protocol, load_outcomes
+from unet_lab.training.comparison import ABLATIONS, compare, save_outcomes
 
 BASELINE = Candidate("baseline: batch norm, batch size 3", "normalisation")
 CANDIDATES = [

@@ -34,7 +34,7 @@ def main() -> int:
 
     from tqdm import tqdm
 
-    from unet_lab.grading import Limits, find_submissions, grade, write_tables
+    from unet_lab.course.grading import Limits, find_submissions, grade, write_tables
 
     try:
         submissions = find_submissions(given.folder)

@@ -22,18 +22,27 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
-from unet_lab.checkpoints import WEIGHTS, load_pretrained
-from unet_lab.datasets import Look, Pair, SegmentationDataset, encode_mask, find_codes, generate_cells, read_image, read_mask
+from unet_lab.datasets import (
+    CellParameters,
+    Pair,
+    SegmentationDataset,
+    encode_mask,
+    find_codes,
+    generate_cells,
+    read_image,
+    read_mask,
+)
 from unet_lab.inference import predict_logits
 from unet_lab.metrics import confusion_matrix, scores
 from unet_lab.training import evaluate, train
 from unet_lab.unet import UNet
+from unet_lab.weights import WEIGHTS, load_pretrained
 
 SIZE, COUNT, EPOCHS, RATE, SEEDS = 192, 800, 2, 2e-3, (0, 1)
 FIRST, TEST = 20_000_000, 21_000_000
 
 
-def cells(first: int, count: int, look: Look) -> SegmentationDataset:
+def cells(first: int, count: int, look: CellParameters) -> SegmentationDataset:
     cv2.setNumThreads(1)
     drawn = generate_cells(range(first, first + count), SIZE, look=look, workers=os.cpu_count() or 1)
     return SegmentationDataset(Pair(*cell, source=f"seed {first + k}") for k, cell in enumerate(drawn))
@@ -56,7 +65,7 @@ def views(model, image: np.ndarray, truth: np.ndarray) -> float:
     return float(np.mean(found))
 
 
-def trained(look: Look, seed: int) -> UNet:
+def trained(look: CellParameters, seed: int) -> UNet:
     torch.manual_seed(seed)
     model, training = load_pretrained("small"), cells(FIRST + seed * COUNT, COUNT, look)
     for _ in train(model, training, None, seed=seed, epochs=EPOCHS, batch_size=8, learning_rate=RATE, schedule="one_cycle"):
@@ -72,12 +81,14 @@ def main() -> None:
     for mask in sorted(folder.glob("*_mask.png")) if folder else []:
         image = read_image(mask.with_name(mask.name.replace("_mask", "")))
         real.append((image, encode_mask(read_mask(mask), find_codes(str(folder / "*_mask.png")))))
-    test = cells(TEST, 100, Look())
+    test = cells(TEST, 100, CellParameters())
     of_real = f"real: mean over 24 views of each of {len(real)} images"
     more = f"{EPOCHS} epochs more of {COUNT} cells of {SIZE} px, rate {RATE}, seeds {SEEDS}"
     table = {"protocol": f"the shipped model, {more}; macro IoU; {of_real}"}
-    runs = {"everything": partial(Look)} | {f"without {group}": partial(Look().without, group) for group in Look.groups()}
-    runs["without any"] = partial(Look().eased, 0)
+    runs = {"everything": partial(CellParameters)} | {
+        f"without {group}": partial(CellParameters().without, group) for group in CellParameters.groups()
+    }
+    runs["without any"] = partial(CellParameters().eased, 0)
     for name, look in tqdm(runs.items(), unit="training", leave=False):
         models = [trained(look(), seed) for seed in SEEDS]
         entry = {"generated": [round(float(scores(evaluate(m, test)[1], average="macro").iou), 4) for m in models]}

@@ -17,11 +17,11 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from unet_lab.checkpoints import WEIGHTS
-from unet_lab.datasets import CLASS_NAMES, Look, Pair, encode_mask, find_codes, generate_cells, read_image, read_mask
+from unet_lab.datasets import CLASS_NAMES, CellParameters, Pair, encode_mask, find_codes, generate_cells, read_image, read_mask
 from unet_lab.inference import WORKING_SIZE, segment, segment_with_confidence
 from unet_lab.metrics import confusion_matrix, scores
 from unet_lab.plots import show_triplets
+from unet_lab.weights import WEIGHTS
 
 TEST_SEEDS, UNSEEN_SEEDS = (16_000_000, 200), (17_000_000, 110)  # first, how many
 # Beyond the ranges that the training drew from: one of them in each cell, in turn, or all at once; the rest as varied as ever.
@@ -64,7 +64,7 @@ def rows(matrices: list[np.ndarray]) -> dict:
     return found | {"images": len(matrices), "interval_95": interval}
 
 
-def cells(first: int, count: int, look: Look) -> list[Pair]:
+def cells(first: int, count: int, look: CellParameters) -> list[Pair]:
     drawn = generate_cells(range(first, first + count), WORKING_SIZE, look=look)
     return [Pair(*cell, source=f"seed {first + k}") for k, cell in enumerate(drawn)]
 
@@ -96,15 +96,19 @@ def main() -> None:
     path = WEIGHTS / "small.json"
     card = json.loads(path.read_text(encoding="utf-8"))
     card["seeds"] |= {"test": TEST_SEEDS, "unseen": UNSEEN_SEEDS}
-    test = cells(*TEST_SEEDS, Look())
+    test = cells(*TEST_SEEDS, CellParameters())
     once = examine(test, views=1)
     card["test_scores"] = rows(once)
     card["test_scores_8_views"] = rows(examine(test, views=8))
     card["unseen_ranges"] = UNSEEN
     first, count = UNSEEN_SEEDS
-    singly = [pair for k in range(count) for pair in cells(first + k, 1, Look(**dict([list(UNSEEN.items())[k % len(UNSEEN)]])))]
+    singly = [
+        pair
+        for k in range(count)
+        for pair in cells(first + k, 1, CellParameters(**dict([list(UNSEEN.items())[k % len(UNSEEN)]])))
+    ]
     card["unseen_one_at_a_time_scores_8_views"] = rows(examine(singly, views=8))
-    card["unseen_all_at_once_scores_8_views"] = rows(examine(cells(*UNSEEN_SEEDS, Look(**UNSEEN)), views=8))
+    card["unseen_all_at_once_scores_8_views"] = rows(examine(cells(*UNSEEN_SEEDS, CellParameters(**UNSEEN)), views=8))
     card["confidence"] = trust(test[:50])
     card["averaging"] = "macro: mean over classes of the confusion matrix summed over all cells; no class is empty"
     if folder is not None:

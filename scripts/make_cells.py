@@ -1,7 +1,7 @@
 """Draw the stored cells again: 40 pairs under data/cells/, images and masks as PNG, always the same bytes of pixels."""
 
 from unet_lab.datasets import decode_mask, generate_cell, write_image
-from unet_lab.datasets.folder import DATA
+from unet_lab.files import DATA
 
 COUNT, SIZE, FIRST_SEED = 40, 192, 2_000_000  # seeds that no training or evaluation uses
 

@@ -10,8 +10,8 @@ import os
 import sys
 from pathlib import Path
 
-from unet_lab.exercises import LESSON_NAMES
-from unet_lab.progress import export_progress, load_progress, progress_file, progress_table
+from unet_lab.course import LESSON_NAMES
+from unet_lab.course.progress import export_progress, load_progress, progress_file, progress_table
 
 
 def main() -> int:

@@ -21,11 +21,11 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from unet_lab.checkpoints import WEIGHTS, save_weights
-from unet_lab.datasets import Look, Pair, SegmentationDataset, generate_cells
+from unet_lab.datasets import CellParameters, Pair, SegmentationDataset, generate_cells
 from unet_lab.inference import WORKING_SIZE
 from unet_lab.training import History, best_device, has_bfloat16, train
 from unet_lab.unet import UNet
+from unet_lab.weights import WEIGHTS, save_weights
 
 SEED = 0
 RECIPE = {"epochs": 4, "batch_size": 8, "learning_rate": 3e-3, "schedule": "one_cycle"}
@@ -34,7 +34,7 @@ TRAINING_SEEDS, VALIDATION_SEEDS = (10_000_000, 9000), (15_000_000, 200)  # firs
 CHANGES = {"empty_chance": 0.03, "missed_chance": 0.03, "magnification": (0.5, 1.25)}
 
 
-def cells(first: int, count: int, what: str, look: Look | None = None) -> SegmentationDataset:
+def cells(first: int, count: int, what: str, look: CellParameters | None = None) -> SegmentationDataset:
     cv2.setNumThreads(1)  # the processes share the cores
     drawn = generate_cells(range(first, first + count), WORKING_SIZE, look=look, workers=os.cpu_count() or 1)
     pairs = enumerate(tqdm(drawn, total=count, desc=f"drawing {what} cells", unit="cell"))
@@ -47,7 +47,7 @@ def main() -> int:
     out = parser.parse_args().out
     out.parent.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
-    training = cells(*TRAINING_SEEDS, "training", Look(**CHANGES))
+    training = cells(*TRAINING_SEEDS, "training", CellParameters(**CHANGES))
     validation = cells(*VALIDATION_SEEDS, "validation")
     torch.manual_seed(SEED)
     model, history = UNet.small(), History()

@@ -9,7 +9,7 @@ import tomllib
 import nbformat
 import pytest
 
-from .conftest import ROOT, needs_sources
+from tests.conftest import ROOT, needs_sources
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))

@@ -7,9 +7,19 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 from typing import BinaryIO
 
+
+def shipped_data() -> Path:
+    """The folder of the data that come with the course: in a wheel inside the package, in a checkout `data/` beside it."""
+    package = Path(str(resources.files("unet_lab")))
+    inside = package / "data"
+    return inside if inside.is_dir() else package.parent / "data"
+
+
+DATA = shipped_data()
 _FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 _CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 

@@ -24,10 +24,11 @@ from torch import nn
 
 from unet_lab.blocks import Bottleneck, DecoderStage, EncoderStage
 from unet_lab.datasets import generate_cell, standardise
-from unet_lab.exercises import check
+from unet_lab.course import check
 from unet_lab.explorers import explore_unet
 from unet_lab.plots import TRAINING_COLOUR, VALIDATION_COLOUR, Picture, draw_unet
-from unet_lab.unet import UNet, nearest_sizes, output_size, size_ledger
+from unet_lab.geometry import nearest_sizes, output_size, size_ledger
+from unet_lab.unet import UNet
 
 _ = torch.manual_seed(0)
 
@@ -313,7 +314,7 @@ check("parameter_count", my_count);
 # then run.
 
 # %% tags=["nbval-check-output"]
-from unet_lab.exercises.mysteries import KINDS, mystery, same_twice, sees, skip_matters
+from unet_lab.course.exercises.mystery_modules import KINDS, mystery, same_twice, sees, skip_matters
 
 print("      same twice  sees (pixels)  skip 0 matters  skip 1 matters")
 for letter in "ABCDE":

@@ -24,9 +24,9 @@ import torch
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
-from unet_lab.checkpoints import load_pretrained
+from unet_lab.weights import load_pretrained
 from unet_lab.datasets import generate_cell, standardise
-from unet_lab.exercises import check
+from unet_lab.course import check
 from unet_lab.explorers import explore_attribution, explore_feature_maps, explore_receptive_field, explore_shift, explore_skips
 from unet_lab.inference import predict
 from unet_lab.inspection import INSTEAD, activations, saliency, shift_difference, skip_worth, without_skip
@@ -113,7 +113,8 @@ browser
 # a pixel a little, how much does this answer change? That is the **effective receptive field** (Luo et al. 2016). **Predict:** how wide is the square that holds half of it: 200, 100, 40, 10?
 
 # %% tags=["nbval-check-output"]
-from unet_lab.inspection import effective_receptive_field, mass_width, unet_receptive_field
+from unet_lab.geometry import unet_receptive_field
+from unet_lab.inspection import effective_receptive_field, mass_width
 
 place = (96, 96)
 first, last = unet_receptive_field(place[0])

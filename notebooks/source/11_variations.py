@@ -25,9 +25,9 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from unet_lab.blocks import up_sampling
-from unet_lab.comparing import Candidate, Protocol, difference, load_outcomes, run_once
+from unet_lab.training import Candidate, Protocol, difference, load_outcomes, run_once
 from unet_lab.datasets import generate_cell
-from unet_lab.exercises import check
+from unet_lab.course import check
 from unet_lab.explorers import explore_variations
 from unet_lab.inference import predict
 from unet_lab.inspection import activations, cost

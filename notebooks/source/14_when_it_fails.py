@@ -25,11 +25,11 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from unet_lab.checkpoints import load_pretrained
-from unet_lab.clinic import FAULTS, run_patient, unknown_patient
+from unet_lab.weights import load_pretrained
+from unet_lab.doctor.faults import FAULTS, run_patient, unknown_patient
 from unet_lab.datasets import load_cells
 from unet_lab.doctor import examine_model, examine_run
-from unet_lab.exercises import check
+from unet_lab.course import check
 from unet_lab.explorers import explore_clinic, explore_failures
 from unet_lab.plots import show_symptoms
 from unet_lab.unet import UNet
@@ -148,7 +148,7 @@ for name in ("mode forgotten", "flattering accuracy"):
     print(examine_run(patients[name]), "\n")
 
 # %% [markdown]
-# Read in the source how it decides (`unet_lab/doctor/run.py`): causes come first, and only where there is none does it speak of outcomes. "All background" has many causes; it is the last thing to say.
+# Read in the source how it decides (`unet_lab/doctor/run_checks.py`): causes come first, and only where there is none does it speak of outcomes. "All background" has many causes; it is the last thing to say.
 #
 # `examine_model` takes a network and data instead: here the shipped model, healthy, then with `eval()` forgotten, then with one weight gone.
 

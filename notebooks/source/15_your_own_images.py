@@ -29,10 +29,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from unet_lab.checkpoints import WEIGHTS, load_pretrained, load_weights, save_weights
+from unet_lab.weights import WEIGHTS, load_pretrained, load_weights, save_weights
 from unet_lab.datasets import SegmentationDataset, load_folder, pair_files, propose_codes, write_example_set
 from unet_lab.doctor import examine_data
-from unet_lab.exercises import check
+from unet_lab.course import check
 from unet_lab.explorers import explore_folder, explore_generator
 from unet_lab.inference import predict, segment_with_confidence
 from unet_lab.metrics import confusion_matrix, scores
@@ -119,7 +119,7 @@ codes = my_codes if done else {(0, 0, 0): 0, (0, 158, 115): 1, (204, 121, 167): 
 # Then the network would have to find a line one pixel wide that a hand drew, and that is in no image. It would cost a fourth output, and
 # its IoU would be the worst of your table for ever.</details>
 #
-# ## Look, with the doctor beside you
+# ## CellParameters, with the doctor beside you
 #
 # `examine_data` looks for what is usually wrong. **Predict:** 23 pairs, and a colleague who swears that they are clean. How many
 # findings?

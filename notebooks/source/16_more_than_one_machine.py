@@ -30,9 +30,9 @@ from pathlib import Path
 
 import torch
 
-from unet_lab.checkpoints import load_checkpoint
+from unet_lab.training.checkpoint import load_checkpoint
 from unet_lab.datasets import SegmentationDataset
-from unet_lab.exercises import check
+from unet_lab.course import check
 from unet_lab.explorers import explore_workers
 from unet_lab.losses import cross_entropy
 from unet_lab.plots import CLASS_COLOURS, Picture
@@ -92,7 +92,7 @@ print("mean of the two, as before:", "right" if difference(whole, (three + one) 
 print("weighed by 3/4 and 1/4:    ", "right" if difference(whole, 0.75 * three + 0.25 * one) < 1e-5 else "wrong")
 
 # %% [markdown]
-# The lone image pulled as hard as the other three together. `unet_lab.training.train` lets every worker divide its *sum* by the number of pixels of
+# The lone image pulled as hard as the other three together. `unet_lab.training.loop.train` lets every worker divide its *sum* by the number of pixels of
 # the *whole* batch. In exercise 2 you will do the same.
 #
 # ## Break it again: batch norm
@@ -114,7 +114,7 @@ print(f"gradient off by {difference(whole, (halves[0] + halves[1]) / 2):.0%}")
 # %% [markdown]
 # Batch norm divides by the spread *of the batch that it sees*, and a worker sees its own share only. With 16 images each that hardly matters; with one or two
 # it is another training. The cure is **synchronised batch norm**: the workers exchange sums and counts, and all use the mean and the
-# spread of the whole batch. PyTorch has it for GPUs as `nn.SyncBatchNorm`; `unet_lab.distributed.SyncedBatchNorm2d` writes it out in 15 lines, for
+# spread of the whole batch. PyTorch has it for GPUs as `nn.SyncBatchNorm`; `unet_lab.training.distributed.SyncedBatchNorm2d` writes it out in 15 lines, for
 # CPUs too.
 #
 # ## torchrun
@@ -128,8 +128,8 @@ script = folder / "train_cells.py"
 script.write_text('''
 import json, sys, torch
 from unet_lab.datasets import SegmentationDataset
-from unet_lab.distributed import join
-from unet_lab.training import train
+from unet_lab.training.distributed import join
+from unet_lab.training.loop import train
 from unet_lab.unet import UNet
 
 cells, found = SegmentationDataset.generated(32, size=32), {}
@@ -201,7 +201,7 @@ fragile = folder / "fragile.py"
 fragile.write_text('''
 import os, signal, sys, torch
 from unet_lab.datasets import SegmentationDataset
-from unet_lab.training import train
+from unet_lab.training.loop import train
 from unet_lab.unet import UNet
 
 torch.manual_seed(0)

@@ -6,9 +6,9 @@ import re
 import nbformat
 import pytest
 
-from unet_lab.grading.slicing import needed_cells
+from tests.conftest import ROOT
+from unet_lab.course.grading import needed_cells
 
-from ..conftest import ROOT
 from .driving import CHROMIUM, running_lab
 
 

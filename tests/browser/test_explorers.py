@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from ..conftest import ROOT
+from tests.conftest import ROOT
+
 from .driving import open_and_run, until
 
 NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))

@@ -1,14 +1,13 @@
 """Images and masks: the generator, the codes, the pairs and their split, the files."""
 
-from unet_lab.datasets.cells import Cell, generate_cell, generate_cells
-from unet_lab.datasets.example import write_example_set
+from unet_lab.datasets.augmentation import Augmentation, warp
 from unet_lab.datasets.folder import CodeTable, find_codes, load_cells, load_folder, pair_files, propose_codes
-from unet_lab.datasets.jurkat import load_jurkat
-from unet_lab.datasets.look import Look
-from unet_lab.datasets.masks import CLASS_NAMES, MASK_CODES, decode_mask, encode_mask, snap_mask
-from unet_lab.datasets.painting import CellPainter
-from unet_lab.datasets.pairs import Pair, SegmentationDataset, split, standardise
-from unet_lab.datasets.pictures import (
+from unet_lab.datasets.generator.cells import Cell, generate_cell, generate_cells
+from unet_lab.datasets.generator.example_set import write_example_set
+from unet_lab.datasets.generator.painter import CellPainter
+from unet_lab.datasets.generator.parameters import CellParameters
+from unet_lab.datasets.generator.sheet import generate_sheet
+from unet_lab.datasets.image_files import (
     iterate_pages,
     read_image,
     read_mask,
@@ -17,15 +16,18 @@ from unet_lab.datasets.pictures import (
     write_image,
     write_pages,
 )
-from unet_lab.datasets.sheet import generate_sheet
+from unet_lab.datasets.jurkat import load_jurkat
+from unet_lab.datasets.masks import CLASS_NAMES, MASK_CODES, decode_mask, encode_mask, snap_mask
+from unet_lab.datasets.pairs import Pair, SegmentationDataset, split, standardise
 
 __all__ = [
     "CLASS_NAMES",
     "MASK_CODES",
+    "Augmentation",
     "Cell",
     "CellPainter",
+    "CellParameters",
     "CodeTable",
-    "Look",
     "Pair",
     "SegmentationDataset",
     "decode_mask",
@@ -47,6 +49,7 @@ __all__ = [
     "snap_mask",
     "split",
     "standardise",
+    "warp",
     "write_example_set",
     "write_image",
     "write_pages",

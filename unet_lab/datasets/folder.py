@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from unet_lab.datasets.image_files import EXTENSIONS, read_mask_pages, read_pages
 from unet_lab.datasets.masks import MASK_CODES, Code, encode_mask, pack, unpack
 from unet_lab.datasets.pairs import Pair, SegmentationDataset
-from unet_lab.datasets.pictures import EXTENSIONS, read_mask_pages, read_pages
+from unet_lab.files import DATA
 
-DATA = Path(__file__).resolve().parents[2] / "data"
 MOST_CODES = 30  # a mask with more values than that is no mask of classes
 # What people add to a mask's name, or to an image's: taken away where names do not agree as they are.
 _WORDS = r"ground[ _-]?truth|segmentation|annotations?|labels?|masks?|seg|gt|images?|img|raw"

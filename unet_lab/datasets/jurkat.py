@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from unet_lab.datasets.folder import DATA, CodeTable, pair_files, propose_codes
+from unet_lab.datasets.folder import CodeTable, pair_files, propose_codes
+from unet_lab.datasets.image_files import EXTENSIONS, read_image, read_mask
 from unet_lab.datasets.masks import CLASS_NAMES, Code, encode_mask, snap_mask
 from unet_lab.datasets.pairs import Pair, SegmentationDataset
-from unet_lab.datasets.pictures import EXTENSIONS, read_image, read_mask
+from unet_lab.files import DATA
 
 _MASKS = re.compile(r"(?i)ground[ _-]?truth|mask|label|segment|annot|\bgt\b")
 _NEAR = 24  # greys closer than that mean one class

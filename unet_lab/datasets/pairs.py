@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from unet_lab.datasets.cells import generate_cell
+from unet_lab.datasets.generator.cells import generate_cell
 from unet_lab.datasets.masks import check_indices
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from unet_lab.augmentation import Augmentation, _Draws, warp
-from unet_lab.datasets import standardise
+from unet_lab.datasets.augmentation import Augmentation, _Draws, warp
+from unet_lab.datasets.pairs import standardise
 from unet_lab.explorers.base import Explorer, float_slider, slider, tick
-from unet_lab.plots import panel_row, show_image, show_mask
+from unet_lab.plots.figure import panel_row
+from unet_lab.plots.images import show_image, show_mask
 
 LINES = 16  # pixels between the lines of the grid that is drawn
 

@@ -10,8 +10,8 @@ from html import escape
 
 import ipywidgets as widgets
 
-from unet_lab.explorers.picture import PictureView
-from unet_lab.plots import Picture
+from unet_lab.explorers.image_widget import PictureView
+from unet_lab.plots.figure import Picture
 
 _WIDE = widgets.Layout(width="420px")
 _STYLE = {"description_width": "150px"}

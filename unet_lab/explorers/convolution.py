@@ -8,9 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unet_lab.datasets import generate_cell, standardise
+from unet_lab.datasets.generator.cells import generate_cell
+from unet_lab.datasets.pairs import standardise
 from unet_lab.explorers.base import Explorer, choice, float_slider, slider
-from unet_lab.plots import draw_map, draw_numbers, draw_values, panel_row, show_image
+from unet_lab.plots.figure import panel_row
+from unet_lab.plots.images import show_image
+from unet_lab.plots.kernels import draw_map, draw_numbers, draw_values
 
 KERNELS = {
     "vertical edge": [[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]],

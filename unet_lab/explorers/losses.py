@@ -7,11 +7,13 @@ import torch
 from scipy.ndimage import shift as move
 from torch import Tensor, nn
 
-from unet_lab.datasets import CLASS_NAMES
+from unet_lab.datasets.masks import CLASS_NAMES
 from unet_lab.explorers.base import Explorer, choice, float_slider, slider
-from unet_lab.inference import predict_logits
+from unet_lab.inference.predict import predict_logits
 from unet_lab.losses import border_weights, cross_entropy, focal_loss, soft_dice_loss
-from unet_lab.plots import TRAINING_COLOUR, VALIDATION_COLOUR, class_colours, draw_bar, draw_map, panel_row, show_mask
+from unet_lab.plots.figure import TRAINING_COLOUR, VALIDATION_COLOUR, class_colours, panel_row
+from unet_lab.plots.images import show_mask
+from unet_lab.plots.kernels import draw_bar, draw_map
 
 KINDS = ("cross entropy", "focal")
 

@@ -13,12 +13,14 @@ from ipycanvas import Canvas
 from PIL import Image, ImageDraw
 from torch import nn
 
-from unet_lab.datasets import CLASS_NAMES, CellPainter
-from unet_lab.datasets.cells import BACKGROUND, BODY, NUCLEUS
+from unet_lab.datasets.generator.cells import BACKGROUND, BODY, NUCLEUS
+from unet_lab.datasets.generator.painter import CellPainter
+from unet_lab.datasets.masks import CLASS_NAMES
 from unet_lab.explorers.base import DRAWING, Explorer, choice, slider
-from unet_lab.inference import WORKING_SIZE, predict
+from unet_lab.inference.predict import predict
+from unet_lab.inference.segment import WORKING_SIZE
 from unet_lab.metrics import confusion_matrix, scores
-from unet_lab.plots import overlay
+from unet_lab.plots.images import overlay
 
 SIZE = 128
 BRUSHES = {"cell body": BODY, "nucleus": NUCLEUS, "background": BACKGROUND}

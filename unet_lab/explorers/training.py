@@ -9,11 +9,13 @@ import numpy as np
 from IPython.display import display
 from torch import nn
 
-from unet_lab.datasets import SegmentationDataset
+from unet_lab.datasets.pairs import SegmentationDataset
 from unet_lab.explorers.base import Explorer, slider
-from unet_lab.inference import predict
-from unet_lab.plots import Picture, draw_curves, show_image, show_mask
-from unet_lab.training import EpochReport, History
+from unet_lab.inference.predict import predict
+from unet_lab.plots.figure import Picture
+from unet_lab.plots.images import show_image, show_mask
+from unet_lab.plots.scores import draw_curves
+from unet_lab.training.history import EpochReport, History
 
 
 class TrainingMonitor(Explorer):

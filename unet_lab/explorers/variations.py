@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from unet_lab.comparing import Outcome, difference
 from unet_lab.explorers.base import Explorer, choice, slider, tick
-from unet_lab.plots import draw_outcomes
-from unet_lab.plots.variations import outcomes_picture
+from unet_lab.plots.variations import draw_outcomes, outcomes_picture
+from unet_lab.training.comparison import Outcome, difference
 
 ALL = "all"
 

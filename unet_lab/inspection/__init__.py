@@ -1,5 +1,6 @@
 """Numbers about a network, no drawing: what is in it, what it costs, what it sees, what it would miss."""
 
+from unet_lab.geometry import reach, unet_receptive_field
 from unet_lab.inspection.ablation import INSTEAD, skip_worth, without_skip
 from unet_lab.inspection.activations import activations, as_input, shapes
 from unet_lab.inspection.attribution import occlusion, saliency
@@ -16,7 +17,6 @@ from unet_lab.inspection.fields import (
 )
 from unet_lab.inspection.profile import LayerTime, layer_times
 from unet_lab.inspection.scaling import StepTime, step_time
-from unet_lab.unet import reach, unet_receptive_field
 
 __all__ = [
     "INSTEAD",

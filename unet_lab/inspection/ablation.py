@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unet_lab.inference import predict
+from unet_lab.inference.predict import predict
 from unet_lab.metrics import confusion_matrix, scores
 from unet_lab.unet import UNet
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unet_lab.datasets import standardise
+from unet_lab.datasets.pairs import standardise
 
 
 def as_input(model: nn.Module, image: np.ndarray | Tensor) -> Tensor:

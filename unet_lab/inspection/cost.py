@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from unet_lab.geometry import size_ledger
 from unet_lab.inspection.activations import as_input, evaluating
-from unet_lab.unet import UNet, size_ledger
+from unet_lab.unet import UNet
 
 
 class LayerCost(NamedTuple):

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unet_lab.datasets import standardise
+from unet_lab.datasets.pairs import standardise
+from unet_lab.geometry import reach
 from unet_lab.inspection.activations import as_input, evaluating
-from unet_lab.unet import reach
 
 
 # fmt: off

@@ -6,6 +6,16 @@ it reads in light and dark themes, with a sentence that says what is on it for t
 
 from unet_lab.plots.answers import show_answer
 from unet_lab.plots.architecture import draw_unet
+from unet_lab.plots.figure import (
+    CLASS_COLOURS,
+    ERROR_COLOUR,
+    TRAINING_COLOUR,
+    VALIDATION_COLOUR,
+    Picture,
+    bare,
+    class_colours,
+    panel_row,
+)
 from unet_lab.plots.images import error_map, overlay, show_image, show_mask, show_samples, show_triplets
 from unet_lab.plots.inside import (
     FIELD_COLOURS,
@@ -18,16 +28,6 @@ from unet_lab.plots.inside import (
     show_heat,
 )
 from unet_lab.plots.kernels import draw_bar, draw_map, draw_numbers, draw_values, show_numbers
-from unet_lab.plots.picture import (
-    CLASS_COLOURS,
-    ERROR_COLOUR,
-    TRAINING_COLOUR,
-    VALIDATION_COLOUR,
-    Picture,
-    bare,
-    class_colours,
-    panel_row,
-)
 from unet_lab.plots.report import write_report
 from unet_lab.plots.scores import draw_confusion, draw_curves, draw_histogram, show_confusion, show_curves, show_histogram
 from unet_lab.plots.speed import draw_trials, show_layer_times, show_trials

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from unet_lab.plots.figure import CLASS_COLOURS, ERROR_COLOUR, Picture, bare
 from unet_lab.plots.kernels import draw_numbers
-from unet_lab.plots.picture import CLASS_COLOURS, ERROR_COLOUR, Picture, bare
 
 SMALL = 8  # up to so many rows and columns the numbers themselves are shown
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.patches import FancyArrowPatch, Patch, Rectangle
 
-from unet_lab.plots.picture import ERROR_COLOUR, Picture
-from unet_lab.unet import size_ledger
+from unet_lab.geometry import size_ledger
+from unet_lab.plots.figure import ERROR_COLOUR, Picture
 
 
 def draw_unet(

@@ -10,7 +10,7 @@ from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.patches import Patch
 
 from unet_lab.datasets.masks import CLASS_NAMES
-from unet_lab.plots.picture import ERROR_COLOUR, Picture, bare, class_colours
+from unet_lab.plots.figure import ERROR_COLOUR, Picture, bare, class_colours
 
 
 def overlay(image: np.ndarray, mask: np.ndarray, strength: float = 0.45) -> np.ndarray:

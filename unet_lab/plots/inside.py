@@ -9,8 +9,8 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
+from unet_lab.plots.figure import Picture, bare, panel_row
 from unet_lab.plots.kernels import draw_bar, draw_map
-from unet_lab.plots.picture import Picture, bare, panel_row
 
 MOST_TILES = 64
 FIELD_COLOURS = ("#0072B2", "#009E73", "#E69F00", "#D55E00", "#CC79A7", "#000000")  # one per level, for lines

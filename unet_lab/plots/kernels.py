@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from unet_lab.plots.picture import CLASS_COLOURS, TRAINING_COLOUR, Picture, bare
+from unet_lab.plots.figure import CLASS_COLOURS, TRAINING_COLOUR, Picture, bare
 
 SIGNED = "RdBu_r"  # blue below 0, white at 0, red above: told apart in any form of colour blindness
 

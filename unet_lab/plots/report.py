@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 
 from unet_lab.files import write_whole
-from unet_lab.plots.picture import Picture
+from unet_lab.plots.figure import Picture
 
 
 def write_report(

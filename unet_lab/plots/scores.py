@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from unet_lab.datasets.masks import CLASS_NAMES
-from unet_lab.plots.picture import ERROR_COLOUR, TRAINING_COLOUR, VALIDATION_COLOUR, Picture, class_colours
-from unet_lab.training import EpochReport
+from unet_lab.plots.figure import ERROR_COLOUR, TRAINING_COLOUR, VALIDATION_COLOUR, Picture, class_colours
+from unet_lab.training.history import EpochReport
 
 
 def show_curves(reports: Sequence[EpochReport], log_scale: bool = False) -> Picture:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
 
-from unet_lab.plots.picture import TRAINING_COLOUR, VALIDATION_COLOUR, Picture
+from unet_lab.plots.figure import TRAINING_COLOUR, VALIDATION_COLOUR, Picture
 
 if TYPE_CHECKING:
-    from unet_lab.acceleration import Trial
-    from unet_lab.inspection import LayerTime
+    from unet_lab.acceleration.selection import Trial
+    from unet_lab.inspection.profile import LayerTime
 
 
 def show_trials(trials: Sequence[Trial]) -> Picture:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 
+from unet_lab.plots.figure import CLASS_COLOURS, TRAINING_COLOUR, VALIDATION_COLOUR, Picture, bare
 from unet_lab.plots.images import show_mask
-from unet_lab.plots.picture import CLASS_COLOURS, TRAINING_COLOUR, VALIDATION_COLOUR, Picture, bare
 
 if TYPE_CHECKING:
-    from unet_lab.doctor import Symptoms
+    from unet_lab.doctor.symptoms import Symptoms
 
 NOTHING = "nothing to see:\nthe run had ended"
 

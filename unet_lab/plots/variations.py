@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from unet_lab.comparing import Outcome
-from unet_lab.plots.picture import TRAINING_COLOUR, VALIDATION_COLOUR, Picture, bare
+from unet_lab.plots.figure import TRAINING_COLOUR, VALIDATION_COLOUR, Picture, bare
+from unet_lab.training.comparison import Outcome
 
 
 def show_outcomes(outcomes: Sequence[Outcome], baseline: Outcome) -> Picture:

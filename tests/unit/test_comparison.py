@@ -1,0 +1,226 @@
+"""The U-Net's variations, and the protocol that compares them."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from scripts.ablations import BASELINE, CANDIDATES
+from unet_lab.blocks import AttentionGate, ConvBlock, DecoderStage, ResidualBlock, normalisation, up_sampling
+from unet_lab.geometry import reach, unet_receptive_field
+from unet_lab.inspection import cost, measured_receptive_field
+from unet_lab.training import Candidate, Protocol, difference, load_outcomes, run_once, training_memory
+from unet_lab.training.comparison import Outcome, compare, save_outcomes
+from unet_lab.unet import UNet
+from unet_lab.weights import load_weights, save_weights
+
+VARIATIONS = [
+    *({"norm": norm} for norm in ("instance", "group", "layer")),
+    *({"up": up} for up in ("nearest", "bilinear")),
+    *({"skip": skip} for skip in ("sum", "none")),
+    {"attention": True},
+    {"residual": True},
+    {"attention": True, "skip": "sum", "up": "bilinear", "residual": True, "norm": "group"},
+]
+
+
+@pytest.mark.parametrize("norm", ["batch", "instance", "layer", "group"])
+def test_norms_are_mean_and_variance_over_what_they_say(norm):
+    x = 3 + 2 * torch.randn(4, 16, 5, 6)
+    grouped = x.view(4, 8, 2, 5, 6)  # 8 groups of 2 channels
+    part, over = {
+        "batch": (x, (0, 2, 3)), "instance": (x, (2, 3)), "layer": (x, (1, 2, 3)), "group": (grouped, (2, 3, 4)),
+    }[norm]  # fmt: skip
+    expected = (part - part.mean(over, keepdim=True)) / (part.var(over, correction=0, keepdim=True) + 1e-5).sqrt()
+    (layer,) = normalisation(norm, 16)
+    torch.testing.assert_close(layer(x), expected.view(x.shape), atol=1e-5, rtol=0)
+    assert sum(p.numel() for p in layer.parameters()) == 32  # a scale and a shift for each channel
+
+
+def test_only_batch_norm_looks_at_the_other_images():
+    x = torch.randn(3, 16, 8, 8)
+    for norm in ("batch", "instance", "layer", "group"):
+        (layer,) = normalisation(norm, 16)
+        alone = torch.allclose(layer(x)[:1], layer(x[:1]), atol=1e-5)
+        assert alone == (norm != "batch")
+
+
+def test_groups_divide_any_number_of_channels():
+    assert [normalisation("group", channels)[0].num_groups for channels in (3, 4, 8, 12, 64)] == [1, 4, 8, 4, 8]
+
+
+def test_nearest_is_a_transposed_convolution_with_four_equal_weights():
+    nearest, transposed = up_sampling("nearest", 6, 3), up_sampling("transposed", 6, 3)
+    with torch.no_grad():
+        transposed.weight.copy_(nearest[0].weight.transpose(0, 1).expand(6, 3, 2, 2))
+        transposed.bias.copy_(nearest[0].bias)
+    x = torch.randn(2, 6, 5, 7)
+    torch.testing.assert_close(nearest(x), transposed(x), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("padding", "channels"), [("same", (4, 4)), ("same", (2, 4)), ("valid", (4, 4)), ("valid", (2, 4))])
+def test_a_residual_block_adds_to_its_input(padding, channels):
+    block, x = ResidualBlock(*channels, padding), torch.randn(2, channels[0], 12, 10)
+    with torch.no_grad():
+        block.layers[-1].weight.zero_()  # the last norm's scale: no change at all
+        block.layers[-1].bias.zero_()
+    cut = x if padding == "same" else x[..., 2:-2, 2:-2]
+    torch.testing.assert_close(block(x), torch.relu(block.shortcut(cut)))
+    assert isinstance(block.shortcut, nn.Identity) == (channels[0] == channels[1])
+    names = [type(m) for m in ConvBlock(*channels)]
+    assert [*(type(m) for m in block.layers), type(block.relu)] == names
+
+
+def test_an_attention_gate_is_what_the_paper_writes():
+    """Oktay et al. 2018, equations 1 and 2, pixel by pixel."""
+    torch.manual_seed(0)
+    gate, skip, gating = AttentionGate(4, 6, 3), torch.randn(1, 4, 6, 8), torch.randn(1, 6, 3, 4)
+    coarse = torch.zeros(1, 1, 3, 4)
+    for row in range(3):
+        for column in range(4):
+            window = skip[0, :, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
+            both = torch.einsum("ochw,chw->o", gate.theta.weight, window)
+            both += gate.phi.weight[:, :, 0, 0] @ gating[0, :, row, column] + gate.phi.bias
+            q = gate.psi.weight[0, :, 0, 0] @ torch.relu(both) + gate.psi.bias
+            coarse[0, 0, row, column] = 1 / (1 + torch.exp(-q))
+    expected = skip * nn.functional.interpolate(coarse, (6, 8), mode="bilinear")
+    torch.testing.assert_close(gate(skip, gating), expected, atol=1e-5, rtol=0)
+
+
+def test_an_attention_gate_can_close_and_open():
+    gate, skip, gating = AttentionGate(4, 6), torch.randn(1, 4, 6, 8), torch.randn(1, 6, 3, 4)
+    for bias, expected in ((-100.0, torch.zeros_like(skip)), (100.0, skip)):
+        nn.init.constant_(gate.psi.bias, bias)
+        torch.testing.assert_close(gate(skip, gating), expected)
+
+
+@pytest.mark.parametrize(("skip", "matters"), [("concatenate", True), ("sum", True), ("none", False)])
+def test_what_becomes_of_the_skip(skip, matters):
+    stage = DecoderStage(8, 4, skip=skip).eval()
+    x, across = torch.randn(1, 8, 4, 4), torch.randn(1, 4, 8, 8)
+    assert torch.equal(stage(x, across), stage(x, across + 1)) != matters
+
+
+@pytest.mark.parametrize("variation", VARIATIONS, ids=str)
+def test_every_variation_is_a_u_net(variation, tmp_path):
+    torch.manual_seed(0)
+    model = UNet(base_channels=8, depth=2, **variation)
+    x = torch.randn(2, 1, 24, 32)
+    logits = model(x)
+    assert logits.shape == (2, 3, 24, 32)
+    (logits * torch.randn_like(logits)).sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+    save_weights(model, tmp_path / "weights.safetensors")
+    again = load_weights(tmp_path / "weights.safetensors")
+    assert torch.equal(again.eval()(x), model.eval()(x))
+    assert training_memory(model, (32, 32), 2).total > 0
+    assert sum(row.parameters for row in cost(model, x[:1])) == model.num_parameters
+
+
+@pytest.mark.parametrize("variation", [v for v in VARIATIONS if "norm" not in v], ids=str)
+def test_receptive_fields_by_formula_are_those_measured(variation):
+    depth = 2
+    model = UNet(base_channels=2, depth=depth, **variation)
+    how = (variation.get("up", "transposed"), variation.get("attention", False))
+    for place in range(2**depth):
+        first, last = unet_receptive_field(place, depth, "same", *how)
+        assert measured_receptive_field(model, 96, 48 + place) == (48 + first, 48 + last)
+    assert reach(depth, *how) >= reach(depth)
+
+
+@pytest.mark.parametrize("variation", [{"attention": True}, {"residual": True}, {"up": "bilinear"}, {"skip": "sum"}], ids=str)
+def test_variations_with_valid_padding(variation):
+    model = UNet(base_channels=4, depth=2, padding="valid", **variation).eval()
+    assert model(torch.zeros(1, 1, 60, 60)).shape == (1, 3, 20, 20)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"norm": "weight"}, "'batch', 'instance', 'group', 'layer' and None"),
+        ({"up": "cubic"}, "'transposed', 'nearest', 'bilinear'"),
+        ({"skip": "dense"}, "'concatenate', 'sum', 'none'"),
+        ({"skip": "none", "attention": True}, "a gate needs a skip"),
+    ],
+)
+def test_other_words_are_refused(settings, words):
+    with pytest.raises(ValueError, match=words):
+        UNet(**settings)
+
+
+# -- the protocol -----------------------------------------------------------------------------------------------------
+
+QUICK = Protocol(size=32, training=12, choosing=4, judging=4, steps=8, rates=(0.003, 0.01), seeds=(0, 1))
+TINY = Candidate("tiny", network={"base_channels": 2, "depth": 2})
+
+
+def test_learning_choosing_and_judging_use_other_cells():
+    protocol = Protocol()
+    sources = [{pair.source for pair in protocol.cells(what).pairs} for what in ("training", "choosing", "judging")]
+    assert [len(s) for s in sources] == [96, 40, 60]
+    assert len(set.union(*sources)) == 96 + 40 + 60
+
+
+def test_a_run_follows_from_its_seed():
+    one, again, other = (run_once(TINY, QUICK, 0.01, seed) for seed in (0, 0, 1))
+    assert one == again != other
+    assert len(one[1]) == 2  # 8 steps are two epochs
+
+
+def test_compare_chooses_a_rate_and_yields_as_it_goes(monkeypatch):
+    outcomes = list(compare([TINY, Candidate("wider", network={"base_channels": 4, "depth": 2})], QUICK))
+    assert [o.candidate.name for o in outcomes] == ["tiny", "wider"]
+    for outcome in outcomes:
+        scores = {rate: run_once(outcome.candidate, QUICK, rate, 1000, "choosing")[0] for rate in QUICK.rates}
+        assert outcome.rate == max(scores, key=scores.get)
+        assert outcome.ious == [run_once(outcome.candidate, QUICK, outcome.rate, seed)[0] for seed in QUICK.seeds]
+        assert outcome.parameters == UNet(**outcome.candidate.settings).num_parameters
+
+
+def test_a_rate_that_diverges_is_not_chosen():
+    wild = Protocol(**(QUICK.__dict__ | {"rates": (1e30, 0.01), "seeds": (0,)}))
+    assert next(compare([Candidate("no norm", network={"base_channels": 2, "depth": 2, "norm": None})], wild)).rate == 0.01
+
+
+def test_steps_that_make_no_whole_epochs_are_refused():
+    with pytest.raises(ValueError, match="8 steps are no whole number of epochs: 12 cells at batch size 4 make 3 steps"):
+        run_once(Candidate("odd", batch_size=4), QUICK, 0.01, 0)
+
+
+def test_difference_by_hand():
+    a = Outcome(TINY, 1, 0.01, [0.8, 0.9, 0.7], [])
+    b = Outcome(TINY, 1, 0.01, [0.5, 0.6, 0.7], [])
+    assert difference(a, b) == pytest.approx((0.2, math.sqrt(0.01 / 3 + 0.01 / 3)))
+    assert (a.mean, a.spread) == pytest.approx((0.8, 0.1))
+    assert math.isnan(Outcome(TINY, 1, 0.01, [0.8], []).spread)
+
+
+def test_a_table_comes_back_as_it_was(tmp_path):
+    outcomes = list(compare([TINY], QUICK))
+    save_outcomes(outcomes, QUICK, tmp_path / "table.json")
+    assert load_outcomes(tmp_path / "table.json") == (QUICK, outcomes)
+
+
+def test_the_stored_table_is_complete():
+    protocol, outcomes = load_outcomes()
+    assert protocol == Protocol()
+    assert [outcome.candidate for outcome in outcomes] == CANDIDATES
+    for outcome in outcomes:
+        assert len(outcome.ious) == len(outcome.losses) == len(protocol.seeds) >= 3
+        assert outcome.parameters == UNet(**outcome.candidate.settings).num_parameters
+        assert all(0 < iou < 1 for iou in outcome.ious)
+
+
+def test_the_stored_table_can_be_had_again():
+    """One entry, trained anew; other processors round otherwise, so to the spread that other seeds give."""
+    protocol, outcomes = load_outcomes()
+    stored = next(o for o in outcomes if o.candidate == BASELINE)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        again, _ = run_once(BASELINE, protocol, stored.rate, protocol.seeds[0])
+    finally:
+        torch.set_num_threads(threads)
+    assert again == pytest.approx(stored.ious[0], abs=max(0.03, 3 * np.std(stored.ious)))

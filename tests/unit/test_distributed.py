@@ -1,0 +1,123 @@
+"""The same `train` in 1, 2 and 4 processes under torchrun: one loss curve; and what happens when a worker dies."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from tests.conftest import ROOT
+from unet_lab.datasets import SegmentationDataset
+from unet_lab.training import train
+from unet_lab.training.checkpoint import load_checkpoint
+from unet_lab.training.distributed import World
+from unet_lab.unet import UNet
+
+ALL = ("plain", "synchronised", "each its own", "sum", "recompute")
+
+
+def torchrun(workers, folder, *cases, options=()):
+    """Start tests/unit/worker.py as the notebook starts its script; returns what it printed and its exit status."""
+    line = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={workers}", *options]
+    environment = dict(os.environ, PYTHONPATH=str(ROOT), TQDM_DISABLE="1", OMP_NUM_THREADS="1", PYTHONWARNINGS="default")
+    line += [str(ROOT / "tests" / "unit" / "worker.py"), str(folder), *cases]
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=300)
+    return done.stdout + done.stderr, done.returncode
+
+
+@pytest.fixture(scope="module")
+def curves(tmp_path_factory):
+    """What each case gave, by number of workers."""
+    folder, found = tmp_path_factory.mktemp("curves"), {}
+    for workers in (1, 2, 4):
+        printed, status = torchrun(workers, folder, *ALL)
+        assert status == 0, printed
+        assert "Warning: torch" not in printed
+        found[workers] = json.loads((folder / f"{workers}.json").read_text())
+    return found
+
+
+def furthest(curves, case):
+    return max(
+        abs(a - b) / abs(b)
+        for workers in (2, 4)
+        for a, b in zip(curves[workers][case]["losses"], curves[1][case]["losses"], strict=True)
+    )
+
+
+@pytest.mark.parametrize("case", ["plain", "synchronised", "sum", "recompute"])
+def test_one_two_and_four_workers_have_one_loss_curve(curves, case):
+    assert furthest(curves, case) < 1e-4
+    losses = curves[1][case]["losses"]
+    assert len(set(losses)) == 3
+    assert all(math.isfinite(loss) for loss in losses)
+
+
+def test_batch_norm_over_each_workers_own_images_is_another_training(curves):
+    assert furthest(curves, "each its own") > 1e-4
+
+
+def test_one_worker_under_torchrun_trains_as_without_it(curves):
+    torch.manual_seed(0)
+    model = UNet(base_channels=4, depth=2)
+    cells = SegmentationDataset.generated(18, size=32)
+    settings = {"epochs": 3, "batch_size": 8, "learning_rate": 0.001, "precision": "float32", "device": "cpu"}
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        losses = [r.loss for r in train(model, cells, cells, **settings)]
+    finally:
+        torch.set_num_threads(threads)
+    assert losses == curves[1]["synchronised"]["losses"]
+
+
+def test_a_killed_worker_ends_the_run_in_words_and_the_next_start_goes_on(tmp_path):
+    printed, status = torchrun(2, tmp_path, "dies")
+    assert status != 0
+    assert "SIGKILL" in printed  # torchrun names the worker that died
+    # the other one was told, or torchrun stopped it first
+    assert "lost another one, and the run ends. Start it again" in printed or "Sending process" in printed
+    state = load_checkpoint(tmp_path / "dies.pt")
+    assert (len(state["reports"]), state["position"]) in [(1, 0), (1, 1)]
+    printed, status = torchrun(2, tmp_path, "dies")
+    assert status == 0, printed
+    assert len(load_checkpoint(tmp_path / "dies.pt")["reports"]) == 3
+
+
+def test_torchrun_restarts_a_run_whose_worker_died_and_it_ends_as_if_nothing_had_been(tmp_path):
+    printed, status = torchrun(2, tmp_path, "dies", options=["--max-restarts=3"])
+    assert status == 0, printed
+    assert (tmp_path / "killed").exists()
+    undisturbed = tmp_path / "undisturbed"
+    undisturbed.mkdir()
+    (undisturbed / "killed").touch()
+    torchrun(2, undisturbed, "dies")
+    first, second = (load_checkpoint(folder / "dies.pt") for folder in (tmp_path, undisturbed))
+    assert [r["loss"] for r in first["reports"]] == [r["loss"] for r in second["reports"]]
+    assert all(torch.equal(first["model"][name], value) for name, value in second["model"].items())
+
+
+def test_each_image_is_one_workers():
+    for size in (1, 2, 3, 4):
+        for count in (1, 4, 7):
+            shares = [World(rank, size).share(range(count)) for rank in range(size)]
+            assert sorted(image for share in shares for image in share) == list(range(count))
+            assert max(map(len, shares)) - min(map(len, shares)) <= 1
+    assert World().share([3, 1]) == [3, 1]
+    assert World().total(2.0, 3.0) == [2.0, 3.0]
+    assert World().from_first("a") == "a"
+    assert World().gathered("a") == ["a"]
+
+
+def test_batches_too_small_for_the_workers_are_refused(monkeypatch):
+    import unet_lab.training.loop as module
+
+    monkeypatch.setattr(module, "join", lambda: World(0, 4))
+    cells = SegmentationDataset.generated(9, size=32)
+    with pytest.raises(ValueError, match=r"batch_size is 2, and there are 4 workers"):
+        next(train(UNet(base_channels=2, depth=1), cells, batch_size=2))
+    with pytest.raises(ValueError, match=r"the last batch of an epoch has 1 images, and there are 4 workers"):
+        next(train(UNet(base_channels=2, depth=1), cells, batch_size=8, sync_batch_norm=False))

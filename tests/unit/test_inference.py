@@ -1,0 +1,181 @@
+"""From any image to a mask of its size."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from unet_lab.datasets import CellParameters, SegmentationDataset, generate_cell, standardise
+from unet_lab.inference import predict, predict_logits, segment, segment_with_confidence
+from unet_lab.inference.segment import _doubts
+from unet_lab.metrics import confusion_matrix, scores
+from unet_lab.training import evaluate
+from unet_lab.unet import UNet
+from unet_lab.weights import WEIGHTS, load_pretrained
+
+
+@given(st.integers(1, 70), st.integers(1, 70), st.sampled_from(["same", "valid"]), st.integers(1, 3))
+def test_any_size_comes_back_in_its_size(height, width, padding, depth):
+    model = UNet(1, 3, 2, depth, padding)
+    image = np.random.default_rng(0).integers(0, 255, (height, width)).astype(np.uint8)
+    mask = predict(model, image)
+    assert mask.shape == image.shape
+    assert mask.dtype == np.uint8
+    assert mask.max() <= 2
+    assert model.training  # left as it was
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_padding_does_not_shift_the_answer(padding):
+    """A network whose answer is its input: then the logits must be the image, at every pixel."""
+    model = UNet(1, 1, 1, 1, padding, norm=None)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+        model.encoder[0].block[0].weight[0, 0, 1, 1] = 1
+        model.encoder[0].block[0].bias[0] = 10  # through two ReLUs unharmed
+        model.encoder[0].block[2].weight[0, 0, 1, 1] = 1
+        model.decoder[0].block[0].weight[0, 0, 1, 1] = 1  # channel 0 is the skip
+        model.decoder[0].block[2].weight[0, 0, 1, 1] = 1
+        model.head.weight[0, 0, 0, 0] = 1
+        model.head.bias[0] = -10
+    image = np.random.default_rng(0).integers(0, 255, (21, 34)).astype(np.uint8)
+    np.testing.assert_allclose(predict_logits(model, image)[0].numpy(), standardise(image), atol=1e-4)
+
+
+@given(st.integers(1, 300), st.integers(1, 300), st.booleans(), st.booleans())
+@hypothesis_settings(max_examples=12)
+def test_segment_takes_grey_and_rgb_8_and_16_bit(height, width, colour, deep):
+    image = np.random.default_rng(0).integers(0, 255, (height, width)).astype(np.uint8)
+    image = np.stack([image] * 3, axis=-1) if colour else image
+    image = image.astype(np.uint16) * 257 if deep else image
+    mask = segment(image)
+    assert mask.shape == (height, width)
+    assert mask.dtype == np.uint8
+    assert mask.max() <= 2
+
+
+def test_segment_gives_one_answer_for_one_picture_in_four_kinds():
+    grey = generate_cell(5, 200).image
+    reference = segment(grey)
+    for image in (np.stack([grey] * 3, axis=-1), grey.astype(np.uint16) * 257):
+        assert (segment(image) == reference).mean() > 0.999
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (np.zeros((4, 4)), "From floats"),
+        (np.zeros((4, 4, 4), np.uint8), "alpha"),
+        (np.zeros((2, 3, 4, 4), np.uint8), "shape"),
+        (np.zeros((0, 4), np.uint8), "shape"),
+        (np.zeros((4, 4), np.int32), "int32"),
+        ("cell.png", "read_image"),
+        (Image.new("L", (4, 4)), "Image"),
+    ],
+)
+def test_segment_refuses_other_kinds_with_the_mend(image, message):
+    with pytest.raises(ValueError, match=message):
+        segment(image)
+
+
+def card():
+    return json.loads((WEIGHTS / "small.json").read_text(encoding="utf-8"))
+
+
+def test_shipped_model_is_small_and_as_good_as_its_card_says():
+    assert (WEIGHTS / "small.safetensors").stat().st_size <= 5e6
+    for key in ("seeds", "data", "test_scores", "versions", "failures", "confidence"):
+        assert card()[key]
+    first, _ = card()["seeds"]["test"]
+    _, matrix = evaluate(load_pretrained(), SegmentationDataset.generated(60, size=192, first_seed=first))
+    measured = scores(matrix, average="macro").iou
+    low, high = card()["test_scores"]["interval_95"]["iou_macro"]
+    assert low - 0.03 < measured < high + 0.03
+    assert measured > 0.85
+    assert (WEIGHTS / card()["failures"]["picture"]).stat().st_size > 10_000
+
+
+def test_unseen_ranges_are_unseen_and_segmented():
+    ranges, changed = card()["unseen_ranges"], card()["changes"]
+    for name, (least, most) in ranges.items():
+        low, high = changed.get(name, CellParameters.default(name))
+        assert least >= high or most <= low, name
+    assert card()["unseen_one_at_a_time_scores_8_views"]["iou_macro"] >= 0.90
+    looks = [CellParameters(**{name: tuple(pair)}) for name, pair in ranges.items()] * 2
+    cells = [generate_cell(17_000_000 + k, 192, look=look) for k, look in enumerate(looks)]
+    matrix = sum(confusion_matrix(c.mask, segment(c.image)) for c in cells)
+    assert scores(matrix, average="macro").iou > 0.87
+
+
+def test_confidence_tells_where_the_mask_is_wrong():
+    sure, unsure = [], []
+    for seed in range(30, 42):
+        cell = generate_cell(seed, 160)
+        found = segment_with_confidence(cell.image)
+        assert np.array_equal(found.mask, segment(cell.image))
+        assert found.confidence.shape == cell.mask.shape
+        assert found.confidence.min() >= 1 / 3 - 1e-6
+        assert found.confidence.max() <= 1 + 1e-6
+        right = found.mask == cell.mask
+        sure += right[found.confidence > 0.95].tolist()
+        unsure += right[found.confidence < 0.6].tolist()
+    assert np.mean(sure) > 0.97
+    assert np.mean(unsure) < 0.8
+
+
+PLAIN = CellParameters().eased(0.2)
+
+
+@pytest.mark.parametrize(
+    ("image", "word"),
+    [
+        (generate_cell(3, 192, look=replace(PLAIN, empty_chance=1)).image, "No cell was found"),
+        (generate_cell(3, 40, look=PLAIN).image, "only 40 x 40 pixels"),
+        (generate_cell(3, 192, look=PLAIN).image[60:130, 60:130], "The frame cuts the cell"),
+    ],
+)
+def test_doubts_are_said_in_words(image, word):
+    assert any(word in doubt for doubt in segment_with_confidence(np.ascontiguousarray(image)).doubts)
+
+
+def test_two_cells_in_a_mask_are_doubted():
+    """The model itself was taught to answer with one cell, and mostly does; so the mask is made by hand."""
+    one = generate_cell(3, 128, look=PLAIN).mask
+    sure = np.ones((128, 256), np.float32)
+    assert list(_doubts(np.hstack([one, 0 * one]), sure)) == []
+    assert any("several pieces" in doubt for doubt in _doubts(np.hstack([one, one]), sure))
+    assert any("nucleus takes 0%" in doubt for doubt in _doubts(np.minimum(np.hstack([one, 0 * one]), 1), sure))
+    assert any("At 100% of the cell's pixels" in doubt for doubt in _doubts(np.hstack([one, 0 * one]), 0.5 * sure))
+
+
+def test_a_plain_cell_leaves_no_doubt():
+    for seed in range(5):
+        assert segment_with_confidence(generate_cell(seed, 192, look=PLAIN).image).doubts == ()
+
+
+def test_a_cell_far_away_is_looked_at_a_second_time():
+    """The same cells in a frame four times as wide: without a closer look they would be 35 pixels across."""
+    near, far = [], []
+    for seed in range(6):
+        cell = generate_cell(seed, 192, look=PLAIN)
+        image = np.full((768, 768), np.median(cell.image[:6]), np.uint8)
+        truth = np.zeros((768, 768), np.uint8)
+        image[300:492, 350:542], truth[300:492, 350:542] = cell.image, cell.mask
+        far.append(scores(confusion_matrix(truth, segment(image)), average="macro").iou)
+        near.append(scores(confusion_matrix(cell.mask, segment(cell.image)), average="macro").iou)
+    assert np.mean(far) > np.mean(near) - 0.06
+
+
+def test_eight_views_do_not_depend_on_how_the_image_lies():
+    image = generate_cell(6, 160).image
+    turned = segment(np.ascontiguousarray(np.rot90(image)))
+    assert (np.rot90(segment(image)) == turned).mean() > 0.999
+    with pytest.raises(ValueError, match="views is 3"):
+        segment(image, views=3)

@@ -1,0 +1,72 @@
+"""Checks of notebook 00: use `segment`; read a shape."""
+
+from __future__ import annotations
+
+from unet_lab.course.checking import Wrong, fields, number
+from unet_lab.datasets.generator.cells import generate_cell
+from unet_lab.inference.segment import segment
+
+SEED, SIZE = 7, 160
+SHAPE = {"images": 2, "classes": 3, "height": 64, "width": 96}
+
+
+def nucleus_pixels(answer) -> None:
+    """How many pixels of the cell of seed 7 (160 pixels) does `segment` call nucleus?"""
+    given = number(answer, "a count of pixels")
+    image, truth = generate_cell(SEED, SIZE)
+    prediction = segment(image)
+    right = int((prediction == 2).sum())
+    if given == right:
+        return
+    count = "A neighbour: (mask == 0).sum() counts the background; (mask == 0) alone is an array of True and False."
+    known = {
+        int((truth == 2).sum()): "that is the nucleus of the true mask; the question is what segment(image) finds.",
+        int((prediction == 1).sum()): "that is the cell body, class 1. The nucleus is class 2.",
+        int((prediction == 0).sum()): "that is the background, class 0. The nucleus is class 2.",
+        int((prediction > 0).sum()): "that is the whole cell, body and nucleus. Only class 2 is nucleus.",
+        int(prediction.sum()): "that is the sum of the class indices: a nucleus pixel counts 2 there, a body pixel 1.",
+        prediction.size: "that is every pixel of the image.",
+    }
+    if given in known:
+        raise Wrong(f"yours {given:,.0f}: {known[given]}", "Compare the mask with one class index, then count.", count)
+    if 0 < given < 1:
+        finding = f"yours {given:.4g} is a share; the question is how many pixels."
+        raise Wrong(finding, "A share times the number of pixels is a count; .sum() counts, .mean() gives a share.", count)
+    raise Wrong(
+        f"yours {given:,.0f} is not the number of pixels that are 2 in segment(image).",
+        f"Is it the cell of seed {SEED} with size {SIZE}, generate_cell({SEED}, {SIZE})?",
+        "segment(image) gives an array of the image's size that holds 0, 1 and 2. Compare it with 2.",
+        count,
+    )
+
+
+def read_shape(answer) -> None:
+    """Logits have the shape (2, 3, 64, 96): how many images, classes, pixels of height and of width?"""
+    answer = fields(answer, SHAPE)
+    if answer == SHAPE:
+        return
+    neighbour = "A neighbour: (8, 1, 572, 388) is 8 grey images (1 channel) that are 572 high and 388 wide."
+    if answer["height"] == SHAPE["width"] and answer["width"] == SHAPE["height"]:
+        raise Wrong(
+            f"height {answer['height']} and width {answer['width']} are swapped.",
+            "An array's rows come first: a shape ends in height, width. (Screens say width x height: the other way.)",
+            neighbour,
+        )
+    if answer["images"] == SHAPE["classes"] and answer["classes"] == SHAPE["images"]:
+        raise Wrong(
+            f"{answer['images']} images of {answer['classes']} classes: those two are swapped.",
+            "PyTorch puts the batch first, then the channels: (N, C, H, W).",
+            neighbour,
+        )
+    if answer["classes"] == SHAPE["width"]:
+        raise Wrong(
+            f"classes {answer['classes']}: you read the channels last, as pictures in files have them.",
+            "In PyTorch the channels come second: (N, C, H, W).",
+            neighbour,
+        )
+    wrong = next(key for key in SHAPE if answer[key] != SHAPE[key])
+    raise Wrong(
+        f"{wrong} is not {answer[wrong]}.",
+        "Four numbers, four letters, in this order: N images, C classes, H height, W width.",
+        neighbour,
+    )

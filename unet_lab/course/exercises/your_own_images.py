@@ -1,0 +1,145 @@
+"""Checks of notebook 15: colours to classes; a split by the dish that the images come from."""
+
+from __future__ import annotations
+
+from unet_lab.course.checking import NotTried, Wrong, called
+from unet_lab.datasets.generator.example_set import COLOURS
+
+_CLASSES = {"nothing": 0, "cytoplasm": 1, "nucleus": 2, "outline": 1}
+
+
+def colour_codes(answer) -> None:
+    """{colour: class} for the four colours of the example set; its legend says which is what."""
+    neighbour = (
+        "A neighbour: a map with blue sea, brown land and white coast lines, read into sea and land: "
+        "{(0, 0, 255): 0, (150, 75, 0): 1, (255, 255, 255): 1}. The line is not a third kind of ground."
+    )
+    if not isinstance(answer, dict):
+        raise Wrong(f"expected a dictionary, got {type(answer).__name__}.", "Write {(red, green, blue): class, …}.")
+    if not answer or all(value is None or value is ... for value in answer.values()):
+        raise NotTried("Replace each None above and run the cell again.")
+    strange = [key for key in answer if not (isinstance(key, tuple) and len(key) == 3)]
+    if strange:
+        raise Wrong(
+            f"{strange[0]!r} is no colour: a colour is a tuple of three numbers, red, green and blue.",
+            "Take them from the table above, e.g. (0, 0, 0).",
+            neighbour,
+        )
+    left = [key for key, value in answer.items() if value is None or value is ...]
+    if left:
+        raise Wrong(f"no class yet for {left[0]}.", "Write 0, 1 or 2 after each colon.")
+    truth = {COLOURS[name]: index for name, index in _CLASSES.items()}
+    names = {colour: name for name, colour in COLOURS.items()}
+    if set(answer) == {colour[::-1] for colour in truth}:
+        raise Wrong(
+            f"the colours are written as blue, green, red: {next(c for c in answer if c not in truth)} is in no mask.",
+            "OpenCV reads colours in that order; here, as nearly everywhere, red comes first.",
+            neighbour,
+        )
+    missing = [colour for colour in truth if colour not in answer]
+    if missing:
+        raise Wrong(
+            f"{missing[0]}, the {names[missing[0]]}, has no class: {len(answer)} of {len(truth)} colours.",
+            "Every colour that occurs in a mask needs a class, or its pixels cannot be read.",
+            neighbour,
+        )
+    extra = [colour for colour in answer if colour not in truth]
+    if extra:
+        raise Wrong(f"{extra[0]} is in no mask.", "Keep to the colours that the table above shows.", neighbour)
+    if sorted(set(answer.values())) == [1, 2, 3]:
+        raise Wrong("your classes are 1, 2, 3.", "Classes count from 0: the background is class 0.", neighbour)
+    if answer[COLOURS["outline"]] not in (1, 2) or len(set(answer.values())) == 4:
+        given = answer[COLOURS["outline"]]
+        raise Wrong(
+            f"the outline has class {given}. It is a line that a hand drew, one pixel wide; what is it part of?",
+            "The legend says: the outline belongs to the cell. It runs where the cytoplasm ends, so it is cytoplasm.",
+            neighbour,
+        )
+    if answer[COLOURS["outline"]] == 2 and answer[COLOURS["cytoplasm"]] == 1:
+        raise Wrong("the outline would be nucleus.", "It runs around the cell, not around the nucleus.", neighbour)
+    if (answer[COLOURS["cytoplasm"]], answer[COLOURS["nucleus"]]) == (2, 1):
+        raise Wrong(
+            "cytoplasm is 2 and nucleus 1. That is a valid order, but not this course's, and not the shipped model's.",
+            "The shipped model knows 0 background, 1 cell body, 2 nucleus; fine-tuned with another order it must unlearn first.",
+            neighbour,
+        )
+    wrong = [colour for colour, index in truth.items() if answer[colour] != index]
+    if wrong:
+        raise Wrong(
+            f"{wrong[0]}, the {names[wrong[0]]}, is not class {answer[wrong[0]]!r}.",
+            "0 background, 1 cell body, 2 nucleus.",
+            neighbour,
+        )
+
+
+def split_by_dish(answer) -> None:
+    """my_split(names, train_fraction, seed): two lists of names; the images of one dish stay on one side."""
+    names = [f"dish{dish}_{field}.tif" for dish in range(1, 13) for field in (1, 2, 3)]
+    neighbour = (
+        "A neighbour: to deal out whole families, not people: families = sorted({p.split('-')[0] for p in people}), shuffle the "
+        "families, cut the list of families, then collect everybody of each."
+    )
+    first = _sides(called(answer, names, 0.75, 1))
+    training, validation = first
+    both = sorted(set(training) & set(validation))
+    if both:
+        raise Wrong(f"{both[0]} is in training and in validation.", "Cut one list in two; two draws overlap.", neighbour)
+    lost = sorted(set(names) - set(training) - set(validation))
+    if lost or len(training) + len(validation) != len(names):
+        what = f"{lost[0]} is in neither part" if lost else "a name stands twice"
+        raise Wrong(f"{what}.", "Every name belongs to one part, once.", neighbour)
+    dishes = [{name.split("_")[0] for name in side} for side in first]
+    shared = sorted(dishes[0] & dishes[1])
+    if shared:
+        dish = shared[0]
+        where = [next(n for n in side if n.startswith(f"{dish}_")) for side in first]
+        raise Wrong(
+            f"{where[0]} is in training and {where[1]} in validation: the same dish, grown, stained and photographed together.",
+            "Split the dishes, not the images: the dish is what stands before the underscore, name.split('_')[0].",
+            neighbour,
+        )
+    if dishes[0] and len(dishes[0]) == 3 and len(dishes[1]) == 9:
+        raise Wrong("3 dishes for training and 9 for validation: the parts are swapped.", "Return training first.", neighbour)
+    if len(dishes[0]) != 9:
+        ones = {f"dish{k}" for k in (1, 10, 11, 12)}
+        if ones <= dishes[0] or ones <= dishes[1]:
+            raise Wrong(
+                f"{len(dishes[0])} dishes for training, expected 9; dishes 1, 10, 11 and 12 always stay together.",
+                "name[:5] is 'dish1' for all four of them. Cut at the underscore.",
+                neighbour,
+            )
+        raise Wrong(
+            f"{len(dishes[0])} of 12 dishes for training, expected round(12 * 0.75) = 9.", "The share counts dishes.", neighbour
+        )
+    again, other = _sides(called(answer, names, 0.75, 1)), _sides(called(answer, names, 0.75, 2))
+    if (set(again[0]), set(again[1])) != (set(training), set(validation)):
+        raise Wrong("two calls with seed 1 give two splits.", "Draw with np.random.default_rng(seed), made inside.", neighbour)
+    if set(other[0]) == set(training):
+        third = _sides(called(answer, names, 0.75, 3))
+        if set(third[0]) == set(training):
+            raise Wrong(
+                "seeds 1, 2 and 3 give the same split: nothing is drawn by chance.",
+                "Dishes are numbered by day; the last ones may differ in kind. Shuffle the dishes with the seed.",
+                neighbour,
+            )
+    turned = _sides(called(answer, names[::-1], 0.75, 1))
+    if set(turned[0]) != set(training):
+        raise Wrong(
+            "with the same names in another order the split is another one.",
+            "A folder lists its files in another order on another machine. Sort the dishes before you shuffle them.",
+            neighbour,
+        )
+
+
+def _sides(result) -> tuple[list[str], list[str]]:
+    try:
+        training, validation = result
+        training, validation = list(training), list(validation)
+        if not all(isinstance(n, str) for n in training + validation):
+            raise TypeError
+        return training, validation
+    except (TypeError, ValueError):
+        raise Wrong(
+            f"expected two lists of names, got {type(result).__name__}.",
+            "End with: return training, validation.",
+        ) from None

@@ -1,0 +1,325 @@
+"""What is wrong with a training run, or with a network: told from what it shows, not from its code."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from scipy.ndimage import maximum_filter
+from torch import Tensor, nn
+
+from unet_lab.datasets.pairs import SegmentationDataset
+from unet_lab.doctor.findings import Finding, RunFindings
+from unet_lab.doctor.symptoms import Symptoms, fingerprint, neighbours_matter, norm_updates
+from unet_lab.geometry import nearest_sizes
+from unet_lab.metrics import confusion_matrix, scores
+from unet_lab.training.history import History
+
+RIM = 0.15  # share of a class's border that is lined by a class in between: below 0.1 in true masks, 0.2 in interpolated ones
+_DEAD = "a channel that is zero everywhere carries nothing, and gets no gradient through its ReLU"
+
+
+def examine_run(symptoms: Symptoms) -> RunFindings:
+    """Name what is wrong with a run from its symptoms: what was seen, why it matters, how to mend it. Nothing for a healthy run.
+
+    Looks for causes first: sizes, labels, masks that were interpolated, leaked images, normalisation, a softmax too many, the
+    mode, the learning rate. Only where there is none, for what many causes have in common: one class everywhere, or a score that
+    flatters.
+    """
+    causes = [*_sizes(symptoms), *_labels(symptoms), *_rims(symptoms), *_leak(symptoms), *_normalisation(symptoms)]
+    causes += [*_softmax(symptoms), *_mode(symptoms)]
+    if not causes:
+        causes = list(_rate(symptoms))
+    return RunFindings(causes or _outcome(symptoms))
+
+
+def examine_model(
+    model: nn.Module,
+    validation: SegmentationDataset,
+    training: SegmentationDataset | None = None,
+    history: History | None = None,
+    limit: int = 16,
+) -> RunFindings:
+    """Name what is wrong with a network as it stands: its mode, its weights, what it makes of images that it was not trained on.
+
+    validation : images with masks; the first `limit` are looked at. training : what it was trained on, if you have it: then
+    leaked images are found too. history : of its training, for the losses. The model is used in the mode that it is in, and left
+    as it was.
+    """
+    found = list(_weights(model))
+    if found:
+        return RunFindings(found)
+    symptoms = observe(model, validation, training, history, limit)
+    return RunFindings([*_silent_channels(model, validation, limit), *examine_run(symptoms)])
+
+
+@torch.no_grad()
+def observe(
+    model: nn.Module,
+    validation: SegmentationDataset,
+    training: SegmentationDataset | None = None,
+    history: History | None = None,
+    limit: int = 16,
+) -> Symptoms:
+    """The symptoms of a network on these images, in the mode that it is in; of its training, what the history holds."""
+    few = validation.subset(range(min(limit, len(validation))))
+    device = next(model.parameters()).device
+    depth = getattr(model, "settings", {}).get("depth")
+    symptoms = Symptoms(num_classes=validation.num_classes, size=few.pairs[0].image.shape, halvings=depth)
+    for pair in few.pairs:
+        symptoms.note_labels(torch.from_numpy(np.asarray(pair.mask).astype(np.int64)))
+    symptoms.validation_images = tuple(fingerprint(np.asarray(p.image)) for p in validation.pairs)
+    if training is not None:
+        symptoms.training_images = tuple(fingerprint(np.asarray(p.image)) for p in training.pairs)
+    images, masks = _stacked(few)
+    symptoms.masks = masks.numpy()
+    symptoms.predicted_inputs = float(images.mean()), float(images.std())
+    kept = {name: value.clone() for name, value in model.state_dict().items()}
+    try:
+        logits = model(images.to(device)).float().cpu()
+        if len(images) > 1:
+            symptoms.neighbours_matter = neighbours_matter(model, images[:4].to(device))
+    except ValueError as error:
+        symptoms.error = str(error)
+        return symptoms
+    finally:
+        model.load_state_dict(kept)  # batch norm in training mode has learnt from these
+    top, left = ((masks.shape[k] - logits.shape[k + 1]) // 2 for k in (1, 2))  # valid padding loses a border
+    truths = masks[:, top : top + logits.shape[2], left : left + logits.shape[3]]
+    symptoms.logits, symptoms.truths = logits.numpy(), truths.numpy()
+    symptoms.matrices = [confusion_matrix(truths.numpy(), logits.argmax(1).numpy(), logits.shape[1])]
+    if history is not None:
+        symptoms.losses = [report.loss for report in history.reports]
+    elif norm_updates(model) == 0:  # never trained, or in evaluation mode only
+        symptoms.losses, symptoms.norm_updates = [math.log(symptoms.num_classes)], 0
+    return symptoms
+
+
+def _stacked(dataset: SegmentationDataset) -> tuple[Tensor, Tensor]:
+    first = dataset.pairs[0].image.shape
+    pairs = [dataset[k] for k in range(len(dataset)) if dataset.pairs[k].image.shape == first]
+    images, masks = zip(*pairs, strict=True)
+    return torch.stack(images), torch.stack(masks)
+
+
+def _sizes(s: Symptoms) -> Iterator[Finding]:
+    if not (s.error and s.size and s.halvings):
+        return
+    cell = 2**s.halvings
+    odd = [side for side in s.size if side % cell]
+    if odd:
+        near = " or ".join(map(str, nearest_sizes(odd[0], s.halvings)))
+        yield Finding(
+            "sizes that don't divide",
+            f"the input is {s.size[0]} x {s.size[1]}, the network halves {s.halvings} times; it stopped: {s.error.split(':')[0]}",
+            (),
+            f"{odd[0]} is no multiple of 2^{s.halvings} = {cell}: a pooling rounds down, up-sampling does not come back to it",
+            f"crop or pad to {near}; predict() pads and crops for you",
+        )
+
+
+def _labels(s: Symptoms) -> Iterator[Finding]:
+    strange = sorted(value for value in s.label_values if not 0 <= value < s.num_classes)
+    if strange:
+        shown = ", ".join(map(str, sorted(s.label_values)[:8]))
+        yield Finding(
+            "masks read as 0/255",
+            f"the loss was given masks with the values {shown}; {s.num_classes} classes are 0 to {s.num_classes - 1}",
+            (),
+            "these are greys for an eye to see, not class indices; cross entropy looks the class up by its number",
+            f"encode_mask(mask, codes=({', '.join(map(str, sorted(s.label_values)[: s.num_classes]))}))",
+        )
+
+
+def _rims(s: Symptoms) -> Iterator[Finding]:
+    if s.masks is None or s.masks.ndim != 3 or s.num_classes < 3:
+        return
+    for low in range(s.num_classes - 2):
+        for high in range(low + 2, s.num_classes):
+            for between in range(low + 1, high):
+                share = rim_share(s.masks, low, between, high)
+                if share > RIM:
+                    yield Finding(
+                        "classes reordered by resizing with interpolation",
+                        f"{share:.0%} of the border of class {low} towards {high} is lined by class {between}, one pixel wide",
+                        (),
+                        f"the mean of {low} and {high} is {between}: whoever resizes a mask like an image invents that class",
+                        "resize masks by nearest neighbour, and images as you like",
+                    )
+                    return
+
+
+def rim_share(masks: np.ndarray, low: int, between: int, high: int) -> float:
+    """Of class `low`'s border in masks (N, H, W): how many pixels of `between` touch `low` and `high` at once, as a share.
+
+    0 where class `high` has no inside: in objects of a few pixels every class lies beside every other.
+    """
+    inside = (masks == high) & ~np.stack([maximum_filter(m != high, 3) for m in masks])
+    if inside.sum() < 0.3 * (masks == high).sum():
+        return 0.0
+    touches = {v: np.stack([maximum_filter(m == v, 3) for m in masks]) for v in (low, high)}
+    border = (masks == low) & np.stack([maximum_filter(m != low, 3) for m in masks])
+    rim = (masks == between) & touches[low] & touches[high]
+    return float(rim.sum() / border.sum()) if border.any() else 0.0
+
+
+def _leak(s: Symptoms) -> Iterator[Finding]:
+    both = set(s.training_images) & set(s.validation_images)
+    if both:
+        count = len(set(s.validation_images))
+        yield Finding(
+            "validation images leaked from training",
+            f"{len(both)} of {count} validation images are among the training images, pixel for pixel",
+            (),
+            "the network is examined on what it may have learnt by heart; new images will come out worse",
+            "split by source before anything else (split(dataset) does), then cut and augment",
+        )
+
+
+def _normalisation(s: Symptoms) -> Iterator[Finding]:
+    title = "no normalisation, or another one at prediction time"
+    seen, met = s.training_inputs, s.predicted_inputs
+    mend = "one function that prepares an image, standardise, called for training and for prediction alike"
+    if seen and met and (abs(met[0] - seen[0]) > seen[1] or not 1 / 3 < met[1] / max(seen[1], 1e-9) < 3):
+        what = f"trained on inputs of mean {seen[0]:.2f} and spread {seen[1]:.2f}, asked about {met[0]:.2f} and {met[1]:.2f}"
+        yield Finding(title, what, (), "to the network, these are other images than those that it knows", mend)
+        return
+    for inputs, when in ((seen, "while training"), (met, "when it predicts")):
+        if inputs and (abs(inputs[0]) > 3 or not 0.1 < inputs[1] < 10):
+            what = f"{when} the network gets inputs of mean {inputs[0]:.2f} and spread {inputs[1]:.2f}"
+            why = "with numbers so large or so far from 0 the first steps are wild, and a shipped network has never seen such"
+            yield Finding(title, what, (), why, mend)
+            return
+
+
+def _softmax(s: Symptoms) -> Iterator[Finding]:
+    if s.logits is None or s.logits.shape[1] < 2:
+        return
+    if s.logits.min() >= 0 and np.allclose(s.logits.sum(axis=1), 1, atol=1e-3):
+        floor = math.log(math.e + s.logits.shape[1] - 1) - 1
+        yield Finding(
+            "softmax before cross entropy",
+            f"the network's outputs lie between {s.logits.min():.2f} and {s.logits.max():.2f}, and add up to 1 at every pixel",
+            (),
+            f"cross entropy takes a softmax itself: a perfect answer (1, 0, 0) then costs {floor:.2f}, and gradients fade",
+            "return logits from the network; take a softmax only where you show probabilities",
+        )
+
+
+def _mode(s: Symptoms) -> Iterator[Finding]:
+    title = "eval() forgotten, or train()"
+    if s.neighbours_matter is not None and s.neighbours_matter > 1e-3:
+        yield Finding(
+            title,
+            f"when it predicts, an image's logits change by up to {s.neighbours_matter:.2g} with the other images of its batch",
+            (),
+            "batch norm still measures each batch: the model is in training mode, and its answer hangs on chance neighbours",
+            "model.eval() before validation and prediction (predict does it)",
+        )
+    elif s.norm_updates is not None and s.norm_updates < 0.7 * len(s.losses):
+        yield Finding(
+            title,
+            f"batch norm's running statistics were updated {s.norm_updates} times in {len(s.losses)} steps",
+            (),
+            "the model was trained in evaluation mode: batch norm used old statistics and did not learn new ones",
+            "model.train() at the beginning of every epoch, not only of the first",
+        )
+
+
+def _rate(s: Symptoms) -> Iterator[Finding]:
+    losses = np.array(s.losses, float)
+    if not losses.size:
+        return
+    finite = bool(np.isfinite(losses).all() and np.isfinite(s.gradient_norms).all())
+    wild = finite and losses.size >= 8 and losses.max() > 3 * losses[0] and losses[-losses.size // 4 :].mean() > losses[0]
+    if finite and not wild:
+        return
+    first = int(np.flatnonzero(~np.isfinite(losses))[0]) + 1 if not np.isfinite(losses).all() else None
+    what = f"the loss is no number at step {first}" if first else f"the loss rose from {losses[0]:.2f} to {np.nanmax(losses):.3g}"
+    yield Finding(
+        "learning rate too high, loss NaN",
+        what,
+        (),
+        "steps that are too long leap over the valley, each farther than the last; one NaN makes every weight NaN",
+        "divide the learning rate by ten until the first twenty steps go down; look for NaN in the images too",
+    )
+
+
+def _outcome(s: Symptoms) -> list[Finding]:
+    if not s.matrices:
+        return []
+    matrix = s.matrices[-1]
+    total = matrix.sum()
+    truth, predicted = matrix.sum(axis=1) / total, matrix.sum(axis=0) / total
+    most = int(truth.argmax())
+    found = scores(matrix, average=None).iou
+    others = [found[k] for k in range(len(matrix)) if k != most and truth[k] > 0]
+    if not others:
+        return []
+    accuracy = scores(matrix, average="macro").accuracy
+    if s.reported == "accuracy" and truth[most] >= 0.9 and np.nanmean(others) < 0.3:
+        what = f"accuracy {accuracy:.1%}; class {most} is {truth[most]:.1%} of all pixels, the others' IoU is {_listed(others)}"
+        why = f"whoever answers {most} everywhere, without a look, reaches {truth[most]:.1%}: accuracy measures the background"
+        mend = "report IoU per class, and its mean; compare with the answer that is always the same"
+        return [Finding("accuracy 95 % on 95 % background", what, (), why, mend)]
+    if predicted.max() > 0.999 and truth[int(predicted.argmax())] < 0.9995:
+        only = int(predicted.argmax())
+        what = f"{predicted[only]:.1%} of all pixels are predicted as class {only}; in truth {truth[only]:.1%} are"
+        why = "that answer costs little where other classes are rare, and every network passes through it; this one stayed"
+        mend = "train longer; cut crops around the objects; weigh rare classes more, or add Dice; check that masks are not empty"
+        return [Finding("all-background predictions", what, (), why, mend)]
+    return []
+
+
+def _listed(values) -> str:
+    return ", ".join(f"{value:.2f}" for value in values)
+
+
+def _weights(model: nn.Module) -> Iterator[Finding]:
+    broken = tuple(name for name, value in model.state_dict().items() if not bool(torch.isfinite(value).all()))
+    if broken:
+        yield Finding(
+            "weights that are no numbers",
+            f"{len(broken)} of {len(model.state_dict())} tensors hold NaN or infinite values",
+            broken,
+            "one NaN spreads to every pixel; no training mends it",
+            "go back to an earlier checkpoint, and train on with a lower learning rate",
+        )
+
+
+@torch.no_grad()
+def _silent_channels(model: nn.Module, validation: SegmentationDataset, limit: int) -> Iterator[Finding]:
+    """Layers of which most channels never answer to any of the images."""
+    alive: dict[str, Tensor] = {}
+
+    def listen(name: str):
+        def hook(module, inputs, out):
+            awake = (out != 0).flatten(2).any(dim=2).any(dim=0)
+            alive[name] = alive.get(name, torch.zeros_like(awake)) | awake
+
+        return hook
+
+    hooks = [m.register_forward_hook(listen(n)) for n, m in model.named_modules() if isinstance(m, nn.ReLU)]
+    kept = {name: value.clone() for name, value in model.state_dict().items()}
+    try:
+        images, _ = _stacked(validation.subset(range(min(limit, len(validation)))))
+        model(images.to(next(model.parameters()).device))
+    except ValueError:
+        return  # a size that does not fit: `examine_run` says so
+    finally:
+        for hook in hooks:
+            hook.remove()
+        model.load_state_dict(kept)
+    silent = tuple(n for n, awake in alive.items() if awake.float().mean() < 0.5)
+    if silent:
+        worst = min(alive, key=lambda n: float(alive[n].float().mean()))
+        yield Finding(
+            "silent channels",
+            f"in {len(silent)} layers more than half of the channels are zero for every image; in {worst} "
+            f"{1 - float(alive[worst].float().mean()):.0%}",
+            silent,
+            _DEAD,
+            "a lower learning rate from the start; batch norm before the ReLU; were the weights loaded that you meant?",
+        )

@@ -1,0 +1,289 @@
+"""Images of any size: tile by tile, in memory that depends on the tile and not on the image, without seams."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from unet_lab.datasets.image_files import iterate_pages
+from unet_lab.geometry import nearest_sizes, output_size, sees_everything, tile_margin
+from unet_lab.inference.predict import borders, explaining_memory
+
+BLENDS = ("crop", "none", "gaussian")
+_BLOCK = 2048  # pixels: side of the pieces in which an image is read for its mean and spread
+_MOST_IN_MEMORY = 256_000_000  # bytes: larger sums of Gaussian blending lie in a temporary file
+
+
+class Stretch(NamedTuple):
+    """One tile along one axis, in pixels of the network's output for the whole image."""
+
+    start: int  # where the tile's output starts
+    first: int  # of the pixels that are kept of it
+    stop: int  # of the pixels that are kept, exclusive
+
+
+class Tile(NamedTuple):
+    """What `tiles` yields: logits of a part of the image, and where it lies."""
+
+    rows: slice
+    columns: slice
+    logits: Tensor  # (num_classes, rows, columns) float32, on the model's device
+
+
+def predict_tiled(
+    model: nn.Module,
+    image: np.ndarray,
+    tile: int = 1024,
+    overlap: int | None = None,
+    blend: str = "crop",
+    out: np.ndarray | None = None,
+) -> np.ndarray:
+    """Segment one grey image of any size, tile by tile; with the standard settings the same as `predict`, without its memory.
+
+    Ronneberger et al. 2015, figure 2, call it the overlap-tile strategy. The whole image's mean and standard deviation are found
+    in a first pass; then each tile is read, segmented and written before the next is read.
+
+    Parameters
+    ----------
+    image : (H, W) numbers, finite: an array, a `numpy.memmap`, or anything that has `shape` and `dtype` and can be sliced.
+    tile : side of what the network is shown at once, in pixels; rounded down to a size that it accepts.
+    overlap : how far neighbouring tiles overlap, in pixels; where None, as far as the network sees (`tile_margin`, twice).
+    blend : what becomes of pixels that several tiles know. "crop": the tile in which they lie farther from the border decides.
+        With the overlap of None that equals the whole image's logits. "none": the later tile decides. "gaussian": the mean of
+        the logits, weighed with a Gaussian around each tile's middle (standard deviation an eighth of the tile).
+    out : uint8 (H, W), written tile by tile; what is done stays in it where you stop. A file:
+        `np.lib.format.open_memmap("mask.npy", "w+", np.uint8, image.shape)`.
+
+    Returns `out`, or a new uint8 array (H, W): class indices. Needs memory for one tile; "gaussian" also for sums as high as a
+    tile and as wide as the image (in a temporary file where they are large).
+    Warns where the network's normalisation looks at all it is shown, so that tiles cannot agree with the whole.
+    Raises ValueError for another shape, NaN, a tile that is no larger than the overlap, or an `out` that does not fit.
+    """
+    height, width = _check(image)
+    if out is None:
+        out = np.zeros((height, width), np.uint8)
+    elif getattr(out, "shape", None) != (height, width) or out.dtype != np.uint8:
+        given = f"{getattr(out, 'dtype', type(out).__name__)} {getattr(out, 'shape', '')}"
+        raise ValueError(f"out is {given}; needed is uint8 {height, width}.")
+    for rows, columns, logits in tiles(model, image, tile, overlap, blend):
+        out[rows, columns] = logits.argmax(dim=0).to(torch.uint8).cpu().numpy()
+    return out
+
+
+def tiles(
+    model: nn.Module, image: np.ndarray, tile: int = 1024, overlap: int | None = None, blend: str = "crop", progress: bool = True
+) -> Iterator[Tile]:
+    """The logits of an image, part by part, row by row; each pixel once. Parameters and errors as in `predict_tiled`."""
+    shape = _check(image)
+    if blend not in BLENDS:
+        raise ValueError(f"blend is {blend!r}; allowed are {', '.join(map(repr, BLENDS))}.")
+    plan = plan_tiles(model, shape, tile, overlap, blend)
+    count = len(plan.rows) * len(plan.columns)
+    if count > 1 and sees_everything(model):
+        warnings.warn(
+            "this network normalises over all pixels it is shown (instance, group or layer norm), so a tile's logits differ from "
+            "the whole image's at every pixel, whatever the overlap. Larger tiles differ less; batch norm does not differ.",
+            stacklevel=3,
+        )
+    mean, spread = mean_and_spread(image)
+    with tqdm(total=count, unit="tile", leave=False, disable=not progress or count == 1) as bar:
+        yield from (_blended if blend == "gaussian" else _kept)(model, image, plan, mean, spread, bar)
+
+
+class Plan(NamedTuple):
+    """Where the tiles lie. The output for the whole image is the image with borders that make its size fit."""
+
+    rows: list[Stretch]
+    columns: list[Stretch]
+    shown: tuple[int, int]  # height and width of what the network is shown
+    given: tuple[int, int]  # height and width of what it gives back
+    before: tuple[int, int]  # pixels of border above and left, in what is shown
+    offset: tuple[int, int]  # pixels of border above and left, in what is given back
+    shape: tuple[int, int]  # of the image
+
+
+def plan_tiles(
+    model: nn.Module, shape: tuple[int, int], tile: int = 1024, overlap: int | None = None, blend: str = "crop"
+) -> Plan:
+    """Lay the tiles: each starts on a multiple of 2**depth of the whole, so that all are pooled on one grid."""
+    settings = getattr(model, "settings", {})
+    if overlap is None and not settings:
+        raise ValueError(f"overlap is None and {type(model).__name__} has no `settings` to derive it from; give it in pixels.")
+    depth, padding = settings.get("depth", 4), settings.get("padding", "same")
+    if overlap is None:
+        margin = tile_margin(depth, "same", settings.get("up", "transposed"), settings.get("attention", False))
+        overlap = 2 * margin if padding == "same" else 0
+    if not isinstance(overlap, int | np.integer) or overlap < 0 or not isinstance(tile, int | np.integer) or tile < 1:
+        raise ValueError(f"tile is {tile!r} and overlap {overlap!r}; allowed are whole numbers of pixels, overlap from 0 up.")
+    whole = [(size, *borders(size, depth, padding)) for size in shape]
+    axes, shown, given = [], [], []
+    for size, before, after in whole:
+        total = before + size + after
+        side = min(nearest_sizes(int(tile), depth, padding)[0], total)
+        laid = _lay(output_size(total, depth, padding), output_size(side, depth, padding), overlap, 2**depth, tile)
+        axes.append(_cut(laid, output_size(total, depth, padding), 0 if blend == "none" else 2**depth if settings else 1))
+        shown.append(side)
+        given.append(output_size(side, depth, padding))
+    before = tuple(b for _, b, _ in whole)
+    offset = before if padding == "same" else (0, 0)
+    return Plan(*axes, tuple(shown), tuple(given), before, offset, tuple(shape))
+
+
+def _lay(total: int, side: int, overlap: int, cell: int, tile: int) -> list[tuple[int, int]]:
+    """Start and end of tiles of `side` pixels over `total` pixels; the last is moved back, to end where the image ends."""
+    if side >= total:
+        return [(0, total)]
+    step = (side - overlap) // cell * cell
+    if step < cell:
+        raise ValueError(
+            f"tile is {tile} and overlap {overlap}: a tile gives {side} pixels, of which nothing is left beside the overlap. "
+            f"Take a tile of at least {overlap + cell + tile - side} pixels, better twice that, or less overlap."
+        )
+    starts = [*range(0, total - side, step), total - side]
+    return [(start, start + side) for start in starts]
+
+
+def _cut(laid: list[tuple[int, int]], total: int, grid: int) -> list[Stretch]:
+    """Which pixels are kept of each: neighbours meet in the middle, on a multiple of `grid`; 0: the later has all it shares."""
+    cuts = [0]
+    for (_, end), (later, _) in pairwise(laid):
+        cuts.append(later + (end - later) // 2 // grid * grid if grid else later)
+    return [Stretch(start, first, stop) for (start, _), first, stop in zip(laid, cuts, [*cuts[1:], total], strict=True)]
+
+
+def mean_and_spread(image: np.ndarray) -> tuple[float, float]:
+    """Mean and standard deviation of an image too large for memory, in one pass, in pieces (Chan, Golub and LeVeque 1983).
+
+    A constant image has the spread 1, so that it can be divided by. Raises ValueError for NaN.
+    """
+    count, mean, squares = 0, 0.0, 0.0
+    for top in range(0, image.shape[0], _BLOCK):
+        for left in range(0, image.shape[1], _BLOCK):
+            piece = np.asarray(image[top : top + _BLOCK, left : left + _BLOCK]).astype(np.float64)
+            own = piece.mean()
+            if not np.isfinite(own):
+                bad = int((~np.isfinite(piece)).sum())
+                raise ValueError(f"{bad} pixels from row {top}, column {left} on are NaN or infinite; replace them first.")
+            apart, both = own - mean, count + piece.size
+            squares += ((piece - own) ** 2).sum() + apart**2 * count * piece.size / both
+            mean += apart * piece.size / both
+            count = both
+    spread = (squares / count) ** 0.5
+    return float(mean), float(spread) if spread > 0 else 1.0
+
+
+def predict_pages(model: nn.Module, path: str | Path, tile: int = 1024) -> Iterator[np.ndarray]:
+    """Segment a TIFF page by page: uint8 (H, W) for each, with one page in memory at a time.
+
+    To a file, as it goes: `write_pages("masks.tif", predict_pages(model, "stack.tif"))`. Raises as `read_pages`.
+    """
+    for page in iterate_pages(path):
+        yield predict_tiled(model, page, tile)
+
+
+def _kept(model, image, plan: Plan, mean: float, spread: float, bar) -> Iterator[Tile]:
+    """Every tile's own part."""
+    for row in plan.rows:
+        for column in plan.columns:
+            logits = _logits(model, image, plan, row.start, column.start, mean, spread)
+            yield from _inside(plan, row, column, logits[:, _own(row), _own(column)])
+            bar.update()
+
+
+def _own(stretch: Stretch) -> slice:
+    return slice(stretch.first - stretch.start, stretch.stop - stretch.start)
+
+
+def _blended(model, image, plan: Plan, mean: float, spread: float, bar) -> Iterator[Tile]:
+    """Sums over one row of tiles; what no later row reaches is handed on and forgotten."""
+    high, wide = plan.given
+    weight = _bell(high)[:, None] * _bell(wide)  # (high, wide)
+    total = plan.columns[-1].start + wide
+    sums = weights = None
+    for row, following in zip(plan.rows, [*plan.rows[1:], None], strict=True):
+        for column in plan.columns:
+            logits = _logits(model, image, plan, row.start, column.start, mean, spread).cpu()
+            if sums is None:
+                sums, weights = _room((len(logits), high, total)), _room((1, high, total))  # (C, high, total), (1, high, total)
+            there = slice(column.start, column.start + wide)
+            sums[:, :, there] += (logits * weight).numpy()
+            weights[:, :, there] += weight.numpy()
+            bar.update()
+        done = high if following is None else following.start - row.start
+        for column in plan.columns:  # in pieces, so that nothing as wide as the image is made
+            there = slice(column.first, column.stop)
+            finished = torch.from_numpy(sums[:, :done, there] / weights[:, :done, there])
+            yield from _inside(plan, Stretch(row.start, row.start, row.start + done), column, finished)
+        for array in (sums, weights):
+            array[:, : high - done] = array[:, done:].copy()
+            array[:, high - done :] = 0
+
+
+def _bell(size: int) -> Tensor:
+    """A Gaussian over `size` pixels, never less than a thousandth."""
+    places = torch.arange(size, dtype=torch.float32) - (size - 1) / 2
+    return torch.exp(-0.5 * (places / (size / 8)) ** 2).clamp(min=1e-3)  # (size,)
+
+
+def _room(shape: tuple[int, ...]) -> np.ndarray:
+    if 4 * np.prod(shape) <= _MOST_IN_MEMORY:
+        return np.zeros(shape, np.float32)
+    return np.memmap(tempfile.TemporaryFile(), np.float32, "w+", shape=shape)  # gone with its last user
+
+
+def _inside(plan: Plan, row: Stretch, column: Stretch, logits: Tensor) -> Iterator[Tile]:
+    """Cut off what lies in the borders, and say where the rest lies in the image."""
+    places, cut = [], []
+    for axis, stretch in enumerate((row, column)):
+        first = max(stretch.first - plan.offset[axis], 0)
+        stop = min(stretch.stop - plan.offset[axis], plan.shape[axis])
+        lead = first + plan.offset[axis] - stretch.first
+        places.append(slice(first, stop))
+        cut.append(slice(lead, lead + stop - first))
+    if all(place.stop > place.start for place in places):
+        yield Tile(*places, logits[:, cut[0], cut[1]])
+
+
+@torch.inference_mode()
+def _logits(model: nn.Module, image, plan: Plan, top: int, left: int, mean: float, spread: float) -> Tensor:
+    """(num_classes, given) for the tile whose output starts at (top, left)."""
+    piece = _read(image, plan, top, left)
+    x = torch.from_numpy((piece.astype(np.float32) - np.float32(mean)) / np.float32(spread))[None, None]
+    was_training = model.training
+    model.eval()
+    try:
+        with explaining_memory("segmenting a tile", "a smaller tile (it is {} x {} pixels)".format(*plan.shown)):
+            return model(x.to(next(model.parameters()).device))[0].float()  # (C, given)
+    finally:
+        model.train(was_training)
+
+
+def _read(image, plan: Plan, top: int, left: int) -> np.ndarray:
+    """The tile's pixels; outside the image its mirror image, as `numpy.pad(mode="reflect")` has it."""
+    places = []
+    for axis, start in enumerate((top, left)):
+        wanted = np.arange(start, start + plan.shown[axis]) - plan.before[axis]
+        last = plan.shape[axis] - 1
+        places.append(last - abs(last - wanted % (2 * last)) if last else np.zeros_like(wanted))
+    (first_row, last_row), (first_column, last_column) = ((int(p.min()), int(p.max())) for p in places)
+    piece = np.asarray(image[first_row : last_row + 1, first_column : last_column + 1])
+    return piece[np.ix_(places[0] - first_row, places[1] - first_column)]  # (shown)
+
+
+def _check(image) -> tuple[int, int]:
+    shape = tuple(getattr(image, "shape", ()))
+    if len(shape) != 2 or 0 in shape:
+        what = f"has shape {shape}" if hasattr(image, "shape") else f"is a {type(image).__name__}"
+        raise ValueError(f"the image {what}; allowed is (H, W), grey, with at least one pixel. For a TIFF: predict_pages.")
+    if np.dtype(image.dtype).kind not in "uif":
+        raise ValueError(f"the image's type is {image.dtype}; allowed are whole numbers and floats.")
+    return shape
