@@ -27,8 +27,8 @@
 # Run the first cell now. It fetches the parts of our library, `unet_lab`, that this page uses.
 
 # %%
-from unet_lab.datasets import CLASS_NAMES, generate_cell
 from unet_lab.course import check, show_progress
+from unet_lab.datasets import CLASS_NAMES, generate_cell
 from unet_lab.explorers import explore_segmentation
 from unet_lab.inference import segment
 from unet_lab.metrics import confusion_matrix, scores

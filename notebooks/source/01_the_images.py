@@ -22,11 +22,11 @@
 import numpy as np
 from PIL import Image
 
+from unet_lab.course import check
 from unet_lab.datasets import CLASS_NAMES, MASK_CODES, decode_mask, encode_mask, find_codes, load_cells, read_image, standardise
 from unet_lab.datasets import split as library_split
-from unet_lab.files import DATA
-from unet_lab.course import check
 from unet_lab.explorers import explore_samples
+from unet_lab.files import DATA
 from unet_lab.plots import Picture, show_samples
 
 rng = np.random.default_rng(0)

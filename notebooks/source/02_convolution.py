@@ -26,12 +26,12 @@ from torch import nn
 from torch.nn import functional as F
 
 from unet_lab.blocks import ConvBlock
-from unet_lab.weights import load_pretrained
-from unet_lab.datasets import generate_cell, standardise
 from unet_lab.course import check
+from unet_lab.datasets import generate_cell, standardise
 from unet_lab.explorers import explore_convolution, explore_norm
 from unet_lab.metrics import confusion_matrix, scores
 from unet_lab.plots import draw_map, draw_values, panel_row, show_image, show_numbers
+from unet_lab.weights import load_pretrained
 
 _ = torch.manual_seed(0)
 

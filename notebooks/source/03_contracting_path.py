@@ -25,14 +25,14 @@ from torch import nn
 from torch.nn import functional as F
 
 from unet_lab.blocks import EncoderStage
-from unet_lab.weights import load_pretrained
-from unet_lab.datasets import generate_cell
 from unet_lab.course import check
+from unet_lab.datasets import generate_cell
 from unet_lab.explorers import explore_contracting
 from unet_lab.geometry import unet_receptive_field
 from unet_lab.inspection import activations, encoder_field, measured_receptive_field
 from unet_lab.plots import draw_map, panel_row, show_image, show_numbers
 from unet_lab.unet import UNet
+from unet_lab.weights import load_pretrained
 
 _ = torch.manual_seed(0)
 

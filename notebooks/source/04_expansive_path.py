@@ -25,14 +25,14 @@ from torch import nn
 from torch.nn import functional as F
 
 from unet_lab.blocks import Bottleneck, DecoderStage, EncoderStage, center_crop
-from unet_lab.weights import load_pretrained
-from unet_lab.datasets import generate_cell
 from unet_lab.course import check
+from unet_lab.datasets import generate_cell
 from unet_lab.explorers import explore_crop, explore_upsampling
 from unet_lab.inference import predict
 from unet_lab.inspection import activations, without_skip
 from unet_lab.metrics import boundary_f1, confusion_matrix, scores
 from unet_lab.plots import draw_map, error_map, overlay, panel_row, show_image, show_numbers
+from unet_lab.weights import load_pretrained
 
 _ = torch.manual_seed(0)
 

@@ -23,11 +23,11 @@ import torch
 from torch import nn
 
 from unet_lab.blocks import Bottleneck, DecoderStage, EncoderStage
-from unet_lab.datasets import generate_cell, standardise
 from unet_lab.course import check
+from unet_lab.datasets import generate_cell, standardise
 from unet_lab.explorers import explore_unet
-from unet_lab.plots import TRAINING_COLOUR, VALIDATION_COLOUR, Picture, draw_unet
 from unet_lab.geometry import nearest_sizes, output_size, size_ledger
+from unet_lab.plots import TRAINING_COLOUR, VALIDATION_COLOUR, Picture, draw_unet
 from unet_lab.unet import UNet
 
 _ = torch.manual_seed(0)

@@ -25,13 +25,13 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from unet_lab.weights import load_pretrained
-from unet_lab.datasets import generate_cell, load_cells
 from unet_lab.course import check
+from unet_lab.datasets import generate_cell, load_cells
 from unet_lab.explorers import explore_borders, explore_loss
 from unet_lab.explorers.losses import two_cells
 from unet_lab.losses import border_weights, class_weights, cross_entropy, focal_loss, soft_dice_loss
 from unet_lab.plots import TRAINING_COLOUR, VALIDATION_COLOUR, Picture
+from unet_lab.weights import load_pretrained
 
 _ = torch.manual_seed(0)
 

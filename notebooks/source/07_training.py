@@ -26,16 +26,15 @@ from pathlib import Path
 import torch
 from tqdm.auto import tqdm
 
-from unet_lab.datasets import SegmentationDataset, generate_cell, split
 from unet_lab.course import check
 from unet_lab.course.exercises.training import learning_rate_curve
+from unet_lab.datasets import SegmentationDataset, generate_cell, split
 from unet_lab.explorers import watch_training
 from unet_lab.inference import predict
 from unet_lab.losses import cross_entropy
 from unet_lab.metrics import scores
-from unet_lab.training import in_words, plan_training
 from unet_lab.plots import ERROR_COLOUR, TRAINING_COLOUR, VALIDATION_COLOUR, Picture, show_curves, show_triplets
-from unet_lab.training import best_device, evaluate, fit, has_bfloat16, train
+from unet_lab.training import best_device, evaluate, fit, has_bfloat16, in_words, plan_training, train
 from unet_lab.unet import UNet
 
 _ = torch.manual_seed(0)

@@ -24,13 +24,13 @@ from fractions import Fraction
 import numpy as np
 import sklearn.metrics
 
-from unet_lab.weights import load_pretrained
-from unet_lab.datasets import generate_cell
 from unet_lab.course import check
+from unet_lab.datasets import generate_cell
 from unet_lab.explorers import explore_confusion, explore_metrics
 from unet_lab.inference import predict, predict_logits
 from unet_lab.metrics import boundary_f1, confusion_matrix, hausdorff, scores
 from unet_lab.plots import ERROR_COLOUR, VALIDATION_COLOUR, Picture, show_confusion, show_triplets
+from unet_lab.weights import load_pretrained
 
 # %% [markdown]
 # ## Count

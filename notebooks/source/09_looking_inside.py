@@ -24,15 +24,15 @@ import torch
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
-from unet_lab.weights import load_pretrained
-from unet_lab.datasets import generate_cell, standardise
 from unet_lab.course import check
+from unet_lab.datasets import generate_cell, standardise
 from unet_lab.explorers import explore_attribution, explore_feature_maps, explore_receptive_field, explore_shift, explore_skips
 from unet_lab.inference import predict
 from unet_lab.inspection import INSTEAD, activations, saliency, shift_difference, skip_worth, without_skip
 from unet_lab.metrics import boundary_f1
 from unet_lab.plots import Picture, show_feature_maps, show_heat
 from unet_lab.unet import UNet
+from unet_lab.weights import load_pretrained
 
 model = load_pretrained("small")
 cell = generate_cell(seed=4, size=192)

@@ -27,10 +27,9 @@ from scipy.ndimage import map_coordinates, rotate
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
-from unet_lab.datasets import Augmentation, warp
-from unet_lab.datasets import SegmentationDataset, generate_cell, standardise
 from unet_lab.course import check
 from unet_lab.course.exercises.augmentation import FAULTS, SUSPECTS
+from unet_lab.datasets import Augmentation, SegmentationDataset, generate_cell, standardise, warp
 from unet_lab.explorers import explore_augmentation
 from unet_lab.inference import predict
 from unet_lab.metrics import confusion_matrix, scores

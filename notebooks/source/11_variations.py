@@ -25,14 +25,13 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from unet_lab.blocks import up_sampling
-from unet_lab.training import Candidate, Protocol, difference, load_outcomes, run_once
-from unet_lab.datasets import generate_cell
 from unet_lab.course import check
+from unet_lab.datasets import generate_cell
 from unet_lab.explorers import explore_variations
 from unet_lab.inference import predict
 from unet_lab.inspection import activations, cost
 from unet_lab.plots import VALIDATION_COLOUR, Picture, heat_over, show_image, show_mask, show_norm_groups, show_outcomes
-from unet_lab.training import train
+from unet_lab.training import Candidate, Protocol, difference, load_outcomes, run_once, train
 from unet_lab.unet import UNet
 
 _ = torch.manual_seed(0)

@@ -29,17 +29,15 @@ import psutil
 import torch
 from tqdm.auto import tqdm
 
-from unet_lab.datasets import SegmentationDataset, generate_sheet, iterate_pages, standardise, write_pages
 from unet_lab.course import check
+from unet_lab.datasets import SegmentationDataset, generate_sheet, iterate_pages, standardise, write_pages
 from unet_lab.explorers import explore_tiling
-from unet_lab.inference import predict, predict_logits
-from unet_lab.geometry import unet_receptive_field
+from unet_lab.geometry import sees_everything, unet_receptive_field
+from unet_lab.inference import BLENDS, plan_tiles, predict, predict_logits, predict_pages, tiles
 from unet_lab.inspection import feature_map_bytes
 from unet_lab.metrics import confusion_matrix, scores
 from unet_lab.plots import Picture, bare, show_image, show_mask
-from unet_lab.inference import BLENDS, plan_tiles, predict_pages, tiles
 from unet_lab.training import train
-from unet_lab.geometry import sees_everything
 from unet_lab.unet import UNet
 
 _ = torch.manual_seed(0)

@@ -29,18 +29,17 @@ import torch
 from torch import nn
 
 from unet_lab.acceleration import WinogradConv2d, accelerate, export, fold_batch_norm, load_exported
-from unet_lab.weights import load_pretrained
-from unet_lab.datasets import SegmentationDataset, generate_cell, standardise
+from unet_lab.acceleration.timing import interleaved, machine_peak, ratio
 from unet_lab.course import check
+from unet_lab.datasets import SegmentationDataset, generate_cell, standardise
 from unet_lab.explorers import explore_painting, explore_speed
 from unet_lab.inference import predict_logits
 from unet_lab.inspection import layer_times
-from unet_lab.training import keep_freed_memory, training_memory
 from unet_lab.metrics import confusion_matrix, scores
 from unet_lab.plots import TRAINING_COLOUR, VALIDATION_COLOUR, Picture, show_layer_times
-from unet_lab.acceleration.timing import interleaved, machine_peak, ratio
-from unet_lab.training import has_bfloat16, steps
+from unet_lab.training import has_bfloat16, keep_freed_memory, steps, training_memory
 from unet_lab.unet import UNet
+from unet_lab.weights import load_pretrained
 
 _ = torch.manual_seed(0)
 

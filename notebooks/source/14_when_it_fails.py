@@ -25,14 +25,14 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from unet_lab.weights import load_pretrained
-from unet_lab.doctor.faults import FAULTS, run_patient, unknown_patient
+from unet_lab.course import check
 from unet_lab.datasets import load_cells
 from unet_lab.doctor import examine_model, examine_run
-from unet_lab.course import check
+from unet_lab.doctor.faults import FAULTS, run_patient, unknown_patient
 from unet_lab.explorers import explore_clinic, explore_failures
 from unet_lab.plots import show_symptoms
 from unet_lab.unet import UNet
+from unet_lab.weights import load_pretrained
 
 _ = torch.manual_seed(0)
 COLOURS = (0, 2, 1)      # this page's classes are background, nucleus, cell body; the colours are those of the other pages

@@ -29,10 +29,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from unet_lab.weights import WEIGHTS, load_pretrained, load_weights, save_weights
+from unet_lab.course import check
 from unet_lab.datasets import SegmentationDataset, load_folder, pair_files, propose_codes, write_example_set
 from unet_lab.doctor import examine_data
-from unet_lab.course import check
 from unet_lab.explorers import explore_folder, explore_generator
 from unet_lab.inference import predict, segment_with_confidence
 from unet_lab.metrics import confusion_matrix, scores
@@ -49,6 +48,7 @@ from unet_lab.plots import (
 )
 from unet_lab.training import train
 from unet_lab.unet import UNet
+from unet_lab.weights import WEIGHTS, load_pretrained, load_weights, save_weights
 
 # %% [markdown]
 # ## A folder arrives

@@ -30,12 +30,12 @@ from pathlib import Path
 
 import torch
 
-from unet_lab.training.checkpoint import load_checkpoint
-from unet_lab.datasets import SegmentationDataset
 from unet_lab.course import check
+from unet_lab.datasets import SegmentationDataset
 from unet_lab.explorers import explore_workers
 from unet_lab.losses import cross_entropy
 from unet_lab.plots import CLASS_COLOURS, Picture
+from unet_lab.training.checkpoint import load_checkpoint
 from unet_lab.unet import UNet
 
 _ = torch.manual_seed(0)
