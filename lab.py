@@ -17,6 +17,7 @@
 
 The first call makes a virtual environment in .venv (about 2 GB on disk; it needs a network). After that everything
 works offline. NAME is the start of a notebook's name, e.g. 07; --update stores the outputs in the notebooks themselves.
+On Linux without an NVIDIA card PyTorch comes in its CPU build, unless pip's settings name an index of your own.
 On Windows write "py lab.py" where these lines say "python3 lab.py".
 """
 
@@ -25,9 +26,13 @@ from __future__ import print_function
 
 import hashlib
 import os
+import platform
+import re
 import shutil
 import subprocess
 import sys
+import sysconfig
+import threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 VENV = os.path.join(HERE, ".venv")
@@ -38,6 +43,10 @@ READY = os.path.join(VENV, "ready-for-lab.py")  # it is complete; holds the fing
 LOG = os.path.join(HERE, "setup.log")
 OLDEST, NEWEST = (3, 11), (3, 13)
 NEEDED_GB = 3.0
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"  # PyTorch without the GPU's libraries, for Linux
+PROBE_SECONDS = 6.0  # how long that index may take to answer
+NVIDIA = ["/proc/driver/nvidia", "/dev/nvidia0", "/usr/lib/wsl/lib/nvidia-smi"]  # signs of a card, beside nvidia-smi
+LONGEST_FOLDER = 67  # characters; Windows without long paths allows 260 in all, and .venv takes the rest
 SCRIPTS = {
     "train-small": "scripts/train_small.py",
     "card": "scripts/make_card.py",
@@ -143,19 +152,76 @@ def check_python():
         print("Note: this is Python {0}.{1}; the course is tested with 3.11 to 3.13.".format(*version))
 
 
+def check_platform():
+    """One line, before anything is installed, where PyTorch has no wheel or Windows no room for the names of its files."""
+    wrong = missing_wheel() or long_folder()
+    if wrong:
+        raise Stop(wrong)
+
+
+def missing_wheel():
+    """What the course's packages have no wheels for, and what to do; "" where nothing is in the way."""
+    if sys.maxsize <= 2**32:
+        return "this is a 32-bit Python, and PyTorch needs a 64-bit one. Install Python 3.12 (64-bit) from python.org."
+    if sys.platform == "darwin":
+        return missing_wheel_for_mac()
+    if WINDOWS and sysconfig.get_platform() == "win-arm64":
+        return "there is no PyTorch for Windows on ARM. Use another computer, or Binder (docs/teaching.md)."
+    if sys.platform.startswith("linux"):
+        if platform.machine() not in ("x86_64", "aarch64", "arm64"):
+            return "there is no PyTorch for Linux on {0}. Use a computer with x86-64 or ARM64.".format(platform.machine())
+        if "musl" in str(sysconfig.get_config_var("SOABI")):
+            return "there is no PyTorch for Linux with musl (Alpine). Use a Linux with glibc: Debian, Ubuntu, Fedora."
+    return ""
+
+
+def missing_wheel_for_mac():
+    if platform.machine() == "x86_64":
+        if answer(["sysctl", "-n", "sysctl.proc_translated"]) == "1":  # Rosetta: the Python is Intel's, the Mac is not
+            return "this Python is built for Intel, your Mac is not. Install Python 3.12 from python.org and run this with it."
+        return "there is no PyTorch for Macs with Intel processors. Use another computer, or Binder (docs/teaching.md)."
+    release = platform.mac_ver()[0]
+    if release and int(release.split(".")[0]) < 14:
+        return "this is macOS {0}, and PyTorch needs macOS 14 or later. Update macOS and run this again.".format(release)
+    return ""
+
+
+def long_folder():
+    """Windows without long paths: what is wrong with a folder whose name leaves too little room; "" elsewhere."""
+    if not WINDOWS or len(HERE) <= LONGEST_FOLDER or windows_takes_long_paths():
+        return ""
+    message = (
+        "the folder's path has {0} characters, and Windows leaves room for {1}. Move it, e.g. to C:\\lab, and run this again."
+    )
+    return message.format(len(HERE), LONGEST_FOLDER)
+
+
+def windows_takes_long_paths():
+    try:
+        import winreg
+
+        with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, r"SYSTEM\CurrentControlSet\Control\FileSystem") as key:
+            return winreg.QueryValueEx(key, "LongPathsEnabled")[0] == 1
+    except (ImportError, OSError):
+        return False
+
+
 def set_up():
     """Make .venv complete: nothing to do, or install what changed, or make it from the start."""
     if read(READY) == fingerprint() and os.path.exists(PYTHON):
         return
+    check_platform()
     free = shutil.disk_usage(HERE).free / 1e9
     if free < NEEDED_GB:
         message = "{0:.1f} GB are free on the disk of {1}, and the set-up needs {2:.0f} GB. Free some and run this again."
         raise Stop(message.format(free, HERE, NEEDED_GB))
+    complete = os.path.exists(READY) and read(OURS) == interpreter() and os.path.exists(PYTHON)
+    if not complete and inside_venv():  # it would clear the Python that it runs on
+        raise Stop("the .venv of this folder must be made again, and it is active here. Type deactivate, then run this again.")
     if os.path.isdir(VENV) and not os.path.exists(OURS) and os.listdir(VENV):
         aside = next(VENV + "-aside-" + str(n) for n in range(1, 1000) if not os.path.exists(VENV + "-aside-" + str(n)))
         os.rename(VENV, aside)
         print("Found a .venv that this program did not make; moved it to {0}.".format(os.path.basename(aside)))
-    complete = os.path.exists(READY) and read(OURS) == interpreter() and os.path.exists(PYTHON)
     if not complete and os.path.isdir(VENV):
         print("Clearing a .venv that is half-made, or was made by another Python or in another place.")
         shutil.rmtree(VENV)
@@ -168,7 +234,7 @@ def set_up():
     else:
         os.remove(READY)
         print("The list of packages has changed: bringing .venv up to date.")
-    install("PyTorch", [torch_pin()])
+    install_pytorch()
     install("JupyterLab and the rest", ["-e", HERE + "[fast,test]"])
     write(READY, fingerprint())
     os.remove(LOG)
@@ -186,21 +252,96 @@ def make_environment():
     raise Stop("no virtual environment could be made; {0}".format(reason("see " + LOG)))
 
 
+def install_pytorch():
+    """PyTorch: its CPU build where that is enough and to be had, or else what pip's index gives for the pinned version."""
+    pin = torch_pin()
+    if wants_cpu_build(pin):
+        print("  no NVIDIA card found: PyTorch comes in its CPU build (for the other: PIP_INDEX_URL=https://pypi.org/simple).")
+        # From that index nothing but PyTorch: what PyTorch needs comes with the rest, from pip's own index.
+        if pip_install(["--no-deps", "--index-url", CPU_INDEX, pin + "+cpu"], "PyTorch") == 0:
+            return
+        print("  that did not work; trying pip's own index.")
+    install("PyTorch", [pin])
+
+
 def install(what, packages):
+    if pip_install(packages, what) != 0:
+        raise Stop("{0} could not be installed; {1}".format(what, reason("see the end of " + LOG)))
+
+
+def pip_install(packages, what):
     print("  installing {0} ...".format(what))
     sys.stdout.flush()
     line = [PYTHON, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--retries", "2"]
-    if quietly(line + ["--constraint", os.path.join(HERE, "constraints.txt")] + packages) != 0:
-        raise Stop("{0} could not be installed; {1}".format(what, reason("see the end of " + LOG)))
+    return quietly(line + ["--constraint", os.path.join(HERE, "constraints.txt")] + packages)
+
+
+def wants_cpu_build(pin):
+    """Linux, no NVIDIA card, no index of the person's own in pip's settings, this version not there yet, the index offers it."""
+    if not sys.platform.startswith("linux") or has_nvidia() or pip_has_an_index():
+        return False
+    if answer([PYTHON, "-c", "import importlib.metadata as m; print(m.version('torch'))"]).split("+")[0] == pin.split("==")[1]:
+        return False
+    return cpu_index_offers(pin.split("==")[1])
+
+
+def has_nvidia():
+    return bool(shutil.which("nvidia-smi")) or any(os.path.exists(path) for path in NVIDIA)
+
+
+def pip_has_an_index():
+    """Whether pip's files or PIP_... variables name where packages come from; then that is left as it is."""
+    settings = answer([PYTHON, "-m", "pip", "config", "list"])
+    return bool(re.search(r"(?m)^\S*\.(index-url|extra-index-url|find-links|no-index)=", settings))
+
+
+def cpu_index_offers(version):
+    """Whether PyTorch's index can be reached and has this version for this Python; False after PROBE_SECONDS at most."""
+    python = "cp{0}{1}".format(*sys.version_info[:2])
+    file = r"torch-{0}(\+|%2B)cpu-{1}-{1}-[\w.]*{2}\.whl".format(re.escape(version), python, re.escape(platform.machine()))
+    found = []
+
+    def look():
+        from urllib.request import urlopen
+
+        try:
+            page = urlopen(CPU_INDEX + "/torch/", timeout=PROBE_SECONDS).read().decode("utf-8", "replace")
+        except Exception:  # no network, no name, no certificate, a proxy's refusal: whatever it is, pip's own index is next
+            return
+        found.append(bool(re.search(file, page)))
+
+    looking = threading.Thread(target=look)  # looking a name up has no time limit of its own
+    looking.daemon = True
+    looking.start()
+    looking.join(PROBE_SECONDS)
+    return bool(found and found[0])
+
+
+def answer(line):
+    """What a program prints, in one line or many; "" where it fails. Run as the set-up runs."""
+    try:
+        return (
+            subprocess.check_output(line, cwd=HERE, env=setup_environment(), stderr=subprocess.DEVNULL)
+            .decode("utf-8", "replace")
+            .strip()
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return ""
 
 
 def quietly(line):
     """Run a set-up step with its output in the log; its exit status."""
+    with open(LOG, "ab") as log:
+        return subprocess.call(line, cwd=HERE, env=setup_environment(), stdout=log, stderr=subprocess.STDOUT)
+
+
+def setup_environment():
+    """The caller's environment without what would lead pip or Python elsewhere."""
     environment = dict(os.environ)
     for name in ("PYTHONHOME", "PYTHONPATH", "PIP_REQUIRE_VIRTUALENV", "PIP_USER", "PIP_TARGET"):
         environment.pop(name, None)
-    with open(LOG, "ab") as log:
-        return subprocess.call(line, cwd=HERE, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    environment["PYTHONUTF8"] = "1"
+    return environment
 
 
 def reason(otherwise):
@@ -226,7 +367,24 @@ def torch_pin():
 
 def interpreter():
     """What .venv is bound to: this Python, in this place (environments cannot be moved)."""
-    return "{0} {1} {2}".format(sys.version.split()[0], os.path.realpath(sys.executable), HERE)
+    return "{0} {1} {2}".format(sys.version.split()[0], os.path.realpath(base_python()), HERE)
+
+
+def base_python():
+    """The Python that was installed, also where this runs in an environment made from it (.venv itself is active, say)."""
+    if sys.prefix == sys.base_prefix:
+        return sys.executable
+    named = "python{0}.{1}".format(*sys.version_info[:2])
+    candidates = [getattr(sys, "_base_executable", sys.executable)]
+    candidates += [os.path.join(sys.base_prefix, "python.exe"), os.path.join(sys.base_prefix, "bin", named)]
+    own = os.path.dirname(os.path.abspath(sys.executable))
+    outside = [path for path in candidates if path and os.path.dirname(os.path.abspath(path)) != own and os.path.exists(path)]
+    return outside[0] if outside else sys.executable
+
+
+def inside_venv():
+    """Whether this very program runs on the Python of .venv."""
+    return os.path.isdir(VENV) and os.path.realpath(sys.prefix) == os.path.realpath(VENV)
 
 
 def fingerprint():

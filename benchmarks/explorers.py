@@ -19,17 +19,17 @@ import torch
 
 from unet_lab.acceleration import accelerate
 from unet_lab.datasets import MASK_CODES, SegmentationDataset, generate_cell, generate_sheet, load_cells, standardise
-from unet_lab.doctor.faults import run_patient, unknown_patient
+from unet_lab.doctor.faults import run_with_fault, unknown_fault
 from unet_lab.explorers import (
     explore_attribution,
     explore_augmentation,
     explore_borders,
-    explore_clinic,
     explore_confusion,
     explore_contracting,
     explore_convolution,
     explore_crop,
     explore_failures,
+    explore_faults,
     explore_feature_maps,
     explore_folder,
     explore_generator,
@@ -116,8 +116,10 @@ EXPLORERS = {
     "12 tiling": tiling,
     "13 speed": speed,
     "13 painting": lambda: explore_painting({"as given": load_pretrained()}),
-    "14 failures": lambda: explore_failures({fault: run_patient(fault) for fault in (None, "leak", "odd size", "softmax twice")}),
-    "14 clinic": lambda: explore_clinic({letter: unknown_patient(letter) for letter in "AB"}),
+    "14 failures": lambda: explore_failures(
+        {fault: run_with_fault(fault) for fault in (None, "leak", "odd size", "softmax twice")}
+    ),
+    "14 clinic": lambda: explore_faults({letter: unknown_fault(letter) for letter in "AB"}),
     "15 generator": explore_generator,
     "15 folder": lambda: explore_folder(DATA / "cells" / "images", DATA / "cells" / "masks", MASK_CODES),
     "16 workers": explore_workers,

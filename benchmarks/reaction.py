@@ -20,7 +20,7 @@ from tests.browser.driving import CHROMIUM, open_and_run, running_lab  # noqa: E
 PRESSES = 20
 # Presses the key by hand of the page itself, so that the clock runs in one place only.
 PRESS = """async ([box, key, number]) => {
-    const image = box.querySelector('img.unet-lab-picture');
+    const image = box.querySelector('img.unet-lab-image');
     const handle = box.querySelectorAll('.noUi-handle')[number];
     handle.focus();
     const changed = new Promise(done => {

@@ -19,13 +19,13 @@ def output_size(size: int, depth: int = 4, padding: str = "same") -> int:
     >>> output_size(572, depth=4, padding="valid"), output_size(96)
     (388, 96)
     """
-    _check_depth(depth)
+    check_depth(depth)
     if padding not in PADDINGS:
         raise ValueError(f"padding is {padding!r}; allowed are 'same' and 'valid'.")
     if not isinstance(size, int) or size < 1:
         raise ValueError(f"size is {size!r}; allowed are whole numbers from 1 up, in pixels.")
-    if not _survives(size, depth, padding):
-        raise ValueError(_size_message(size, size, depth, padding))
+    if not fits(size, depth, padding):
+        raise ValueError(size_message(size, size, depth, padding))
     return size_ledger(size, depth, padding)[-1][1]
 
 
@@ -58,11 +58,11 @@ def nearest_sizes(size: int, depth: int = 4, padding: str = "same") -> list[int]
     >>> nearest_sizes(100)
     [96, 112]
     """
-    if _survives(size, depth, padding):
+    if fits(size, depth, padding):
         return [size]
-    below = next((s for s in range(size, 0, -1) if _survives(s, depth, padding)), None)
+    below = next((s for s in range(size, 0, -1) if fits(s, depth, padding)), None)
     above = size
-    while not _survives(above, depth, padding):
+    while not fits(above, depth, padding):
         above += 1
     return [above] if below is None else [below, above]
 
@@ -94,7 +94,7 @@ def unet_receptive_field(
         below_first, below_last = behind(level + 1, *(between if up == "bilinear" or attention else halves))
         if attention:                                                               # the gate's own look at the skip
             first, last = 2 * between[0], 2 * between[1] + 1
-        crop = _cropped(level, depth) // 2 if padding == "valid" else 0
+        crop = skip_surplus(level, depth) // 2 if padding == "valid" else 0
         first, last = min(first + crop, 2 * below_first), max(last + crop, 2 * below_last + 1)  # skip, or pooling
         return first - before, last + after
 
@@ -136,27 +136,27 @@ def sees_everything(model: nn.Module) -> bool:
     return any(isinstance(m, whole) and not getattr(m, "track_running_stats", False) for m in model.modules())
 
 
-def _cropped(level: int, depth: int) -> int:
+def skip_surplus(level: int, depth: int) -> int:
     """Pixels that a skip is larger than what it meets, with valid padding: 8 at the deepest, 176 at the top of four."""
-    return 8 if level == depth - 1 else 16 + 2 * _cropped(level + 1, depth)
+    return 8 if level == depth - 1 else 16 + 2 * skip_surplus(level + 1, depth)
 
 
-def _survives(size: int, depth: int, padding: str) -> bool:
+def fits(size: int, depth: int, padding: str) -> bool:
     """True where no pooling meets an odd size and something is left at the end."""
     ledger = dict(size_ledger(size, depth, padding))
     pooled = [ledger[f"encoder {k}"] for k in range(depth)]
     return all(s % 2 == 0 for s in pooled) and min(ledger.values()) >= 1
 
 
-def _check_depth(depth: int) -> None:
+def check_depth(depth: int) -> None:
     if not isinstance(depth, int) or not 1 <= depth <= DEEPEST:
         raise ValueError(f"depth is {depth!r}; allowed are whole numbers from 1 to {DEEPEST} (poolings).")
 
 
-def _size_message(height: int, width: int, depth: int, padding: str) -> str:
-    bad = height if not _survives(height, depth, padding) else width
+def size_message(height: int, width: int, depth: int, padding: str) -> str:
+    bad = height if not fits(height, depth, padding) else width
     if padding == "same" and bad >= 2**depth:
-        factors = _factorise(bad)
+        factors = prime_factors(bad)
         twos = factors.count(2)
         times = {0: "not divisible by 2", 1: "divisible by 2 once only", 2: "divisible by 2 twice only"}
         why = f"{bad} = {'·'.join(map(str, factors))} is {times.get(twos, f'divisible by 2 only {twos} times')}"
@@ -173,7 +173,7 @@ def _size_message(height: int, width: int, depth: int, padding: str) -> str:
     return f"{height} x {width} does not survive {poolings}: {why}. {nearest} Or use predict(), which pads and crops."
 
 
-def _factorise(number: int) -> list[int]:
+def prime_factors(number: int) -> list[int]:
     factors, divisor = [], 2
     while number > 1:
         while number % divisor == 0:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+
+import torch
 from torch import Tensor, nn
 
+from unet_lab import geometry
 from unet_lab.blocks import Bottleneck, ConvBlock, DecoderStage, EncoderStage, ResidualBlock
-from unet_lab.geometry import _check_depth, _size_message, _survives
+from unet_lab.geometry import check_depth, fits, size_message
 
 
 class UNet(nn.Module):
@@ -53,7 +59,7 @@ class UNet(nn.Module):
         for name, value in [("in_channels", in_channels), ("num_classes", num_classes), ("base_channels", base_channels)]:
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name} is {value!r}; allowed are whole numbers from 1 up.")
-        _check_depth(depth)
+        check_depth(depth)
         self.settings = {
             "in_channels": in_channels,
             "num_classes": num_classes,
@@ -113,9 +119,61 @@ class UNet(nn.Module):
         return cls(in_channels=in_channels, num_classes=num_classes, base_channels=16)
 
     @property
+    def in_channels(self) -> int:
+        """Channels of the images that it takes, as its first convolution is now."""
+        return next(m.in_channels for m in self.encoder.modules() if isinstance(m, nn.Conv2d))
+
+    @property
+    def num_classes(self) -> int:
+        """Channels of the logits, as its head is now."""
+        return next(self.head.parameters()).shape[0]
+
+    @property
     def num_parameters(self) -> int:
-        """How many numbers training may change."""
+        """How many numbers it has to learn, frozen ones included."""
         return sum(p.numel() for p in self.parameters())
+
+    @property
+    def num_trainable(self) -> int:
+        """How many numbers training may change: those that are not frozen."""
+        return sum(p.numel() for p in self.parameters() if p.requires_grad)
+
+    @property
+    def grid(self) -> int:
+        """Width of the pooling grid in pixels, 2**depth: sizes that fit lie this far apart."""
+        return 2 ** self.settings["depth"]
+
+    @property
+    def is_as_built(self) -> bool:
+        """True while its parts are those that its settings name; a part that was exchanged may see farther, and is measured."""
+        return type(self).forward is UNet.forward and _body(self) == _body_of(tuple(self.settings.items()))
+
+    def receptive_field(self, pixel: int) -> tuple[int, int]:
+        """First and last pixel that output pixel `pixel` depends on, along one axis (`geometry.unet_receptive_field`).
+
+        >>> first, last = UNet(base_channels=1, up="bilinear").receptive_field(8)
+        >>> last - first + 1
+        220
+        """
+        s = self.settings
+        return geometry.unet_receptive_field(pixel, s["depth"], s["padding"], s["up"], s["attention"])
+
+    def reach(self) -> int:
+        """How far, in pixels, the farthest pixel lies that an output pixel may depend on (`geometry.reach`)."""
+        return geometry.reach(self.settings["depth"], self.settings["up"], self.settings["attention"])
+
+    def tile_margin(self) -> int:
+        """How many pixels around a tile it must see for the tile to come out as in the whole image (`geometry.tile_margin`)."""
+        s = self.settings
+        return geometry.tile_margin(s["depth"], s["padding"], s["up"], s["attention"])
+
+    def nearest_sizes(self, size: int) -> list[int]:
+        """The sizes next to `size` that it takes, below and above; `[size]` where it takes that (`geometry.nearest_sizes`)."""
+        return geometry.nearest_sizes(size, self.settings["depth"], self.settings["padding"])
+
+    def output_size(self, size: int) -> int:
+        """Height or width of the logits for an image of `size` pixels (`geometry.output_size`)."""
+        return geometry.output_size(size, self.settings["depth"], self.settings["padding"])
 
     def he_initialise(self) -> None:
         """Draw all convolution weights from a normal distribution of variance 2 / inputs (He et al. 2015); biases 0."""
@@ -140,5 +198,28 @@ class UNet(nn.Module):
             raise ValueError(f"the input's type is {x.dtype}; a U-Net takes float32. Use standardise(image) first.")
         height, width = x.shape[-2:]
         depth, padding = self.settings["depth"], self.settings["padding"]
-        if not (_survives(height, depth, padding) and _survives(width, depth, padding)):
-            raise ValueError(_size_message(height, width, depth, padding))
+        if not (fits(height, depth, padding) and fits(width, depth, padding)):
+            raise ValueError(size_message(height, width, depth, padding))
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode while the block runs; afterwards every part is in the mode that it was in, mixed modes included."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def _body(model: UNet) -> str:
+    """The printed parts, without the head, whose number of classes a student may change."""
+    return f"{model.encoder}{model.bottleneck}{model.decoder}"
+
+
+@lru_cache(maxsize=32)
+def _body_of(settings: tuple) -> str:
+    with torch.device("meta"):
+        return _body(UNet(**dict(settings)))

@@ -27,7 +27,7 @@ from unet_lab.datasets import CLASS_NAMES, MASK_CODES, decode_mask, encode_mask,
 from unet_lab.datasets import split as library_split
 from unet_lab.explorers import explore_samples
 from unet_lab.files import DATA
-from unet_lab.plots import Picture, show_samples
+from unet_lab.plots import DescribedFigure, show_samples
 
 rng = np.random.default_rng(0)
 
@@ -70,7 +70,7 @@ print("back:   ", decode_mask(encode_mask(small)).tolist())
 # %% [markdown]
 # ## Break it on purpose
 #
-# You want a smaller mask, and resize it like any picture. **Predict:** which greys will be in the result? (The usual way to resize,
+# You want a smaller mask, and resize it like any figure. **Predict:** which greys will be in the result? (The usual way to resize,
 # bilinear interpolation, mixes neighbouring pixels.)
 
 # %% tags=["nbval-check-output"]
@@ -121,11 +121,11 @@ broken = {
     "C": np.asarray(Image.fromarray(lighter).resize(grey_mask.shape, Image.Resampling.BICUBIC)),
     "D": grey_mask.T,
 }
-picture = Picture(10, 2.7, "The true mask and four damaged ones, A to D, in grey.")
-for axes, (name, mask) in zip(picture.subplots(1, 5), {"true": grey_mask, **broken}.items(), strict=True):
+figure = DescribedFigure(10, 2.7, "The true mask and four damaged ones, A to D, in grey.")
+for axes, (name, mask) in zip(figure.subplots(1, 5), {"true": grey_mask, **broken}.items(), strict=True):
     axes.imshow(mask, cmap="gray", vmin=0, vmax=255)
     axes.set(title=name, xticks=[], yticks=[])
-picture
+figure
 
 # %% [markdown]
 # <details><summary>What happened to each?</summary>

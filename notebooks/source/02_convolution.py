@@ -135,12 +135,12 @@ kernels = {
     "horizontal edges": [[-1, -1, -1], [0, 0, 0], [1, 1, 1]],
     "mean of nine": [[1 / 9] * 3] * 3,
 }
-picture, panels = panel_row((1, 1, 1, 1), 2.8, "A cell, its vertical and horizontal edges, and its mean.", gap=0.06)
+figure, panels = panel_row((1, 1, 1, 1), 2.8, "A cell, its vertical and horizontal edges, and its mean.", gap=0.06)
 show_image(panels[0], cell, "image")
 for axes, (name, numbers) in zip(panels[1:], kernels.items(), strict=True):
     out = F.conv2d(torch.tensor(cell)[None, None], torch.tensor(numbers).float()[None, None])[0, 0].numpy()
     draw_map(axes, out, name, signed=True)
-picture
+figure
 
 # %% [markdown]
 # Red is above 0, blue below. The outside is bright, the cell dark: going down the image, the upper rim goes from bright to dark (blue), the lower
@@ -261,13 +261,13 @@ print(f"evaluation mode, after empty fields: {macro_iou(model.eval()):.2f}")
 block = ConvBlock(1, 8).train()
 x = torch.from_numpy(cell)[None, None]
 words = "Histograms of one channel after each of the six layers of a block."
-picture, panels = panel_row([1] * 6, 2.3, words, gap=0.2, bottom=0.2)
+figure, panels = panel_row([1] * 6, 2.3, words, gap=0.2, bottom=0.2)
 with torch.no_grad():
     for axes, layer in zip(panels, block, strict=True):
         x = layer(x.clone())
         draw_values(axes, x[0, 0].numpy(), type(layer).__name__, (-3, 3))
         axes.set_xlabel("value", fontsize=8)
-picture
+figure
 
 
 # %% [markdown]

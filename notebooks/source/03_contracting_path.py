@@ -87,12 +87,12 @@ for name, values in maps.items():
 # liveliest channel of every level of the trained network:
 
 # %%
-picture, panels = panel_row([1] * 6, 2.1, "The image and the liveliest channel of each level.", gap=0.06)
+figure, panels = panel_row([1] * 6, 2.1, "The image and the liveliest channel of each level.", gap=0.06)
 show_image(panels[0], cell.image, "image, 192²")
 for axes, (name, values) in zip(panels[1:], maps.items(), strict=True):
     channel = values.std(axis=(1, 2)).argmax()
     draw_map(axes, values[channel], f"{name.removesuffix('.block')}, {values.shape[1]}²")
-picture
+figure
 
 # %% [markdown]
 # ## How far does a unit see?

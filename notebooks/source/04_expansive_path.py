@@ -47,11 +47,11 @@ model = load_pretrained("small")
 cell = generate_cell(seed=6, size=192)
 floor = activations(model, cell.image, ["bottleneck"])["bottleneck"][0].numpy()
 liveliest = floor[:, 2:-2, 2:-2].std(axis=(1, 2)).argsort()[::-1][:4]  # inside, not at the border
-picture, panels = panel_row([1] * 5, 2.4, "A cell, and four channels of the bottleneck.", gap=0.06)
+figure, panels = panel_row([1] * 5, 2.4, "A cell, and four channels of the bottleneck.", gap=0.06)
 show_image(panels[0], cell.image, "image, 192²")
 for axes, channel in zip(panels[1:], liveliest, strict=True):
     draw_map(axes, floor[channel], f"channel {channel}, 12²")
-picture
+figure
 
 # %% [markdown]
 # How sharp could a mask be that is known only on such a grid? Take the *true* mask, shrink it to one class per square (the most frequent), and enlarge it again. This
@@ -187,12 +187,12 @@ crop
 # %%
 with without_skip(model, 0), without_skip(model, 1), without_skip(model, 2), without_skip(model, 3):
     cut = predict(model, cell.image)
-picture, panels = panel_row([1] * 4, 2.7, "Truth, answer with and without skips, and its errors.", gap=0.06)
+figure, panels = panel_row([1] * 4, 2.7, "Truth, answer with and without skips, and its errors.", gap=0.06)
 show_image(panels[0], overlay(cell.image, cell.mask), "truth")
 show_image(panels[1], overlay(cell.image, predict(model, cell.image)), "with skips")
 show_image(panels[2], overlay(cell.image, cut), "all skips cut")
 show_image(panels[3], error_map(cell.image, cell.mask, cut), "errors, all skips cut")
-picture
+figure
 
 # %% tags=["nbval-check-output"]
 whole = predict(model, cell.image)

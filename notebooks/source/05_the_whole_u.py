@@ -27,7 +27,7 @@ from unet_lab.course import check
 from unet_lab.datasets import generate_cell, standardise
 from unet_lab.explorers import explore_unet
 from unet_lab.geometry import nearest_sizes, output_size, size_ledger
-from unet_lab.plots import TRAINING_COLOUR, VALIDATION_COLOUR, Picture, draw_unet
+from unet_lab.plots import TRAINING_COLOUR, VALIDATION_COLOUR, DescribedFigure, draw_unet
 from unet_lab.unet import UNet
 
 _ = torch.manual_seed(0)
@@ -174,14 +174,14 @@ inputs = [1, 64, 128, 256, 512]
 work = [block_work(inputs[k], width * 2**k, size // 2**k) for k in range(5)]
 work = [w + (block_work(2 * width * 2**k, width * 2**k, size // 2**k) if k < 4 else 0) for k, w in enumerate(work)]
 memory = [(2 if k < 4 else 1) * 4 * width * 2**k * (size // 2**k) ** 2 / 2**20 for k in range(5)]
-picture = Picture(10, 3, "Work and memory per level of the U: work is similar at all levels, memory halves at each.")
+figure = DescribedFigure(10, 3, "Work and memory per level of the U: work is similar at all levels, memory halves at each.")
 for axes, values, label, colour in zip(
-    picture.subplots(1, 2), ([w / 1e9 for w in work], memory), ("billion multiply-adds", "MiB of skip and decoder maps"),
+    figure.subplots(1, 2), ([w / 1e9 for w in work], memory), ("billion multiply-adds", "MiB of skip and decoder maps"),
     (TRAINING_COLOUR, VALIDATION_COLOUR), strict=True,
 ):
     axes.bar(levels, values, color=colour)
     axes.set(ylabel=label, title=f"3x3 blocks at {size} x {size}")
-picture
+figure
 
 # %% [markdown]
 # The work is spread over the levels, the memory sits at the top: that is why a large image fills your memory long before a deep network

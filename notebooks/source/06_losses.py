@@ -30,7 +30,7 @@ from unet_lab.datasets import generate_cell, load_cells
 from unet_lab.explorers import explore_borders, explore_loss
 from unet_lab.explorers.losses import two_cells
 from unet_lab.losses import border_weights, class_weights, cross_entropy, focal_loss, soft_dice_loss
-from unet_lab.plots import TRAINING_COLOUR, VALIDATION_COLOUR, Picture
+from unet_lab.plots import TRAINING_COLOUR, VALIDATION_COLOUR, DescribedFigure
 from unet_lab.weights import load_pretrained
 
 _ = torch.manual_seed(0)
@@ -63,15 +63,15 @@ print("probability - truth:  ", [round(p[0] - 0, 3), round(p[1] - 1, 3)])
 
 # %%
 sure = np.linspace(0.002, 1, 300)
-picture = Picture(9.8, 3, "Cross entropy and focal loss against the probability of the true class.")
-left, right = picture.subplots(1, 2)
+figure = DescribedFigure(9.8, 3, "Cross entropy and focal loss against the probability of the true class.")
+left, right = figure.subplots(1, 2)
 left.plot(sure, -np.log(sure), color=TRAINING_COLOUR, label="cross entropy")
 left.plot(sure, -((1 - sure) ** 2) * np.log(sure), "--", color=VALIDATION_COLOUR, label="focal, gamma = 2")
 left.set(xlabel="probability of the true class", ylabel="loss (nats)")
 left.legend()
 right.plot(sure, 1 - sure, color=TRAINING_COLOUR)
 right.set(xlabel="probability of the true class", ylabel="|gradient| by its logit", title="cross entropy: the worse, the louder")
-picture
+figure
 
 # %% [markdown]
 # ## From a pixel to an image
@@ -205,13 +205,13 @@ losses = {
     "focal": focal_loss,
     "soft Dice": soft_dice_loss,
 }
-picture = Picture(9.8, 3, "Four losses of four answers, as bars.")
-for axes, (name, loss) in zip(picture.subplots(1, 4, sharey=True), losses.items(), strict=True):
+figure = DescribedFigure(9.8, 3, "Four losses of four answers, as bars.")
+for axes, (name, loss) in zip(figure.subplots(1, 4, sharey=True), losses.items(), strict=True):
     values = [loss(logits, truth).item() for logits in answers.values()]
     axes.barh(list(answers), values, color=TRAINING_COLOUR)
     axes.set(title=name, xlabel="loss")
 axes.invert_yaxis()  # all four share it
-picture
+figure
 
 # %% tags=["nbval-check-output"]
 for name, loss in losses.items():

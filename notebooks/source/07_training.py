@@ -33,7 +33,7 @@ from unet_lab.explorers import watch_training
 from unet_lab.inference import predict
 from unet_lab.losses import cross_entropy
 from unet_lab.metrics import scores
-from unet_lab.plots import ERROR_COLOUR, TRAINING_COLOUR, VALIDATION_COLOUR, Picture, show_curves, show_triplets
+from unet_lab.plots import ERROR_COLOUR, TRAINING_COLOUR, VALIDATION_COLOUR, DescribedFigure, show_curves, show_triplets
 from unet_lab.training import best_device, evaluate, fit, has_bfloat16, in_words, plan_training, train
 from unet_lab.unet import UNet
 
@@ -117,13 +117,13 @@ print("learnt by heart, loss below 0.1:", losses[-1] < 0.1)
 
 # %%
 rates = {1e-4: VALIDATION_COLOUR, 1e-2: TRAINING_COLOUR, 3.0: ERROR_COLOUR}
-picture = Picture(7, 3.2, "Loss over 30 steps: 0.0001 hardly sinks, 0.01 sinks well, 3 jumps up first.")
-axes = picture.subplots()
+figure = DescribedFigure(7, 3.2, "Loss over 30 steps: 0.0001 hardly sinks, 0.01 sinks well, 3 jumps up first.")
+axes = figure.subplots()
 for rate, colour in rates.items():
     axes.plot(learning_rate_curve(rate), color=colour, label=f"learning rate {rate:g}")
 axes.set(xlabel="step", ylabel="cross entropy (nats)", yscale="log")
 axes.legend()
-picture
+figure
 
 # %% [markdown]
 # Too low: a line that hardly sinks. Too high: it jumps up first, and may never come back. Right: as high as it goes while it still sinks.

@@ -29,7 +29,7 @@ from unet_lab.datasets import generate_cell
 from unet_lab.explorers import explore_confusion, explore_metrics
 from unet_lab.inference import predict, predict_logits
 from unet_lab.metrics import boundary_f1, confusion_matrix, hausdorff, scores
-from unet_lab.plots import ERROR_COLOUR, VALIDATION_COLOUR, Picture, show_confusion, show_triplets
+from unet_lab.plots import ERROR_COLOUR, VALIDATION_COLOUR, DescribedFigure, show_confusion, show_triplets
 from unet_lab.weights import load_pretrained
 
 # %% [markdown]
@@ -210,14 +210,14 @@ def nucleus_iou(indices, threshold):
 
 
 chosen, judged = ([nucleus_iou(part, t) for t in thresholds] for part in (range(6), range(6, 12)))
-picture = Picture(7, 3, "IoU of the nucleus against the threshold: the six cells that choose, and the six that judge.")
-axes = picture.subplots()
+figure = DescribedFigure(7, 3, "IoU of the nucleus against the threshold: the six cells that choose, and the six that judge.")
+axes = figure.subplots()
 axes.plot(thresholds, chosen, "s--", color=VALIDATION_COLOUR, label="validation: chooses")
 axes.plot(thresholds, judged, "o-", color=ERROR_COLOUR, label="test: judges")
 axes.axvline(thresholds[np.argmax(chosen)], color="black", ls=":")
 axes.set(xlabel="threshold on the probability", ylabel="IoU of the nucleus")
 axes.legend()
-picture
+figure
 
 # %%
 honest, lucky = judged[int(np.argmax(chosen))], max(judged)

@@ -30,7 +30,7 @@ from unet_lab.explorers import explore_attribution, explore_feature_maps, explor
 from unet_lab.inference import predict
 from unet_lab.inspection import INSTEAD, activations, saliency, shift_difference, skip_worth, without_skip
 from unet_lab.metrics import boundary_f1
-from unet_lab.plots import Picture, show_feature_maps, show_heat
+from unet_lab.plots import DescribedFigure, show_feature_maps, show_heat
 from unet_lab.unet import UNet
 from unet_lab.weights import load_pretrained
 
@@ -147,14 +147,14 @@ fields
 # %%
 cells = [generate_cell(seed, 160) for seed in range(8)]
 worth = {instead: skip_worth(model, cells, instead) for instead in INSTEAD}
-picture = Picture(9.8, 2.8, "IoU lost without each skip, for three replacements.")
-axes = picture.subplots()
+figure = DescribedFigure(9.8, 2.8, "IoU lost without each skip, for three replacements.")
+axes = figure.subplots()
 for k, (instead, hatch) in enumerate(zip(INSTEAD, ("", "///", "..."), strict=True)):
     axes.bar(np.arange(4) + 0.27 * (k - 1), worth[instead], 0.25, color="#56B4E9", edgecolor="black", hatch=hatch, label=instead)
 axes.set_xticks(range(4), ["0 (topmost)", "1", "2", "3 (deepest)"])
 axes.set(xlabel="skip", ylabel="macro IoU lost")
 axes.legend(title="instead of it")
-picture
+figure
 
 # %% tags=["nbval-check-output"]
 ranking = sorted(range(4), key=lambda level: -worth["zeros"][level])

@@ -33,7 +33,7 @@ from unet_lab.datasets import Augmentation, SegmentationDataset, generate_cell, 
 from unet_lab.explorers import explore_augmentation
 from unet_lab.inference import predict
 from unet_lab.metrics import confusion_matrix, scores
-from unet_lab.plots import TRAINING_COLOUR, VALIDATION_COLOUR, Picture, show_image, show_mask, show_triplets
+from unet_lab.plots import TRAINING_COLOUR, VALIDATION_COLOUR, DescribedFigure, show_image, show_mask, show_triplets
 from unet_lab.training import evaluate, train
 from unet_lab.unet import UNet
 
@@ -51,13 +51,13 @@ image, mask = generate_cell(4, 192)
 
 # %%
 mirrored_image, mirrored_mask = image[:, ::-1], mask[:, ::-1]
-picture = Picture(9.8, 2.9, "A cell with its mask, mirrored with its mask, and mirrored without it.")
-axes = picture.subplots(1, 4)
+figure = DescribedFigure(9.8, 2.9, "A cell with its mask, mirrored with its mask, and mirrored without it.")
+axes = figure.subplots(1, 4)
 show_image(axes[0], image, "image")
 show_mask(axes[1], mask, "mask")
 show_image(axes[2], mirrored_image, "image, mirrored")
 show_mask(axes[3], mirrored_mask, "mask, mirrored")
-picture
+figure
 
 # %% tags=["nbval-check-output"]
 forgotten = scores(confusion_matrix(mirrored_mask, mask), average="macro").iou
@@ -97,15 +97,15 @@ from_column, from_row = columns + fine[0, 0].numpy(), rows + fine[0, 1].numpy() 
 bent = map_coordinates(standardise(image), [from_row, from_column], order=1, mode="mirror")
 bent_mask = map_coordinates(mask, [from_row, from_column], order=0, mode="mirror")
 
-picture = Picture(9.8, 3.3, "The image with nine displacements as arrows; the bent image; the bent mask.")
-axes = picture.subplots(1, 3)
+figure = DescribedFigure(9.8, 3.3, "The image with nine displacements as arrows; the bent image; the bent mask.")
+axes = figure.subplots(1, 3)
 show_image(axes[0], image, "nine random displacements")
 at = np.linspace(0, image.shape[0] - 1, 3)
 axes[0].quiver(*np.meshgrid(at, at), *coarse[0].numpy(), color="#E69F00", angles="xy", scale_units="xy", scale=0.4, width=0.012)
 axes[0].set(xlim=(-45, image.shape[1] + 45), ylim=(image.shape[0] + 45, -45))
 show_image(axes[1], bent, "the image, bent")
 show_mask(axes[2], bent_mask, "the mask, bent by the same")
-picture
+figure
 
 # %% [markdown]
 # (Arrows 2.5 times as long as they are. They point to where a pixel is *taken from*: the picture moves the other way.)
@@ -174,15 +174,15 @@ for count in tqdm(COUNTS, unit="set size"):
         found[way].append(iou)
 
 # %%
-picture = Picture(9.8, 3.6, "Macro IoU on unseen cells against the number of training images, with and without augmentation.")
-axes = picture.subplots()
+figure = DescribedFigure(9.8, 3.6, "Macro IoU on unseen cells against the number of training images, with and without augmentation.")
+axes = figure.subplots()
 for (way, values), colour in zip(found.items(), (TRAINING_COLOUR, VALIDATION_COLOUR), strict=True):
     axes.plot(COUNTS, values, marker="o", color=colour, label=f"{way} augmentation")
 axes.set(xscale="log", xlabel="training images", ylabel="macro IoU on 60 unseen cells", ylim=(0.6, 1))
 axes.set_xticks(COUNTS, [str(c) for c in COUNTS])
 axes.minorticks_off()
 axes.legend(frameon=False, loc="lower right")
-picture
+figure
 
 # %%
 print("images    without  with")
@@ -251,13 +251,13 @@ check("flip_rotate", my_flip_rotate);
 for word, meaning in FAULTS.items():
     print(f"{word!r:20s} {meaning}")
 
-picture = Picture(9.8, 3.4, "What six augmentations make of one cell and its mask.")
-axes = picture.subplots(2, 6)
+figure = DescribedFigure(9.8, 3.4, "What six augmentations make of one cell and its mask.")
+axes = figure.subplots(2, 6)
 for (letter, change), column in zip(SUSPECTS.items(), axes.T, strict=True):
     changed, changed_mask = change(image, mask, 1)
     show_image(column[0], changed, letter)
     show_mask(column[1], changed_mask, "")
-picture
+figure
 
 # %%
 my_faults = {"A": None, "B": None, "C": None, "D": None, "E": None, "F": None}

@@ -30,7 +30,7 @@ from unet_lab.datasets import generate_cell
 from unet_lab.explorers import explore_variations
 from unet_lab.inference import predict
 from unet_lab.inspection import activations, cost
-from unet_lab.plots import VALIDATION_COLOUR, Picture, heat_over, show_image, show_mask, show_norm_groups, show_outcomes
+from unet_lab.plots import VALIDATION_COLOUR, DescribedFigure, heat_over, show_image, show_mask, show_norm_groups, show_outcomes
 from unet_lab.training import Candidate, Protocol, difference, load_outcomes, run_once, train
 from unet_lab.unet import UNet
 
@@ -200,8 +200,8 @@ explorer
 
 # %%
 norms = [o for o in outcomes if o.candidate.group == "normalisation"]
-picture = Picture(9.8, 3.4, "Macro IoU of five normalisations at batch sizes 1, 3 and 16.")
-axes = picture.subplots(1, 3, sharey=True)
+figure = DescribedFigure(9.8, 3.4, "Macro IoU of five normalisations at batch sizes 1, 3 and 16.")
+axes = figure.subplots(1, 3, sharey=True)
 for axis, size in zip(axes, (1, 3, 16), strict=True):
     for place, norm in enumerate((None, "batch", "instance", "group", "layer")):
         outcome = next(o for o in norms if o.candidate.batch_size == size and o.candidate.network.get("norm", "batch") == norm)
@@ -211,7 +211,7 @@ for axis, size in zip(axes, (1, 3, 16), strict=True):
     axis.set_title(f"batch size {size}", fontsize=10)
     axis.grid(axis="y", alpha=0.3)
 axes[0].set_ylabel("macro IoU on unseen cells")
-picture
+figure
 
 # %% tags=["nbval-check-output"]
 for size in (1, 3, 16):
@@ -239,8 +239,8 @@ cell = generate_cell(1_000_003, 64, 0.5)
 names = [f"decoder.{3 - level}.gate.sigmoid" for level in range(4)]
 maps = activations(gated, cell.image, names)
 
-picture = Picture(9.8, 2.2, "A cell, its predicted mask, and the attention maps of the four skips over it.")
-axes = picture.subplots(1, 6)
+figure = DescribedFigure(9.8, 2.2, "A cell, its predicted mask, and the attention maps of the four skips over it.")
+axes = figure.subplots(1, 6)
 show_image(axes[0], cell.image, "cell")
 show_mask(axes[1], predict(gated, cell.image), "prediction")
 for level, name in enumerate(names):
@@ -248,7 +248,7 @@ for level, name in enumerate(names):
     large = np.kron(attention, np.ones((2 ** (level + 1),) * 2))    # each number as large as what it decides about
     span = f"skip {level}: {attention.min():.2f} to {attention.max():.2f}"
     show_image(axes[2 + level], heat_over(cell.image, large, gamma=1.0), span)
-picture
+figure
 
 
 # %% [markdown]

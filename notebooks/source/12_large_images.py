@@ -36,7 +36,7 @@ from unet_lab.geometry import sees_everything, unet_receptive_field
 from unet_lab.inference import BLENDS, plan_tiles, predict, predict_logits, predict_pages, tiles
 from unet_lab.inspection import feature_map_bytes
 from unet_lab.metrics import confusion_matrix, scores
-from unet_lab.plots import Picture, bare, show_image, show_mask
+from unet_lab.plots import DescribedFigure, bare, show_image, show_mask
 from unet_lab.training import train
 from unet_lab.unet import UNet
 
@@ -82,8 +82,8 @@ for top in range(0, sheet.image.shape[0], SIDE):
         naive[there] = predict(model, sheet.image[there])
 
 at_once = whole.argmax(0).numpy()
-picture = Picture(9.8, 3.5, "The sheet; its mask at once; its mask out of tiles; pixels in which the two masks differ.")
-axes = picture.subplots(1, 4)
+figure = DescribedFigure(9.8, 3.5, "The sheet; its mask at once; its mask out of tiles; pixels in which the two masks differ.")
+axes = figure.subplots(1, 4)
 show_image(axes[0], sheet.image, "sheet")
 show_mask(axes[1], at_once, "all at once")
 show_mask(axes[2], naive, "tiles, side by side")
@@ -93,7 +93,7 @@ axes[3].set_title("where they differ", fontsize=10)
 for place in range(SIDE, sheet.image.shape[0], SIDE):
     axes[3].axhline(place, color="#E69F00", linewidth=0.8)
     axes[3].axvline(place, color="#E69F00", linewidth=0.8)
-picture
+figure
 
 
 # %% [markdown]
@@ -148,14 +148,14 @@ def edge_damage(start, side=160):
 
 
 damage = {start: edge_damage(start) for start in (64, 68, 65)}
-picture = Picture(9.8, 3.4, "Largest difference of logits against the distance from the window's edge, for three windows.")
-axes = picture.subplots()
+figure = DescribedFigure(9.8, 3.4, "Largest difference of logits against the distance from the window's edge, for three windows.")
+axes = figure.subplots()
 for (start, values), colour in zip(damage.items(), ("#0072B2", "#E69F00", "#999999"), strict=True):
     axes.semilogy(np.maximum(values, 1e-7), color=colour, label=f"window starts at {start} = 8 · {start // 8} + {start % 8}")
 axes.axvline(48, color="black", linewidth=0.8, linestyle=":")
 axes.set(xlabel="distance from the window's edge (pixels)", ylabel="largest difference of logits", ylim=(5e-8, 20))
 axes.legend(frameon=False)
-picture
+figure
 
 # %% tags=["nbval-check-output"]
 on_grid = damage[64]

@@ -36,7 +36,7 @@ from unet_lab.explorers import explore_painting, explore_speed
 from unet_lab.inference import predict_logits
 from unet_lab.inspection import layer_times
 from unet_lab.metrics import confusion_matrix, scores
-from unet_lab.plots import TRAINING_COLOUR, VALIDATION_COLOUR, Picture, show_layer_times
+from unet_lab.plots import TRAINING_COLOUR, VALIDATION_COLOUR, DescribedFigure, show_layer_times
 from unet_lab.training import has_bfloat16, keep_freed_memory, steps, training_memory
 from unet_lab.unet import UNet
 from unet_lab.weights import load_pretrained
@@ -406,15 +406,15 @@ canvas.set(**canvas._defaults)
 # The network was the largest part. Accelerated, drawing the picture counts as much. That is how it goes: whatever you make fast, something else is then the slowest, and the next hour is better spent there.
 
 # %%
-picture = Picture(9.8, 1.9, "From stroke to mask, as given and accelerated: the network's part, and drawing and everything else.")
-axes = picture.subplots()
+figure = DescribedFigure(9.8, 1.9, "From stroke to mask, as given and accelerated: the network's part, and drawing and everything else.")
+axes = figure.subplots()
 for row, (whole, network) in enumerate(spent.values()):
     axes.barh(row, network, color=TRAINING_COLOUR, label="the network" if row == 0 else None)
     axes.barh(row, whole - network, left=network, color=VALIDATION_COLOUR, label="drawing and the rest" if row == 0 else None)
 axes.set_yticks(range(len(spent)), list(spent), fontsize=9)
 axes.set(xlabel="milliseconds from stroke to mask")
 axes.legend(frameon=False)
-picture
+figure
 
 # %% [markdown]
 # On a GPU all this is the same code: `accelerate(model.to("cuda"), x.to("cuda"), "lower")` tries float16 and leaves the CPU's runtimes out.

@@ -28,8 +28,8 @@ from tqdm.auto import tqdm
 from unet_lab.course import check
 from unet_lab.datasets import load_cells
 from unet_lab.doctor import examine_model, examine_run
-from unet_lab.doctor.faults import FAULTS, run_patient, unknown_patient
-from unet_lab.explorers import explore_clinic, explore_failures
+from unet_lab.doctor.faults import FAULTS, run_with_fault, unknown_fault
+from unet_lab.explorers import explore_failures, explore_faults
 from unet_lab.plots import show_symptoms
 from unet_lab.unet import UNet
 from unet_lab.weights import load_pretrained
@@ -40,11 +40,11 @@ COLOURS = (0, 2, 1)      # this page's classes are background, nucleus, cell bod
 # %% [markdown]
 # ## What health looks like
 #
-# `run_patient()` is a whole pipeline: it draws 24 cells to learn from and 12 to validate on, standardises, trains a small U-Net for 36 steps, and predicts. It hands back what the run *shows of itself*: its **symptoms**. Learn
+# `run_with_fault()` is a whole pipeline: it draws 24 cells to learn from and 12 to validate on, standardises, trains a small U-Net for 36 steps, and predicts. It hands back what the run *shows of itself*: its **symptoms**. Learn
 # this picture; everything below is compared with it.
 
 # %%
-healthy = run_patient()
+healthy = run_with_fault()
 show_symptoms(healthy, COLOURS, "a healthy run")
 
 # %% [markdown]
@@ -63,7 +63,7 @@ for name, fault in FAULTS.items():
 # **Predict:** which of the ten stop with an error? Which let the loss fall as if nothing were wrong? (Those are the dangerous ones.)
 
 # %%
-patients = {fault: run_patient(fault) for fault in tqdm([None, *FAULTS], unit="run")}
+patients = {fault: run_with_fault(fault) for fault in tqdm([None, *FAULTS], unit="run")}
 
 # %% tags=["nbval-check-output"]
 for name in FAULTS:
@@ -168,10 +168,10 @@ print("one NaN:       ", examine_model(shipped, cells).names)
 # mind is not worth its point. Ten points for all five is good.
 
 # %%
-unknown = {letter: unknown_patient(letter) for letter in tqdm("ABCDE", unit="patient")}
+unknown = {letter: unknown_fault(letter) for letter in tqdm("ABCDE", unit="patient")}
 
 # %%
-clinic = explore_clinic(unknown)
+clinic = explore_faults(unknown)
 clinic
 
 # %% [markdown]

@@ -36,7 +36,7 @@ from unet_lab.explorers import explore_folder, explore_generator
 from unet_lab.inference import predict, segment_with_confidence
 from unet_lab.metrics import confusion_matrix, scores
 from unet_lab.plots import (
-    Picture,
+    DescribedFigure,
     draw_bar,
     draw_map,
     panel_row,
@@ -230,13 +230,13 @@ scratch, scratch_curve = learn(UNet.small(), rate=3e-3)
 tuned, tuned_curve = learn(load_pretrained("small"), rate=1e-3)
 
 # %%
-picture = Picture(8, 3.4, "Validation IoU over epochs, from scratch and from the shipped weights.")
-axes = picture.subplots()
+figure = DescribedFigure(8, 3.4, "Validation IoU over epochs, from scratch and from the shipped weights.")
+axes = figure.subplots()
 axes.plot(scratch_curve, "o-", color="#0072B2", label="from scratch")
 axes.plot(tuned_curve, "s-", color="#D55E00", label="from the shipped weights")
 axes.set(xlabel="epoch", ylabel="macro IoU on validation", ylim=(0, 1))
 axes.legend(frameon=False)
-picture
+figure
 
 # %% tags=["nbval-check-output"]
 print("the shipped model, untouched, is good enough:", tuned_curve[0] > 0.8)
@@ -283,11 +283,11 @@ triplets
 strange = cells.pairs[0].image
 mask, confidence, doubts = segment_with_confidence(strange)
 alt = "A dark-field image, the shipped model's mask, and its confidence."
-picture, (left, middle, right) = panel_row((1, 1, 1), 3.4, alt, gap=0.06, bar=True)
+figure, (left, middle, right) = panel_row((1, 1, 1), 3.4, alt, gap=0.06, bar=True)
 show_image(left, strange, "the image")
 show_mask(middle, mask, "the shipped model's mask")
-draw_bar(picture, right, draw_map(right, confidence, "its confidence", signed=False, most=1.0), "probability of the class chosen")
-picture
+draw_bar(figure, right, draw_map(right, confidence, "its confidence", signed=False, most=1.0), "probability of the class chosen")
+figure
 
 # %%
 print("\n".join(doubts) or "It has no doubts. (It should.)")
@@ -347,8 +347,8 @@ generator
 table = json.loads((WEIGHTS / "leave_one_out.json").read_text(encoding="utf-8"))
 print(table.pop("protocol"))
 whole, names = table["everything"], [name for name in table if name != "everything"]
-picture = Picture(9, 3.2, "IoU lost on generated cells and on a real image when a group of randomisations is left out.")
-axes = picture.subplots()
+figure = DescribedFigure(9, 3.2, "IoU lost on generated cells and on a real image when a group of randomisations is left out.")
+axes = figure.subplots()
 for k, (kind, colour) in enumerate({"generated": "#56B4E9", "real": "#D55E00"}.items()):
     lost = [np.mean(whole[kind]) - np.mean(table[name][kind]) for name in names]
     ends = [np.ptp(table[name][kind]) / 2 for name in names]
@@ -357,7 +357,7 @@ axes.set_xticks(range(len(names)), [name.replace(" ", "\n") for name in names])
 axes.axhline(0, color="black", lw=0.8)
 axes.set(ylabel="macro IoU lost", title="bars: mean of two trainings; whiskers: half their difference")
 axes.legend(frameon=False)
-picture
+figure
 
 # %% [markdown]
 # Two trainings each, one real image: believe the large bars, not the small ones. The largest belongs to the cytoplasm, on both: where every

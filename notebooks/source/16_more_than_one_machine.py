@@ -34,7 +34,7 @@ from unet_lab.course import check
 from unet_lab.datasets import SegmentationDataset
 from unet_lab.explorers import explore_workers
 from unet_lab.losses import cross_entropy
-from unet_lab.plots import CLASS_COLOURS, Picture
+from unet_lab.plots import CLASS_COLOURS, DescribedFigure
 from unet_lab.training.checkpoint import load_checkpoint
 from unet_lab.unet import UNet
 
@@ -175,8 +175,8 @@ for case in curves[1]:
     print(f"{case:13s} one curve, to 1e-4: {apart(case) < 1e-4}")
 
 # %%
-picture = Picture(9.8, 3.0, "Loss curves of 1, 2 and 4 workers; with synchronised batch norm they fall together, else not.")
-axes = picture.subplots(1, 3, sharey=True)
+figure = DescribedFigure(9.8, 3.0, "Loss curves of 1, 2 and 4 workers; with synchronised batch norm they fall together, else not.")
+axes = figure.subplots(1, 3, sharey=True)
 for panel, case in zip(axes, curves[1], strict=True):
     looks = zip(curves.items(), ("-", "--", ":"), ("black", *CLASS_COLOURS[1:]), strict=True)
     for (workers, found), style, colour in looks:
@@ -184,7 +184,7 @@ for panel, case in zip(axes, curves[1], strict=True):
     panel.set(title=f"{case}: apart by {apart(case):.0e}", xlabel="epoch", xticks=[1, 2, 3])
 axes[0].set_ylabel("loss (nats)")
 axes[0].legend(frameon=False)
-picture
+figure
 
 # %% [markdown]
 # Without batch norm, and with synchronised batch norm, 1, 2 and 4 workers are one training. Left to each worker, batch norm makes three trainings of

@@ -35,7 +35,7 @@ EXECUTE = """async (code) => {
     return text; }"""
 
 SHOWN = """async (box) => {
-    const image = box.querySelector('img.unet-lab-picture');
+    const image = box.querySelector('img.unet-lab-image');
     const bytes = await (await fetch(image.src)).arrayBuffer();
     const digest = await crypto.subtle.digest('SHA-256', bytes);
     return {png: [...new Uint8Array(digest)].map(b => b.toString(16).padStart(2, '0')).join(''), alt: image.alt,
@@ -121,7 +121,7 @@ def test_explorers_follow_keyboard_mouse_and_clicks(page, lab, copy, name):
     for number in range(boxes.count()):
         box = boxes.nth(number)
         box.scroll_into_view_if_needed()
-        until(page, lambda box=box: box.locator("img.unet-lab-picture").count() == 1, 20)
+        until(page, lambda box=box: box.locator("img.unet-lab-image").count() == 1, 20)
         until(page, lambda box=box: agrees(page, box), 20)
         picture = box.evaluate(SHOWN)["png"]
         controls = box.locator(".widget-slider, .widget-dropdown, .widget-hslider")
@@ -145,7 +145,7 @@ def test_explorers_follow_keyboard_mouse_and_clicks(page, lab, copy, name):
             picture = settled(page, box, picture)
         assert agrees(page, box) == picture
         # by a click in the picture, where it takes clicks
-        image = box.locator("img.unet-lab-picture")
+        image = box.locator("img.unet-lab-image")
         place = image.bounding_box()
         for x, y in ((0.13, 0.62), (0.17, 0.4), (0.09, 0.5)):
             page.mouse.move(place["x"] + x * place["width"], place["y"] + y * place["height"])
@@ -181,7 +181,7 @@ def test_dragging_a_slider_draws_the_last_value_soon_and_queues_nothing(page, la
     box.scroll_into_view_if_needed()
     until(page, lambda: agrees(page, box), 20)
     box.evaluate("""b => { window.drawn = 0; new MutationObserver(l => { window.drawn += l.length; })
-        .observe(b.querySelector('img.unet-lab-picture'), {attributes: true, attributeFilter: ['src']}); }""")
+        .observe(b.querySelector('img.unet-lab-image'), {attributes: true, attributeFilter: ['src']}); }""")
     slider = box.locator(".noUi-target").first
     place = slider.bounding_box()
     middle = place["y"] + place["height"] / 2
@@ -216,7 +216,7 @@ def test_words_and_labels_can_be_read_in_both_themes(page, lab, copy):
         for what in ('[role="status"]', ".widget-label", ".widget-readout", "em"):
             text = box.locator(what).first.evaluate("e => getComputedStyle(e).color")
             assert contrast(text, behind) >= 4.5, f"{what} is {text} on {behind} in {theme}"
-        picture = box.locator("img.unet-lab-picture")
+        picture = box.locator("img.unet-lab-image")
         assert picture.evaluate("i => getComputedStyle(i).backgroundColor") == "rgb(255, 255, 255)"
 
 

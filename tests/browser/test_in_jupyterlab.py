@@ -17,14 +17,14 @@ def test_lab_py_opens_start_here_and_its_explorer_follows_the_keyboard(page, lab
     words = page.locator('[role="status"]').first
     words.scroll_into_view_if_needed()
     until(page, words.inner_text, 20)
-    before, picture = words.inner_text(), page.locator("img.unet-lab-picture").first.get_attribute("src")
+    before, picture = words.inner_text(), page.locator("img.unet-lab-image").first.get_attribute("src")
     handle = page.locator(".widget-slider .noUi-handle").first
     handle.focus()
     handle.press("ArrowRight")
     until(page, lambda: words.inner_text() != before, 10)
     first = int(re.match(r"Cell (\d+):", before)[1])
     assert words.inner_text().startswith(f"Cell {first + 1}:")
-    assert page.locator("img.unet-lab-picture").first.get_attribute("src") != picture
+    assert page.locator("img.unet-lab-image").first.get_attribute("src") != picture
     page.get_by_role("button", name="Reset").first.click()
     until(page, lambda: words.inner_text() == before, 10)
     assert page.get_by_text("Error displaying widget").count() == 0

@@ -225,8 +225,8 @@ def test_broken_sets_are_named(folder, kind):
     finding = found[found.names.index(name)]
     if where is not None:
         assert where in finding.where
-    assert all((finding.what, finding.why, finding.mend))
-    assert finding.mend in str(found)
+    assert all((finding.what, finding.why, finding.fix))
+    assert finding.fix in str(found)
     assert name in found._repr_html_()
     assert {p: p.read_bytes() for f in folder for p in f.iterdir()} == before
 

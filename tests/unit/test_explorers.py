@@ -52,7 +52,7 @@ from unet_lab.inspection import (
 )
 from unet_lab.losses import border_weights, cross_entropy, soft_dice_loss
 from unet_lab.metrics import confusion_matrix, scores
-from unet_lab.plots import Picture
+from unet_lab.plots import DescribedFigure
 from unet_lab.training import train
 from unet_lab.unet import UNet
 from unet_lab.weights import load_pretrained
@@ -208,7 +208,7 @@ def test_stop_button_ends_the_run_after_the_epoch():
 def test_pictures_are_repeatable_and_described():
     first, second = (explore_unet().png for _ in range(2))
     assert first == second
-    picture = Picture(2, 1, "Two words.")
+    picture = DescribedFigure(2, 1, "Two words.")
     data, metadata = picture._repr_mimebundle_()
     assert data["text/plain"] == "Two words."
     assert metadata["image/png"]["alt"] == "Two words."

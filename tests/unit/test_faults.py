@@ -8,10 +8,10 @@ import torch
 
 from unet_lab.datasets import SegmentationDataset, generate_cell, load_cells, split
 from unet_lab.doctor import Symptoms, examine_model, examine_run, observe
-from unet_lab.doctor.faults import CLASS_NAMES, FAULTS, run_patient, unknown_patient
+from unet_lab.doctor.faults import CLASS_NAMES, FAULTS, run_with_fault, unknown_fault
 from unet_lab.doctor.run_checks import RIM, rim_share
 from unet_lab.doctor.symptoms import fingerprint, gradient_norm, neighbours_matter, norm_updates
-from unet_lab.explorers import explore_clinic, explore_failures
+from unet_lab.explorers import explore_failures, explore_faults
 from unet_lab.metrics import scores
 from unet_lab.plots import show_symptoms
 from unet_lab.training import fit
@@ -23,12 +23,12 @@ SEEDS = range(10)
 
 @pytest.fixture(scope="module")
 def patients():
-    return {fault: run_patient(fault) for fault in (None, *FAULTS)}
+    return {fault: run_with_fault(fault) for fault in (None, *FAULTS)}
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_ten_healthy_runs_are_left_alone(seed):
-    run = run_patient(None, seed)
+    run = run_with_fault(None, seed)
     found = examine_run(run)
     assert not found
     assert str(found) == "Nothing found: the run looks healthy."
@@ -38,14 +38,14 @@ def test_ten_healthy_runs_are_left_alone(seed):
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_each_failure_is_named_by_its_own_name_and_no_other(fault, patients):
-    for run in (patients[fault], run_patient(fault, 1), run_patient(fault, 2)):
+    for run in (patients[fault], run_with_fault(fault, 1), run_with_fault(fault, 2)):
         assert examine_run(run).names == (FAULTS[fault].title,)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_finding_says_what_why_and_how_to_mend_it(fault, patients):
     (finding,) = examine_run(patients[fault])
-    assert all(len(words) > 20 for words in (finding.what, finding.why, finding.mend))
+    assert all(len(words) > 20 for words in (finding.what, finding.why, finding.fix))
     assert any(c.isdigit() for c in finding.what), "no number was measured"
     assert escape(FAULTS[fault].title) in examine_run(patients[fault])._repr_html_()
 
@@ -59,10 +59,10 @@ def test_the_symptoms_do_not_name_the_fault(patients):
 
 def test_two_runs_of_a_seed_are_the_same_and_the_stream_of_chance_does_not_matter():
     torch.manual_seed(5)
-    one = run_patient("softmax twice", 3)
+    one = run_with_fault("softmax twice", 3)
     torch.manual_seed(6)
-    assert run_patient("softmax twice", 3).losses == one.losses
-    assert run_patient("softmax twice", 4).losses != one.losses
+    assert run_with_fault("softmax twice", 3).losses == one.losses
+    assert run_with_fault("softmax twice", 4).losses != one.losses
 
 
 def test_each_switch_does_what_it_says(patients):
@@ -74,7 +74,7 @@ def test_each_switch_does_what_it_says(patients):
     assert np.allclose(patients["softmax twice"].logits.sum(axis=1), 1, atol=1e-5)
     assert min(patients["softmax twice"].losses) > 0.55
     assert patients["mode forgotten"].norm_updates == 6 < len(patients["mode forgotten"].losses)
-    assert run_patient("mode forgotten", 1).neighbours_matter > 0.1 > healthy.neighbours_matter
+    assert run_with_fault("mode forgotten", 1).neighbours_matter > 0.1 > healthy.neighbours_matter
     assert not np.isfinite(patients["rate too high"].losses[-1])
     assert patients["odd size"].size == (45, 45)
     assert set(patients["leak"].validation_images) <= set(patients["leak"].training_images)
@@ -84,13 +84,13 @@ def test_each_switch_does_what_it_says(patients):
     assert table[:, 1:].sum() == 0
     assert CLASS_NAMES[1] == "nucleus"
     with pytest.raises(ValueError, match="there is no fault 'overfitting'; there are all background"):
-        run_patient("overfitting")
+        run_with_fault("overfitting")
     with pytest.raises(ValueError, match="there is no patient 'F'; there are A, B, C, D, E"):
-        unknown_patient("F")
+        unknown_fault("F")
 
 
 def test_the_unknown_patients_are_five_different_ones_that_the_doctor_knows():
-    named = [examine_run(unknown_patient(letter)).names for letter in "ABCDE"]
+    named = [examine_run(unknown_fault(letter)).names for letter in "ABCDE"]
     assert len(set(named)) == 5
     assert all(len(names) == 1 for names in named)
 
@@ -220,7 +220,7 @@ def test_the_explorer_says_the_switch_and_what_the_run_reports(patients):
 
 
 def test_each_test_costs_a_point_once_for_each_patient(patients):
-    explorer = explore_clinic({"A": patients["leak"], "B": patients["softmax twice"]})
+    explorer = explore_faults({"A": patients["leak"], "B": patients["softmax twice"]})
     assert "Points spent on all patients: 0." in explorer.words
     explorer.set(test="images on both sides")
     assert "12 of 12 validation images are also among the training images" in explorer.words

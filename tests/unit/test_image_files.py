@@ -11,7 +11,7 @@ from unet_lab.datasets.generator.example_set import COLOURS
 from unet_lab.doctor import examine_data
 from unet_lab.explorers import explore_folder, explore_generator
 from unet_lab.files import DATA
-from unet_lab.plots import Picture, write_report
+from unet_lab.plots import DescribedFigure, write_report
 
 CODES = {COLOURS["nothing"]: 0, COLOURS["cytoplasm"]: 1, COLOURS["nucleus"]: 2, COLOURS["outline"]: 1}
 
@@ -95,7 +95,7 @@ def test_the_generator_explorer_turns_the_generators_parameter():
 
 
 def test_a_report_holds_everything_and_replaces_nothing_unasked(tmp_path):
-    picture = Picture(2, 2, 'a "picture" <here>')
+    picture = DescribedFigure(2, 2, 'a "picture" <here>')
     path = write_report(tmp_path / "r.html", "A <title>", [("Text", "one\ntwo"), ("Table", {"IoU": 0.5}), ("Seen", picture)])
     page = path.read_text(encoding="utf-8")
     for piece in ("A &lt;title&gt;", "<p>one</p><p>two</p>", "<td>0.5000</td>", "data:image/png;base64,", "&quot;picture&quot;"):

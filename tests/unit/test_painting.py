@@ -10,7 +10,7 @@ from PIL import Image
 from unet_lab.acceleration import accelerate
 from unet_lab.datasets import CellPainter, generate_cell, standardise
 from unet_lab.explorers import explore_painting, explore_speed
-from unet_lab.explorers.painting import FIGURES, SIZE, figure
+from unet_lab.explorers.painting import SIZE, STARTING_MASKS, starting_mask
 from unet_lab.inference import WORKING_SIZE, predict
 from unet_lab.metrics import confusion_matrix, scores
 from unet_lab.plots import show_layer_times, show_trials
@@ -24,9 +24,9 @@ def small():
 
 def test_one_seed_one_look_and_no_memory_of_what_was_painted_before():
     one, again, other = CellPainter(3), CellPainter(3), CellPainter(4)
-    mask = figure("a cell")
+    mask = starting_mask("a cell")
     first = one.draw(mask)
-    one.draw(figure("inside out"))
+    one.draw(starting_mask("inside out"))
     assert np.array_equal(first, one.draw(mask))
     assert np.array_equal(first, again.draw(mask))
     assert not np.array_equal(first, other.draw(mask))
@@ -35,7 +35,7 @@ def test_one_seed_one_look_and_no_memory_of_what_was_painted_before():
 
 
 def test_a_stroke_changes_what_is_under_it_and_little_else():
-    painter, mask = CellPainter(5), figure("a cell")
+    painter, mask = CellPainter(5), starting_mask("a cell")
     stroke = mask.copy()
     stroke[20:40, 90:110] = 2
     before, after = painter.draw(mask).astype(int), painter.draw(stroke).astype(int)
@@ -48,7 +48,7 @@ def test_a_stroke_changes_what_is_under_it_and_little_else():
 
 def test_the_network_knows_what_is_painted_and_the_true_masks_of_generated_cells(small):
     """A painted cell is one that the shipped network finds; so is the generator's mask, painted anew in another look."""
-    for mask in (figure("a cell"), np.asarray(generate_cell(4, SIZE, 0.3).mask)):
+    for mask in (starting_mask("a cell"), np.asarray(generate_cell(4, SIZE, 0.3).mask)):
         image, size = Image.fromarray(CellPainter(5).draw(mask)), (WORKING_SIZE, WORKING_SIZE)
         answer = predict(small, np.asarray(image.resize(size, Image.Resampling.BICUBIC)))
         truth = np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.NEAREST))
@@ -62,9 +62,9 @@ def test_a_mask_of_another_size_or_with_other_labels_is_refused():
             painter.draw(wrong)
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", STARTING_MASKS)
 def test_figures_are_masks(name):
-    mask = figure(name)
+    mask = starting_mask(name)
     assert mask.shape == (SIZE, SIZE)
     assert set(np.unique(mask)) <= {0, 1, 2}
     assert mask.any() == (name != "nothing")

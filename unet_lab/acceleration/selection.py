@@ -49,7 +49,6 @@ class Accelerated(nn.Module):
     def __init__(self, original: nn.Module, run: Run, trials: list[Trial], ways: dict[str, Run] | None = None):
         super().__init__()
         self.original = original
-        self.settings = getattr(original, "settings", {})
         self.trials = trials
         self.chosen = next(t for t in trials if t.verdict == "chosen")
         self.__dict__ |= {"_run": run, "ways": ways or {}}  # not as submodules: their copies of the weights are no parameters

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from unet_lab.course import limits
 from unet_lab.plots.answers import show_answer
-from unet_lab.plots.figure import Picture
+from unet_lab.plots.figure import DescribedFigure
 
 _tries: Counter[tuple[str, str]] = Counter()
 _PACKAGE = str(Path(__file__).parents[1])
@@ -32,7 +32,7 @@ class Wrong(Exception):
     picture : where the answer is an image, the input, the answer, what was expected and where they differ.
     """
 
-    def __init__(self, finding: str, *hints: str, picture: Picture | None = None):
+    def __init__(self, finding: str, *hints: str, picture: DescribedFigure | None = None):
         super().__init__(finding)
         self.finding, self.hints, self.picture = finding, hints, picture
 
@@ -50,7 +50,7 @@ class Verdict(NamedTuple):
     state: str
     finding: str = ""
     hints: tuple[str, ...] = ()
-    picture: Picture | None = None
+    picture: DescribedFigure | None = None
     printed: str = ""
 
 
@@ -120,7 +120,7 @@ def run_check(name: str, function: Callable, answer) -> Verdict:
     return verdict
 
 
-def _display(picture: Picture) -> None:
+def _display(picture: DescribedFigure) -> None:
     """Show it where this is a notebook."""
     try:
         from IPython import get_ipython
@@ -244,7 +244,7 @@ def compare(shown: str, got, right: np.ndarray, suspects: list[tuple], otherwise
     raise Wrong(f"{shown}: {_both(got, right)}.", otherwise, *hints, picture=picture)
 
 
-def side_by_side(got, right, given=None) -> Picture | None:
+def side_by_side(got, right, given=None) -> DescribedFigure | None:
     """The input, the answer, what was expected and where they differ, where all of it is two-dimensional; else None."""
     got, right = np.asarray(got), np.asarray(right)
     if got.ndim != 2 or right.ndim != 2 or 0 in got.shape or min(right.shape) < 2 or max(*got.shape, *right.shape) > 4096:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from unet_lab.course.progress import load_progress
-from unet_lab.explorers.base import Explorer, choice
-from unet_lab.plots.figure import TRAINING_COLOUR, VALIDATION_COLOUR, Picture
+from unet_lab.explorers.base import Explorer, dropdown
+from unet_lab.plots.figure import TRAINING_COLOUR, VALIDATION_COLOUR, DescribedFigure
 
 
 def progress_panel(lessons: dict[str, tuple[str, ...]]) -> Explorer:
@@ -25,13 +25,13 @@ def progress_panel(lessons: dict[str, tuple[str, ...]]) -> Explorer:
                 lines.append(f"{name}: tried, wrong {entry['tries']} times so far")
         return picture, "\n".join(lines)
 
-    controls = {"notebook": choice("notebook", list(lessons), next(iter(lessons)))}
+    controls = {"notebook": dropdown("notebook", list(lessons), next(iter(lessons)))}
     return Explorer(controls, draw, "Reset reads the file again. It is yours: it lies on this machine only.")
 
 
-def _squares(lessons: dict[str, tuple[str, ...]], found: dict[str, dict], marked: str) -> Picture:
+def _squares(lessons: dict[str, tuple[str, ...]], found: dict[str, dict], marked: str) -> DescribedFigure:
     words = "A row for each notebook, a square for each of its exercises."
-    picture = Picture(7.2, 0.55 + 0.235 * len(lessons), words, layout="none")
+    picture = DescribedFigure(7.2, 0.55 + 0.235 * len(lessons), words, layout="none")
     axes = picture.add_axes((0.36, 0.01, 0.6, 0.9))
     for row, (lesson, names) in enumerate(lessons.items()):
         for column, name in enumerate(names):

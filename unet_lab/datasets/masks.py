@@ -12,6 +12,7 @@ import numpy as np
 
 CLASS_NAMES = ("background", "cell body", "nucleus")
 MASK_CODES = (51, 153, 255)  # dark grey, light grey, white
+IGNORE = 255  # in a mask of class indices: a pixel that nobody judged; no loss, no metric and no count sees it
 Code = int | tuple[int, int, int]  # a grey, or a colour as red, green, blue
 
 
@@ -111,14 +112,17 @@ def decode_mask(indices: np.ndarray, codes: Sequence[int] = MASK_CODES) -> np.nd
     return np.array(codes, np.uint8 if max(codes) < 256 else np.uint16)[indices]
 
 
-def check_indices(mask: np.ndarray, num_classes: int) -> np.ndarray:
+def check_indices(mask: np.ndarray, num_classes: int, ignore: bool = False) -> np.ndarray:
     """Return `mask` as it came, once it is sure to hold class indices 0..num_classes-1 of shape (H, W)."""
     mask = np.asarray(mask)
     if mask.ndim != 2 or mask.size == 0:
         raise ValueError(f"the mask has shape {mask.shape}; allowed is (H, W) with at least one pixel.")
     if mask.dtype.kind not in "ui":
         raise ValueError(f"the mask's type is {mask.dtype}; class indices are whole numbers: mask.astype('uint8').")
-    low, high = int(mask.min()), int(mask.max())
+    judged = mask[mask != IGNORE] if ignore else mask
+    if judged.size == 0:
+        return mask
+    low, high = int(judged.min()), int(judged.max())
     if low < 0 or high >= num_classes:
         hint = "These look like grey codes: use encode_mask(mask, codes) first." if high > 20 else ""
         raise ValueError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -13,28 +14,32 @@ from torch.utils.data import Dataset
 
 from unet_lab.datasets.generator.cells import generate_cell
 from unet_lab.datasets.masks import check_indices
+from unet_lab.datasets.standardise import check_image, standardise
 
 
 class Pair(NamedTuple):
-    """An image (H, W) uint8 or uint16, its mask (H, W) of class indices, and the name of the image it was cut from."""
+    """An image, its mask, where it comes from, and what must stay together."""
 
-    image: np.ndarray
-    mask: np.ndarray
-    source: str
+    image: np.ndarray  # (H, W) or (H, W, C), any real number type
+    mask: np.ndarray  # (H, W) class indices, or IGNORE where nobody judged
+    source: str  # the name of the image that it was cut from
+    group: str = ""  # slide, dish, patient: what `split` must not tear apart; the source where it is empty
 
 
 class SegmentationDataset(Dataset):
     """Pairs of image and mask, checked when they come in and turned into tensors when they go out.
 
-    `dataset[i]` is (image, mask): float32 (1, H, W), standardised to mean 0 and spread 1, and int64 (H, W) class
-    indices. `dataset.pairs[i]` is the pair as it was given.
+    `dataset[i]` is (image, mask): float32 (C, H, W), each channel standardised to mean 0 and standard deviation 1, and int64
+    (H, W) class indices. `dataset.pairs[i]` is the pair as it was given. `dataset.channels` and `dataset.num_classes` are what a
+    network for it needs: `UNet(in_channels=dataset.channels, num_classes=dataset.num_classes)`.
 
     Parameters
     ----------
     pairs : of `Pair(image, mask, source)`, or plain (image, mask) tuples, whose source is then their position.
-    num_classes : masks may hold 0..num_classes-1.
+    num_classes : masks may hold 0..num_classes-1, and IGNORE (255) where nobody judged.
 
-    Raises ValueError, naming the pair, where sizes differ, labels are out of range or an image is not finite.
+    Raises ValueError, naming the pair, where sizes or numbers of channels differ, labels are out of range or an image is not
+    finite.
     """
 
     def __init__(self, pairs: Iterable[Pair | tuple[np.ndarray, np.ndarray]], num_classes: int = 3):
@@ -43,14 +48,21 @@ class SegmentationDataset(Dataset):
         for number, given in enumerate(pairs):
             pair = given if isinstance(given, Pair) else Pair(*given, source=f"pair {number}")
             try:
-                image, mask = check_image(pair.image), check_indices(pair.mask, num_classes)
-                if image.shape != mask.shape:
+                image, mask = check_image(pair.image), check_indices(pair.mask, num_classes, ignore=True)
+                if image.shape[:2] != mask.shape:
                     raise ValueError(f"the image is {_size(image)} and the mask {_size(mask)}; they must be the same.")
             except ValueError as error:
                 raise ValueError(f"{pair.source}: {error}") from None
-            self.pairs.append(Pair(image, mask, pair.source))
+            self.pairs.append(Pair(image, mask, pair.source, pair.group))
         if not self.pairs:
             raise ValueError("the dataset is empty; it needs at least one pair of image and mask.")
+        self.channels = channels_of(self.pairs[0].image)
+        for pair in self.pairs:
+            if channels_of(pair.image) != self.channels:
+                raise ValueError(
+                    f"{self.pairs[0].source} has {self.channels} channel(s) and {pair.source} has {channels_of(pair.image)}; all "
+                    f'images of a dataset need as many. load_folder(…, channels="grey") makes one of each.'
+                )
 
     @classmethod
     def generated(cls, count: int, size: int = 128, first_seed: int = 0, difficulty: float = 1.0) -> SegmentationDataset:
@@ -64,36 +76,57 @@ class SegmentationDataset(Dataset):
         return len(self.pairs)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        image, mask, _ = self.pairs[index]
-        image = torch.from_numpy(standardise(image))[None]  # (1, H, W)
-        return image, torch.from_numpy(mask.astype(np.int64))  # (H, W)
+        image, mask = self.pairs[index][:2]
+        image = np.ascontiguousarray(np.atleast_3d(standardise(image)).transpose(2, 0, 1))  # (C, H, W)
+        return torch.from_numpy(image), torch.from_numpy(mask.astype(np.int64))  # (H, W)
 
     def subset(self, indices: Sequence[int]) -> SegmentationDataset:
-        """The pairs at `indices`, as a dataset of their own."""
-        return SegmentationDataset([self.pairs[i] for i in indices], self.num_classes)
+        """The pairs at `indices`, as a dataset of their own; of your own class where this is one."""
+        return self.with_pairs([self.pairs[i] for i in indices])
+
+    def with_pairs(self, pairs: Sequence[Pair]) -> SegmentationDataset:
+        """A dataset like this one, of the same class and with what it was given besides, that holds other pairs."""
+        other = copy.copy(self)
+        SegmentationDataset.__init__(other, pairs, self.num_classes)
+        return other
 
     def fingerprint(self) -> str:
         """A number for all that is in here (SHA-256 of every pixel and label, in order): another set has another one."""
         digest = hashlib.sha256(str(self.num_classes).encode())
-        for image, mask, _ in self.pairs:
+        for image, mask, *_ in self.pairs:
             for array in (image, mask):
                 digest.update(f"{array.dtype} {array.shape}".encode() + np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
     def crops(self, size: int) -> SegmentationDataset:
-        """Every image cut into `size` x `size` crops that do not overlap; each remembers the image it came from.
+        """Every image cut into `size` x `size` crops that cover all of it; each remembers the image it came from.
 
-        What is left over at the right and at the bottom is dropped. Raises ValueError where `size` is too large.
+        Where `size` does not divide an image, the last crop of a row or column overlaps the one before it: no pixel is left out.
+        Raises ValueError where an image is smaller than `size`.
         """
         pairs = []
-        for image, mask, source in self.pairs:
-            if size < 1 or size > min(image.shape):
+        for image, mask, source, group in self.pairs:
+            if size < 1 or size > min(mask.shape):
                 raise ValueError(f"{source} is {_size(image)}; a crop of {size} x {size} pixels does not fit into it.")
-            for top in range(0, image.shape[0] - size + 1, size):
-                for left in range(0, image.shape[1] - size + 1, size):
+            for top in crop_starts(mask.shape[0], size):
+                for left in crop_starts(mask.shape[1], size):
                     window = np.s_[top : top + size, left : left + size]
-                    pairs.append(Pair(image[window], mask[window], source))
-        return SegmentationDataset(pairs, self.num_classes)
+                    pairs.append(Pair(image[window], mask[window], source, group))
+        return self.with_pairs(pairs)
+
+
+def crop_starts(length: int, size: int) -> list[int]:
+    """Where crops of `size` pixels start so that they cover `length` pixels; the last is moved back to end with them.
+
+    >>> crop_starts(100, 40)
+    [0, 40, 60]
+    """
+    return [*range(0, length - size, size), length - size]
+
+
+def channels_of(image: np.ndarray) -> int:
+    """1 for a grey image (H, W), else C of (H, W, C)."""
+    return 1 if image.ndim == 2 else image.shape[2]
 
 
 def split(
@@ -101,8 +134,8 @@ def split(
 ) -> tuple[SegmentationDataset, SegmentationDataset]:
     """Split into training and validation by chance, but never one image on both sides.
 
-    What is drawn is the source image, not the pair: all crops of one image, and images with the same pixels under
-    two names, stay together. The same seed gives the same split, whatever the order of the pairs.
+    What is drawn is the group (slide, dish, patient; where none is given, the source image), not the pair: all crops of one
+    image, and images with the same pixels under two names, stay together. The same seed gives the same split, whatever the order of the pairs.
 
     Returns (training, validation), both non-empty; with n sources, round(train_fraction * n) of them are for training.
     Raises ValueError for fewer than two sources or a fraction outside 0..1.
@@ -134,37 +167,12 @@ def _groups(dataset: SegmentationDataset) -> list[str]:
             name = parent[name]
         return name
 
-    for image, _, source in dataset.pairs:
+    for pair in dataset.pairs:
+        image, source = pair.image, pair.group or pair.source
         digest = "pixels " + hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()).hexdigest()
         first, second = sorted([root(f"source {source}"), root(digest)], reverse=True)
         parent[second] = first  # the name of a source, not of a digest, leads
-    return [root(f"source {source}") for _, _, source in dataset.pairs]
-
-
-def standardise(image: np.ndarray) -> np.ndarray:
-    """Shift and scale one image to mean 0 and standard deviation 1, so that brightness and contrast cancel.
-
-    (H, W) numbers in, float32 (H, W) out; a constant image becomes all zeros. Raises ValueError for NaN.
-
-    >>> standardise(np.array([[0, 255]], np.uint8)).tolist()
-    [[-1.0, 1.0]]
-    """
-    image = check_image(image).astype(np.float32)
-    spread = image.std()
-    return (image - image.mean()) / (spread if spread > 0 else 1.0)
-
-
-def check_image(image: np.ndarray) -> np.ndarray:
-    """Return `image` as an array, once it is sure to be a finite grey image (H, W)."""
-    image = np.asarray(image)
-    if image.ndim != 2 or image.size == 0:
-        raise ValueError(f"the image has shape {image.shape}; allowed is (H, W), grey, with at least one pixel.")
-    if image.dtype.kind not in "uif":
-        raise ValueError(f"the image's type is {image.dtype}; allowed are whole numbers and floats.")
-    if image.dtype.kind == "f" and not np.isfinite(image).all():
-        bad = int((~np.isfinite(image)).sum())
-        raise ValueError(f"{bad} of {image.size} pixels are NaN or infinite; replace them: np.nan_to_num(image).")
-    return image
+    return [root(f"source {pair.group or pair.source}") for pair in dataset.pairs]
 
 
 def _size(array: np.ndarray) -> str:

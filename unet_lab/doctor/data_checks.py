@@ -1,6 +1,6 @@
 """What is wrong with a data set, before anything is trained on it.
 
-`examine_data` looks at files or arrays and says what it found: what, where, why it matters, how to mend it. On a clean set it
+`examine_data` looks at files or arrays and says what it found: what, where, why it matters, how to fix it. On a clean set it
 says nothing. It changes nothing.
 """
 
@@ -137,8 +137,8 @@ _ADVICE = {
 
 
 def _add(found: list[Finding], name: str, what: str, where: tuple[str, ...], **words) -> None:
-    why, mend = _ADVICE[name]
-    found.append(Finding(name, what, where, why.format(**words), mend.format(**words)))
+    why, fix = _ADVICE[name]
+    found.append(Finding(name, what, where, why.format(**words), fix.format(**words)))
 
 
 def _count(things, one: str, many: str) -> str:
@@ -215,7 +215,7 @@ def _read(images, masks, codes, found) -> list[_Sample]:
     samples, problems = [], {}
     for match in matches:
         try:
-            pictures = read_pages(match.image)
+            figures = read_pages(match.image)
         except (ValueError, OSError) as error:
             problems[match.image.name] = str(error)
             continue
@@ -225,11 +225,11 @@ def _read(images, masks, codes, found) -> list[_Sample]:
             if match.mask.suffix.lower() not in LOSSY:
                 problems[match.mask.name] = str(error)
             continue
-        if len(pictures) != len(labels):
-            _add(found, "pages differ", f"{len(pictures)} pages in the image, {len(labels)} in its mask", (match.image.name,))
+        if len(figures) != len(labels):
+            _add(found, "pages differ", f"{len(figures)} pages in the image, {len(labels)} in its mask", (match.image.name,))
             continue
-        for page, (image, raw) in enumerate(zip(pictures, labels, strict=True), start=1):
-            name = match.image.name if len(pictures) == 1 else f"{match.image.name} page {page}"
+        for page, (image, raw) in enumerate(zip(figures, labels, strict=True), start=1):
+            name = match.image.name if len(figures) == 1 else f"{match.image.name} page {page}"
             samples.append(_Sample(name, image, _indices(raw, codes), raw))
     if problems:
         first = next(iter(problems.values()))

@@ -1,6 +1,6 @@
 """A healthy pipeline with ten switches: each breaks it in one of the ways that are asked about most.
 
-`run_patient(fault)` draws cells, prepares, trains and predicts in a second or two, and returns what the run shows of itself
+`run_with_fault(fault)` draws cells, prepares, trains and predicts in a second or two, and returns what the run shows of itself
 (`doctor.Symptoms`). Nothing in the symptoms names the fault.
 """
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from unet_lab.datasets.generator.cells import generate_cell
-from unet_lab.datasets.pairs import standardise
+from unet_lab.datasets.standardise import standardise
 from unet_lab.doctor.symptoms import Symptoms, fingerprint, gradient_norm, neighbours_matter, norm_updates
 from unet_lab.metrics import confusion_matrix
 from unet_lab.unet import UNet
@@ -26,7 +26,7 @@ CLASS_NAMES = ("background", "nucleus", "cell body")  # in this order: 1 lies be
 
 @dataclass(frozen=True)
 class Fault:
-    """One way to break the pipeline: what the switch does, what one sees, and how it is mended."""
+    """One way to break the pipeline: what the switch does, what one sees, and how it is fixed."""
 
     title: str
     switch: str
@@ -98,7 +98,7 @@ FAULTS = {
 }
 
 
-def run_patient(fault: str | None = None, seed: int = 0) -> Symptoms:
+def run_with_fault(fault: str | None = None, seed: int = 0) -> Symptoms:
     """Run the pipeline with this switch on (none: healthy), and return what it shows. Raises ValueError for another name."""
     if fault is not None and fault not in FAULTS:
         raise ValueError(f"there is no fault {fault!r}; there are {', '.join(FAULTS)}.")
@@ -205,8 +205,8 @@ _UNKNOWN = {
 }
 
 
-def unknown_patient(letter: str) -> Symptoms:
+def unknown_fault(letter: str) -> Symptoms:
     """One of the five runs of notebook 14, "A" to "E". Raises ValueError for another letter."""
     if letter not in _UNKNOWN:
         raise ValueError(f"there is no patient {letter!r}; there are {', '.join(_UNKNOWN)}.")
-    return run_patient(*_UNKNOWN[letter])
+    return run_with_fault(*_UNKNOWN[letter])

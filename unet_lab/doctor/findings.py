@@ -7,22 +7,22 @@ from typing import NamedTuple
 
 
 class Finding(NamedTuple):
-    """One thing that is wrong: its name, what was seen, in which files, why it matters and how to mend it."""
+    """One thing that is wrong: its name, what was seen, in which files, why it matters and how to fix it."""
 
     name: str
     what: str
     where: tuple[str, ...]
     why: str
-    mend: str
+    fix: str
 
     def __str__(self) -> str:
         shown = ", ".join(self.where[:6]) + (f" and {len(self.where) - 6} more" if len(self.where) > 6 else "")
-        lines = [f"{self.name}: {self.what}", f"  where: {shown}", f"  why it matters: {self.why}", f"  to mend it: {self.mend}"]
+        lines = [f"{self.name}: {self.what}", f"  where: {shown}", f"  why it matters: {self.why}", f"  to fix it: {self.fix}"]
         return "\n".join(line for line in lines if line != "  where: ")
 
 
 class Findings(tuple):
-    """All findings, in the order in which to mend them; printed, or as a table in a notebook. Empty: nothing is wrong."""
+    """All findings, in the order in which to fix them; printed, or as a table in a notebook. Empty: nothing is wrong."""
 
     subject = "the set"
 
@@ -41,11 +41,11 @@ class Findings(tuple):
         rows = "".join(
             "<tr>" + "".join(f'<td style="text-align:left; vertical-align:top">{escape(cell)}</td>' for cell in cells) + "</tr>"
             for cells in (
-                (f.name, f.what, ", ".join(f.where[:6]) + (" …" if len(f.where) > 6 else ""), f.why, f.mend) for f in self
+                (f.name, f.what, ", ".join(f.where[:6]) + (" …" if len(f.where) > 6 else ""), f.why, f.fix) for f in self
             )
         )
         titles = "".join(
-            f'<th style="text-align:left">{t}</th>' for t in ("finding", "what", "where", "why it matters", "to mend it")
+            f'<th style="text-align:left">{t}</th>' for t in ("finding", "what", "where", "why it matters", "to fix it")
         )
         return f"<table><tr>{titles}</tr>{rows}</table>"
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from unet_lab.datasets.pairs import SegmentationDataset
 from unet_lab.doctor.findings import Finding, RunFindings
 from unet_lab.doctor.symptoms import Symptoms, fingerprint, neighbours_matter, norm_updates
+from unet_lab.foreign import geometry_of
 from unet_lab.geometry import nearest_sizes
 from unet_lab.metrics import confusion_matrix, scores
 from unet_lab.training.history import History
@@ -22,7 +23,7 @@ _DEAD = "a channel that is zero everywhere carries nothing, and gets no gradient
 
 
 def examine_run(symptoms: Symptoms) -> RunFindings:
-    """Name what is wrong with a run from its symptoms: what was seen, why it matters, how to mend it. Nothing for a healthy run.
+    """Name what is wrong with a run from its symptoms: what was seen, why it matters, how to fix it. Nothing for a healthy run.
 
     Looks for causes first: sizes, labels, masks that were interpolated, leaked images, normalisation, a softmax too many, the
     mode, the learning rate. Only where there is none, for what many causes have in common: one class everywhere, or a score that
@@ -66,8 +67,8 @@ def observe(
     """The symptoms of a network on these images, in the mode that it is in; of its training, what the history holds."""
     few = validation.subset(range(min(limit, len(validation))))
     device = next(model.parameters()).device
-    depth = getattr(model, "settings", {}).get("depth")
-    symptoms = Symptoms(num_classes=validation.num_classes, size=few.pairs[0].image.shape, halvings=depth)
+    halvings = geometry_of(model).grid.bit_length() - 1
+    symptoms = Symptoms(num_classes=validation.num_classes, size=few.pairs[0].image.shape, halvings=halvings)
     for pair in few.pairs:
         symptoms.note_labels(torch.from_numpy(np.asarray(pair.mask).astype(np.int64)))
     symptoms.validation_images = tuple(fingerprint(np.asarray(p.image)) for p in validation.pairs)
@@ -181,16 +182,16 @@ def _leak(s: Symptoms) -> Iterator[Finding]:
 def _normalisation(s: Symptoms) -> Iterator[Finding]:
     title = "no normalisation, or another one at prediction time"
     seen, met = s.training_inputs, s.predicted_inputs
-    mend = "one function that prepares an image, standardise, called for training and for prediction alike"
+    fix = "one function that prepares an image, standardise, called for training and for prediction alike"
     if seen and met and (abs(met[0] - seen[0]) > seen[1] or not 1 / 3 < met[1] / max(seen[1], 1e-9) < 3):
         what = f"trained on inputs of mean {seen[0]:.2f} and spread {seen[1]:.2f}, asked about {met[0]:.2f} and {met[1]:.2f}"
-        yield Finding(title, what, (), "to the network, these are other images than those that it knows", mend)
+        yield Finding(title, what, (), "to the network, these are other images than those that it knows", fix)
         return
     for inputs, when in ((seen, "while training"), (met, "when it predicts")):
         if inputs and (abs(inputs[0]) > 3 or not 0.1 < inputs[1] < 10):
             what = f"{when} the network gets inputs of mean {inputs[0]:.2f} and spread {inputs[1]:.2f}"
             why = "with numbers so large or so far from 0 the first steps are wild, and a shipped network has never seen such"
-            yield Finding(title, what, (), why, mend)
+            yield Finding(title, what, (), why, fix)
             return
 
 
@@ -262,14 +263,14 @@ def _outcome(s: Symptoms) -> list[Finding]:
     if s.reported == "accuracy" and truth[most] >= 0.9 and np.nanmean(others) < 0.3:
         what = f"accuracy {accuracy:.1%}; class {most} is {truth[most]:.1%} of all pixels, the others' IoU is {_listed(others)}"
         why = f"whoever answers {most} everywhere, without a look, reaches {truth[most]:.1%}: accuracy measures the background"
-        mend = "report IoU per class, and its mean; compare with the answer that is always the same"
-        return [Finding("accuracy 95 % on 95 % background", what, (), why, mend)]
+        fix = "report IoU per class, and its mean; compare with the answer that is always the same"
+        return [Finding("accuracy 95 % on 95 % background", what, (), why, fix)]
     if predicted.max() > 0.999 and truth[int(predicted.argmax())] < 0.9995:
         only = int(predicted.argmax())
         what = f"{predicted[only]:.1%} of all pixels are predicted as class {only}; in truth {truth[only]:.1%} are"
         why = "that answer costs little where other classes are rare, and every network passes through it; this one stayed"
-        mend = "train longer; cut crops around the objects; weigh rare classes more, or add Dice; check that masks are not empty"
-        return [Finding("all-background predictions", what, (), why, mend)]
+        fix = "train longer; cut crops around the objects; weigh rare classes more, or add Dice; check that masks are not empty"
+        return [Finding("all-background predictions", what, (), why, fix)]
     return []
 
 
@@ -284,7 +285,7 @@ def _weights(model: nn.Module) -> Iterator[Finding]:
             "weights that are no numbers",
             f"{len(broken)} of {len(model.state_dict())} tensors hold NaN or infinite values",
             broken,
-            "one NaN spreads to every pixel; no training mends it",
+            "one NaN spreads to every pixel; no training fixes it",
             "go back to an earlier checkpoint, and train on with a lower learning rate",
         )
 

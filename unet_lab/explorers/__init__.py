@@ -1,4 +1,4 @@
-"""Interfaces for notebooks: each answers a "what if?" with a picture. They compute nothing themselves."""
+"""Interfaces for notebooks: each answers a "what if?" with a figure. They compute nothing themselves."""
 
 from unet_lab.explorers.augmentation import explore_augmentation
 from unet_lab.explorers.base import Explorer
@@ -19,7 +19,7 @@ from unet_lab.explorers.the_images import explore_samples
 from unet_lab.explorers.the_whole_u import explore_unet
 from unet_lab.explorers.training import watch_training
 from unet_lab.explorers.variations import explore_variations
-from unet_lab.explorers.when_it_fails import explore_clinic, explore_failures
+from unet_lab.explorers.when_it_fails import explore_failures, explore_faults
 from unet_lab.explorers.your_own_images import explore_folder
 
 __all__ = [
@@ -28,12 +28,12 @@ __all__ = [
     "explore_attribution",
     "explore_augmentation",
     "explore_borders",
-    "explore_clinic",
     "explore_confusion",
     "explore_contracting",
     "explore_convolution",
     "explore_crop",
     "explore_failures",
+    "explore_faults",
     "explore_feature_maps",
     "explore_folder",
     "explore_generator",

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from unet_lab.datasets.augmentation import Augmentation, _Draws, warp
-from unet_lab.datasets.pairs import standardise
-from unet_lab.explorers.base import Explorer, float_slider, slider, tick
+from unet_lab.datasets.standardise import standardise
+from unet_lab.explorers.base import Explorer, checkbox, float_slider, slider
 from unet_lab.plots.figure import panel_row
 from unet_lab.plots.images import show_image, show_mask
 
@@ -29,7 +29,7 @@ def explore_augmentation(image: np.ndarray, mask: np.ndarray, num_classes: int =
         changed = how.grey(changed, draws)
         grid, _ = warp(lines, truth, places)
         alt = "An image with its mask; the same pair changed; and a grid of straight lines bent by the same displacements."
-        picture, panels = panel_row((1, 1, 1, 1, 1), 2.6, alt, gap=0.06)
+        figure, panels = panel_row((1, 1, 1, 1, 1), 2.6, alt, gap=0.06)
         show_image(panels[0], image, "image")
         show_mask(panels[1], mask, "mask", num_classes)
         show_image(panels[2], changed[0, 0].numpy(), "image, changed")
@@ -42,7 +42,7 @@ def explore_augmentation(image: np.ndarray, mask: np.ndarray, num_classes: int =
             f"{' / '.join(f'{s:.0%}' for s in share[:num_classes])} before, "
             f"{' / '.join(f'{s:.0%}' for s in share[num_classes:])} after. Labels after: {torch.unique(labels).tolist()}."
         )
-        return picture, words
+        return figure, words
 
     controls = {
         "elastic": float_slider("elastic (px, spread)", 10.0, 0.0, 40.0, 1.0),
@@ -52,7 +52,7 @@ def explore_augmentation(image: np.ndarray, mask: np.ndarray, num_classes: int =
         "noise": float_slider("noise (spread, at most)", 0.0, 0.0, 2.0, 0.1),
         "blur": float_slider("blur (px, at most)", 0.0, 0.0, 6.0, 0.5),
         "cutout": float_slider("cut-out (share of side)", 0.0, 0.0, 0.6, 0.05),
-        "flip": tick("mirror images", False),
+        "flip": checkbox("mirror images", False),
         "seed": slider("seed", 0, 0, 50),
     }
     help_line = "From which elastic spread on is it no cell any more? A change teaches as long as you would still draw this mask."

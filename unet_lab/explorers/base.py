@@ -1,4 +1,4 @@
-"""What all explorers share: controls on top, one picture, the numbers in words, a reset button and a line of help."""
+"""What all explorers share: controls on top, one figure, the numbers in words, a reset button and a line of help."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from html import escape
 
 import ipywidgets as widgets
 
-from unet_lab.explorers.image_widget import PictureView
-from unet_lab.plots.figure import Picture
+from unet_lab.explorers.image_widget import ImageWidget
+from unet_lab.plots.figure import DescribedFigure
 
 _WIDE = widgets.Layout(width="420px")
 _STYLE = {"description_width": "150px"}
-# JupyterLab sends what a control does to a thread of its own, so that it works while a cell runs. One picture at a time.
+# JupyterLab sends what a control does to a thread of its own, so that it works while a cell runs. One figure at a time.
 DRAWING = threading.RLock()
 
 
 class Explorer(widgets.VBox):
-    """A small interface: some controls, and a picture and a sentence that follow them.
+    """A small interface: some controls, and a figure and a sentence that follow them.
 
     Parameters
     ----------
     controls : widgets by name. Their values at the start are what `reset` goes back to.
-    draw : called with the controls' values by name; returns (Picture, words). A ValueError is shown as words, since an
+    draw : called with the controls' values by name; returns (DescribedFigure, words). A ValueError is shown as words, since an
         explorer may be turned to what is not allowed. It must not read anything of the notebook.
     help_line : what to try.
-    on_click : where pictures take clicks: called with (panel, row, column), the gid of the axes and the place in them; returns
+    on_click : where figures take clicks: called with (panel, row, column), the gid of the axes and the place in them; returns
         the values to set, by control. Sliders for the same values are the other way, for the keyboard.
     groups : how controls stand together, a list of rows of names; one flowing row where left out.
 
     `explorer.set(name=value, …)` turns controls from code, as the last cell of each notebook and the tests do;
-    `explorer.words` is the sentence as plain text. The picture is also stored as PNG, for pages without a kernel.
+    `explorer.words` is the sentence as plain text. The figure is also stored as PNG, for pages without a kernel.
     """
 
     def __init__(
         self,
         controls: dict[str, widgets.Widget],
-        draw: Callable[..., tuple[Picture, str]],
+        draw: Callable[..., tuple[DescribedFigure, str]],
         help_line: str,
         on_click: Callable[[str, int, int], dict] | None = None,
         groups: list[list[str]] | None = None,
@@ -50,7 +50,7 @@ class Explorer(widgets.VBox):
         self._defaults = {name: control.value for name, control in controls.items()}
         self._held = False
         self._on_click = on_click
-        self._image = PictureView(self._clicked)
+        self._image = ImageWidget(self._clicked)
         self._text = widgets.HTML()
         reset = widgets.Button(description="Reset", icon="undo", tooltip="Back to the values at the start")
         reset.on_click(lambda _: self.set(**self._defaults))
@@ -63,18 +63,18 @@ class Explorer(widgets.VBox):
         super().__init__([box, last, self._image, self._text], layout=widgets.Layout(align_items="flex-start"))
         self.add_class("unet-lab-explorer")
         self._update()
-        # Python's garbage collector would look through all of torch and matplotlib every few pictures, a tenth of a second in
+        # Python's garbage collector would look through all of torch and matplotlib every few figures, a tenth of a second in
         # which a slider hangs (benchmarks/explorers.py). What is there by now stays: it need not be looked at again.
         gc.collect()
         gc.freeze()
 
     @property
     def png(self) -> bytes:
-        """The picture that is shown, as a PNG file's bytes."""
+        """The figure that is shown, as a PNG file's bytes."""
         return self._image.png
 
     def click(self, panel: str, row: int, column: int) -> None:
-        """What a click on this place of the picture does."""
+        """What a click on this place of the figure does."""
         self._clicked(panel, row, column)
 
     def set(self, **values) -> None:
@@ -94,7 +94,7 @@ class Explorer(widgets.VBox):
         """Turn every control as a hand would and go back; what the last, folded cell of each notebook does.
 
         start : values to begin with, where a control does nothing at the defaults (`seed` without chance, say).
-        Raises AssertionError, naming the control, where no picture and no words followed, or a menu offers what is not
+        Raises AssertionError, naming the control, where no figure and no words followed, or a menu offers what is not
         possible. Returns a sentence.
         """
         start = {**self._defaults, **start}
@@ -127,11 +127,11 @@ class Explorer(widgets.VBox):
     def _update(self) -> None:
         with DRAWING:
             try:
-                picture, self.words = self._draw(**{name: control.value for name, control in self.controls.items()})
+                figure, self.words = self._draw(**{name: control.value for name, control in self.controls.items()})
             except ValueError as error:
                 self.words = f"Not possible: {error}"
             else:
-                self._image.show(picture)
+                self._image.show(figure)
             lines = "<br>".join(escape(self.words).splitlines())
             self._text.value = f'<div role="status" style="line-height:1.4; max-width:980px">{lines}</div>'
 
@@ -161,11 +161,11 @@ def float_slider(label: str, value: float, low: float, high: float, step: float)
     return widgets.FloatSlider(value, min=low, max=high, step=step, description=label, style=_STYLE, layout=_WIDE)
 
 
-def choice(label: str, options: list, value) -> widgets.Dropdown:
+def dropdown(label: str, options: list, value) -> widgets.Dropdown:
     """A labelled menu."""
     return widgets.Dropdown(options=options, value=value, description=label, style=_STYLE, layout=_WIDE)
 
 
-def tick(label: str, value: bool) -> widgets.Checkbox:
+def checkbox(label: str, value: bool) -> widgets.Checkbox:
     """A labelled box to tick."""
     return widgets.Checkbox(value, description=label, indent=False, layout=_WIDE)

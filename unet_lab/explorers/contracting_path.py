@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from unet_lab.explorers.base import Explorer, choice, slider
+from unet_lab.explorers.base import Explorer, dropdown, slider
 from unet_lab.geometry import output_size, size_ledger
 from unet_lab.inspection.fields import encoder_field
 from unet_lab.plots.figure import ERROR_COLOUR, panel_row
@@ -22,7 +22,7 @@ def explore_contracting(image: np.ndarray) -> Explorer:
         small = np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR))
         at = [min(max(0, round(v / 100 * (size - 1))), size - 1) for v in (row, column)]
         alt = "An image with the receptive field of every level as a frame, and a table of shapes."
-        picture, (left, right) = panel_row((1, 1.5), 3.9, alt, gap=0.05)
+        figure, (left, right) = panel_row((1, 1.5), 3.9, alt, gap=0.05)
         show_image(left, small, f"{size} x {size} pixels: what one unit of each level sees")
         left.set_gid("image")
         cells, broken = [], [s % 2 == 1 for s in sizes[:-1]] + [False]
@@ -48,15 +48,15 @@ def explore_contracting(image: np.ndarray) -> Explorer:
         try:
             output_size(size, depth)
         except ValueError as error:
-            return picture, f"Refused. {error}"
+            return figure, f"Refused. {error}"
         seen = encoder_field(0, depth)
         words = f"{size} x {size} survives {depth} poolings: {size} = {2**depth} · {size // 2**depth}. "
-        return picture, words + f"One unit of the bottleneck sees {seen[1] - seen[0] + 1} pixels."
+        return figure, words + f"One unit of the bottleneck sees {seen[1] - seen[0] + 1} pixels."
 
     controls = {
         "size": slider("input size (pixels)", 192, 16, 320),
         "depth": slider("depth (poolings)", 4, 1, 5),
-        "base_channels": choice("first channels", [8, 16, 32, 64], 16),
+        "base_channels": dropdown("first channels", [8, 16, 32, 64], 16),
         "row": slider("unit's row (%)", 50, 0, 100),
         "column": slider("unit's column (%)", 50, 0, 100),
     }

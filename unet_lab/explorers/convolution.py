@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unet_lab.datasets.generator.cells import generate_cell
-from unet_lab.datasets.pairs import standardise
-from unet_lab.explorers.base import Explorer, choice, float_slider, slider
+from unet_lab.datasets.standardise import standardise
+from unet_lab.explorers.base import Explorer, dropdown, float_slider, slider
 from unet_lab.plots.figure import panel_row
 from unet_lab.plots.images import show_image
 from unet_lab.plots.kernels import draw_map, draw_numbers, draw_values
@@ -58,23 +58,23 @@ class ConvolutionExplorer(Explorer):
             here = min(place, count - 1)
             window = image[row * stride : row * stride + 3, column * stride : column * stride + 3]
             words = f"{len(whole)} x {len(whole)} output, window {here + 1} of {count}."
-            picture, (left, middle, right) = panel_row((9, 4.5, 9), 3.9, f"Input, kernel and output; {words}", gap=0.12)
+            figure, (left, middle, right) = panel_row((9, 4.5, 9), 3.9, f"Input, kernel and output; {words}", gap=0.12)
             draw_numbers(left, image, "input", window=(row * stride, column * stride, 3, 3), padding=padding)
             draw_numbers(middle, weights, "kernel")
             known = np.arange(count).reshape(whole.shape) <= here
             draw_numbers(right, whole, f"output, {len(whole)} x {len(whole)}", known=known, window=(row, column, 1, 1))
             left.set_gid("input")
             right.set_gid("output")
-            return picture, f"Window {here + 1} of {count}: {sum_in_words(window, weights)}"
+            return figure, f"Window {here + 1} of {count}: {sum_in_words(window, weights)}"
 
         start = KERNELS["vertical edge"]
         field = widgets.Layout(width="150px")
         controls = {
-            "numbers": choice("input", list(INPUTS), "a bright stripe"),
-            "kernel": choice("kernel", [*KERNELS, "my own"], "vertical edge"),
+            "numbers": dropdown("input", list(INPUTS), "a bright stripe"),
+            "kernel": dropdown("kernel", [*KERNELS, "my own"], "vertical edge"),
             "place": slider("window (number)", 6, 0, 48),
-            "padding": choice("padding (pixels)", [0, 1], 0),
-            "stride": choice("stride (pixels)", [1, 2], 1),
+            "padding": dropdown("padding (pixels)", [0, 1], 0),
+            "stride": dropdown("stride (pixels)", [1, 2], 1),
         }
         for name in ENTRIES:
             where = f"row {name[1]}, col {name[2]}"
@@ -149,7 +149,7 @@ def explore_norm(size: int = 96) -> Explorer:
         steps = norm_steps((contrast * image + brightness)[None, None], norm, kernel, mode == "training")
         given, convolved, normalised, relu = (s[0, 0].numpy() for s in steps)
         alt = "The image, the feature map after ReLU, and histograms at four steps."
-        picture, panels = panel_row((1.25, 1.25, 1, 1, 1, 1), 2.7, alt, gap=0.22, bottom=0.19)
+        figure, panels = panel_row((1.25, 1.25, 1, 1, 1, 1), 2.7, alt, gap=0.22, bottom=0.19)
         show_image(panels[0], given, "image")
         draw_map(panels[1], relu, "after ReLU", signed=False)
         titles = ("image", "convolution", "batch norm", "ReLU")
@@ -163,13 +163,13 @@ def explore_norm(size: int = 96) -> Explorer:
             f"{float(used[1]):.2f}. After it: mean {normalised.mean():.2f}, standard deviation {normalised.std():.2f}. "
             f"ReLU sets {(relu == 0).mean():.0%} to 0."
         )
-        return picture, words
+        return figure, words
 
     controls = {
         "cell": slider("cell (seed)", 4, 0, 50),
         "contrast": float_slider("contrast (factor)", 2.0, 0.0, 4.0, 0.25),
         "brightness": float_slider("brightness (added)", 0.0, -3.0, 3.0, 0.25),
-        "mode": choice("mode", ["training", "evaluation"], "evaluation"),
+        "mode": dropdown("mode", ["training", "evaluation"], "evaluation"),
         "scale": float_slider("learnt scale (gamma)", 1.0, 0.0, 3.0, 0.25),
         "shift": float_slider("learnt shift (beta)", 0.0, -2.0, 2.0, 0.25),
     }

@@ -7,9 +7,9 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt, shift
 
 from unet_lab.datasets.masks import CLASS_NAMES
-from unet_lab.explorers.base import Explorer, choice, slider
+from unet_lab.explorers.base import Explorer, dropdown, slider
 from unet_lab.metrics import boundary_f1, confusion_matrix, hausdorff, scores
-from unet_lab.plots.figure import Picture
+from unet_lab.plots.figure import DescribedFigure
 from unet_lab.plots.images import error_map, overlay, show_image, show_mask
 from unet_lab.plots.scores import draw_confusion
 
@@ -46,8 +46,8 @@ def explore_metrics(image: np.ndarray, truth: np.ndarray) -> Explorer:
         rows += [(name, list(values)) for name, values in named.items()]
         rows += [("boundary F1", [boundary_f1(truth, prediction, k) for k in range(3)])]
         rows += [("Hausdorff (px)", [hausdorff(truth, prediction, k) for k in range(3)])]
-        picture = Picture(9.8, 3.4, "The spoiled prediction, its errors, and a table of metrics per class.")
-        left, middle, table = picture.subplots(1, 3, width_ratios=(1, 1, 1.9))
+        figure = DescribedFigure(9.8, 3.4, "The spoiled prediction, its errors, and a table of metrics per class.")
+        left, middle, table = figure.subplots(1, 3, width_ratios=(1, 1, 1.9))
         show_mask(left, prediction, "prediction")
         show_image(middle, error_map(image, truth, prediction), "errors")
         table.axis("off")
@@ -59,13 +59,13 @@ def explore_metrics(image: np.ndarray, truth: np.ndarray) -> Explorer:
         by = {a: scores(matrix, average=a) for a in ("macro", "micro", "weighted")}
         words = "; ".join(f"{a}: F1 {s.f1:.3f}, IoU {s.iou:.3f}" for a, s in by.items())
         wrong = (truth != prediction).mean()
-        return picture, f"{wrong:.1%} of the pixels are wrong. Averages over classes: {words}. Empty classes are left out."
+        return figure, f"{wrong:.1%} of the pixels are wrong. Averages over classes: {words}. Empty classes are left out."
 
     controls = {
         "right": slider("push right (px)", 4, -40, 40),
         "down": slider("push down (px)", 0, -40, 40),
         "grow": slider("grow or erode (px)", 0, -15, 15),
-        "nucleus": choice("nucleus", ["found", "missed"], "found"),
+        "nucleus": dropdown("nucleus", ["found", "missed"], "found"),
     }
     return Explorer(controls, draw, "Which metric drops first? Which hardly notices? Lose the nucleus: what does accuracy say?")
 
@@ -81,23 +81,23 @@ class ConfusionBrowser(Explorer):
         matrices = [confusion_matrix(t, p, len(class_names)) for t, p in zip(truths, predictions, strict=True)]
 
         def draw(image, truth, predicted):
-            picture_of, t, p = images[image], truths[image], predictions[image]
+            given, t, p = images[image], truths[image], predictions[image]
             row, column = class_names.index(truth), class_names.index(predicted)
             pixels = (t == row) & (p == column)
             count, total = int(pixels.sum()), int(matrices[image][row].sum())
-            picture = Picture(9.8, 3.6, f"{count} pixels of {truth} predicted as {predicted}.")
-            table, left, right = picture.subplots(1, 3, width_ratios=(1.15, 1, 1))
+            figure = DescribedFigure(9.8, 3.6, f"{count} pixels of {truth} predicted as {predicted}.")
+            table, left, right = figure.subplots(1, 3, width_ratios=(1.15, 1, 1))
             draw_confusion(table, matrices[image], class_names, marked=(row, column))
             table.set_title("pixels, and share of the row", fontsize=10)
-            show_image(left, error_map(picture_of, pixels.astype(np.uint8), np.zeros_like(t)), "the pixels of this cell")
-            show_image(right, overlay(picture_of, p), "prediction")
+            show_image(left, error_map(given, pixels.astype(np.uint8), np.zeros_like(t)), "the pixels of this cell")
+            show_image(right, overlay(given, p), "prediction")
             share = f"{count / total:.1%} of its {total:,} pixels" if total else "it has no pixels in this image"
-            return picture, f"True {truth}, predicted {predicted}: {count:,} pixels; {share}."
+            return figure, f"True {truth}, predicted {predicted}: {count:,} pixels; {share}."
 
         controls = {
             "image": slider("image (number)", 0, 0, len(images) - 1),
-            "truth": choice("truth (row)", list(class_names), class_names[1]),
-            "predicted": choice("prediction (column)", list(class_names), class_names[-1]),
+            "truth": dropdown("truth (row)", list(class_names), class_names[1]),
+            "predicted": dropdown("prediction (column)", list(class_names), class_names[-1]),
         }
         help_line = "Click a button (truth → prediction), or choose row and column. Where do the two classes touch?"
         super().__init__(controls, draw, help_line)

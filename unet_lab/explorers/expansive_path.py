@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unet_lab.datasets.generator.cells import generate_cell
-from unet_lab.datasets.pairs import standardise
-from unet_lab.explorers.base import Explorer, choice, slider
+from unet_lab.datasets.standardise import standardise
+from unet_lab.explorers.base import Explorer, dropdown, slider
 from unet_lab.geometry import size_ledger
 from unet_lab.plots.figure import bare, panel_row
 from unet_lab.plots.images import show_image
@@ -62,12 +62,12 @@ def explore_upsampling() -> Explorer:
         result = up_sample(x, method, kernel)[0, 0].numpy()
         count = stamps(method)
         alt = f"A map, doubled by {method}, and its stamps."
-        picture, (left, middle, right) = panel_row((1, 1, 1), 3.4, alt, gap=0.42, bar=True)
+        figure, (left, middle, right) = panel_row((1, 1, 1), 3.4, alt, gap=0.42, bar=True)
         most = float(np.abs(inputs[given]).max()) * 1.5
         draw_map(left, inputs[given], f"{given}, 12 x 12", signed=True, most=most)
-        draw_bar(picture, middle, draw_map(middle, result, f"{method}, 24 x 24", signed=True, most=most), "value")
+        draw_bar(figure, middle, draw_map(middle, result, f"{method}, 24 x 24", signed=True, most=most), "value")
         drawn = draw_map(right, count[:12, :12], "stamps on each pixel (a part)", signed=False, most=4)
-        draw_bar(picture, right, drawn, "stamps")
+        draw_bar(figure, right, drawn, "stamps")
         inner = result[6:-6, 6:-6]
         words = f"Each output pixel gets {count.min()} to {count.max()} stamps"
         words += ": uneven, a checkerboard in the making." if count.min() < count.max() else ": even."
@@ -75,12 +75,12 @@ def explore_upsampling() -> Explorer:
             words += f" From all ones came values of {inner.min():.2f} to {inner.max():.2f}."
         if kernel is None:
             words += " This method has no weights."
-        return picture, words
+        return figure, words
 
     controls = {
-        "given": choice("map", list(inputs), "all ones"),
-        "method": choice("method", list(METHODS), "transposed 3x3"),
-        "weights": choice("weights", ["all equal", "drawn by chance", "a tent"], "all equal"),
+        "given": dropdown("map", list(inputs), "all ones"),
+        "method": dropdown("method", list(METHODS), "transposed 3x3"),
+        "weights": dropdown("weights", ["all equal", "drawn by chance", "a tent"], "all equal"),
         "seed": slider("chance (seed)", 0, 0, 20),
     }
     help_line = "All ones come in: which methods give all ones back, with which weights? Even stamps, and still a pattern: when?"
@@ -120,7 +120,7 @@ def explore_crop(image: np.ndarray) -> Explorer:
         down, right = min(down, lost), min(right, lost)
         cropped = skip[down : down + below.shape[0], right : right + below.shape[1]]
         both = np.stack([_unit(cropped), (_unit(cropped) + _unit(below)) / 2, _unit(below)], axis=2)
-        picture, panels = panel_row((1.15, 1, 1, 1), 2.9, "Skip with its crop window, the map from below, both.", gap=0.08)
+        figure, panels = panel_row((1.15, 1, 1, 1), 2.9, "Skip with its crop window, the map from below, both.", gap=0.08)
         show_image(panels[0], skip, f"skip, {skip.shape[0]} x {skip.shape[0]}, and the crop")
         panels[0].set_gid("skip")
         size = below.shape[0]
@@ -135,7 +135,7 @@ def explore_crop(image: np.ndarray) -> Explorer:
             f"standard deviations on "
             f"average. The skip must lose {lost} pixels in all."
         )
-        return picture, words
+        return figure, words
 
     def on_click(_panel, row, column):
         half = paths[controls["depth"].value][1].shape[0] // 2
@@ -144,7 +144,7 @@ def explore_crop(image: np.ndarray) -> Explorer:
     ledger = dict(size_ledger(image.shape[0], 3, "valid"))
     most = ledger["encoder 0"] - ledger["up 0"]
     controls = {
-        "depth": choice("depth (poolings)", [1, 2, 3], 2),
+        "depth": dropdown("depth (poolings)", [1, 2, 3], 2),
         "down": slider("row (pixels)", 0, 0, most),
         "right": slider("column (pixels)", 0, 0, most),
     }

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from unet_lab.acceleration.selection import Accelerated
-from unet_lab.explorers.base import Explorer, choice, slider
+from unet_lab.explorers.base import Explorer, dropdown, slider
 from unet_lab.plots.figure import panel_row
 from unet_lab.plots.images import overlay, show_image
 from unet_lab.plots.speed import draw_trials
@@ -34,7 +34,7 @@ def explore_speed(accelerated: Accelerated, images: torch.Tensor) -> Explorer:
         classes, before = logits.argmax(dim=0), expected[image].argmax(dim=0)  # (H, W)
         other = (classes != before).numpy()
         alt = f"Milliseconds of each way; the mask of {way}; pixels in which it differs from the network as given."
-        picture, (bars, mask, changed) = panel_row((1.25, 1, 1), 3.3, alt, gap=0.12, bottom=0.14)
+        figure, (bars, mask, changed) = panel_row((1.25, 1, 1), 3.3, alt, gap=0.12, bottom=0.14)
         box = bars.get_position()
         bars.set_position((box.x0 + 0.135, box.y0, box.width - 0.135, box.height))
         draw_trials(bars, timed, marked=way, short=True)
@@ -51,10 +51,10 @@ def explore_speed(accelerated: Accelerated, images: torch.Tensor) -> Explorer:
             f"image {other.sum()} of {other.size} pixels have another class ({other.mean():.2%}); logits differ by up to "
             f"{float((logits - expected[image]).abs().max()):.1e}.{where}"
         )
-        return picture, words
+        return figure, words
 
     controls = {
-        "way": choice("run by", [t.name for t in timed], accelerated.chosen.name),
+        "way": dropdown("run by", [t.name for t in timed], accelerated.chosen.name),
         "image": slider("image (number)", 0, 0, len(images) - 1),
     }
     return Explorer(controls, draw, "Which way is the fastest that changes no pixel? Where lie those that the others change?")
@@ -63,9 +63,9 @@ def explore_speed(accelerated: Accelerated, images: torch.Tensor) -> Explorer:
 def _marked(grey: np.ndarray, where: np.ndarray) -> np.ndarray:
     """The image, paler, with pixels in red, each with its neighbours, so that one alone is seen; RGB (H, W, 3), 0..1."""
     pale = 0.4 + 0.6 * (grey - grey.min()) / max(float(np.ptp(grey)), 1e-6)
-    picture = np.repeat(pale[..., None], 3, axis=2)
+    figure = np.repeat(pale[..., None], 3, axis=2)
     wide = where.copy()
     for axis in (0, 1):
         wide |= np.roll(where, 1, axis) | np.roll(where, -1, axis)
-    picture[wide] = (0.84, 0.0, 0.0)
-    return picture
+    figure[wide] = (0.84, 0.0, 0.0)
+    return figure

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor, nn
 
-from unet_lab.explorers.base import Explorer, choice, slider
+from unet_lab.explorers.base import Explorer, dropdown, slider
 from unet_lab.inspection import activations
 from unet_lab.inspection.activations import as_input
 from unet_lab.plots.figure import panel_row
@@ -37,12 +37,12 @@ def explore_feature_maps(model: nn.Module, image: np.ndarray | Tensor, layer: st
         chosen = values[channel]
         r, c = (min(int(v / 100 * s), s - 1) for v, s in zip((row, column), chosen.shape, strict=True))
         alt = f"The input, all channels of {layer}, and channel {channel} of it."
-        picture, (left, middle, right) = panel_row((1, 1.25, 1.25), 3.9, alt, gap=0.06, bar=True)
+        figure, (left, middle, right) = panel_row((1, 1.25, 1.25), 3.9, alt, gap=0.06, bar=True)
         show_image(left, given, "input")
         tiles = f"first {MOST_TILES} of {len(values)}" if len(values) > MOST_TILES else f"all {len(values)}"
         draw_mosaic(middle, values, channel, f"{tiles} channels, each in its own range")
         drawn = draw_map(right, chosen, f"channel {channel}, {chosen.shape[0]} x {chosen.shape[1]}")
-        draw_bar(picture, right, drawn, "activation")
+        draw_bar(figure, right, drawn, "activation")
         draw_cross(right, r, c)
         at = [int((v + 0.5) * g / s) for v, g, s in zip((r, c), given.shape, chosen.shape, strict=True)]
         draw_cross(left, *at)
@@ -55,7 +55,7 @@ def explore_feature_maps(model: nn.Module, image: np.ndarray | Tensor, layer: st
             f"{len(values)} channels say the "
             f"same everywhere."
         )
-        return picture, words
+        return figure, words
 
     def on_click(panel, row, column):
         values = maps[controls["layer"].value]
@@ -69,7 +69,7 @@ def explore_feature_maps(model: nn.Module, image: np.ndarray | Tensor, layer: st
 
     liveliest = int(maps[start].std(axis=(1, 2)).argmax())
     controls = {
-        "layer": choice("layer", [(label, name) for name, label in labels.items()], start),
+        "layer": dropdown("layer", [(label, name) for name, label in labels.items()], start),
         "channel": slider("channel (number)", liveliest, 0, max(len(m) for m in maps.values()) - 1),
         "row": slider("row (%)", 50, 0, 100),
         "column": slider("column (%)", 50, 0, 100),

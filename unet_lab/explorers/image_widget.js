@@ -1,7 +1,7 @@
 // A picture that takes clicks. What is clicked is said as a fraction of the picture; Python knows what lies there.
 function render({ model, el }) {
   const image = document.createElement("img");
-  image.className = "unet-lab-picture";
+  image.className = "unet-lab-image";
   image.draggable = false;
   let url = null;
 

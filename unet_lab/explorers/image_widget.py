@@ -1,7 +1,7 @@
-"""The picture of an explorer: a PNG with words for those who cannot see it, and real clicks.
+"""The figure of an explorer: a PNG with words for those who cannot see it, and real clicks.
 
 Of the libraries that bring clicks to JupyterLab we took anywidget: it is kept, needs no build, and the few lines of JavaScript
-beside this file also give the picture its alternative text, which ipywidgets' Image (with ipyevents) cannot have. ipympl redraws
+beside this file also give the figure its alternative text, which ipywidgets' Image (with ipyevents) cannot have. ipympl redraws
 figures of its own through pyplot, with all their state; ipycanvas is for drawing.
 """
 
@@ -13,17 +13,17 @@ from pathlib import Path
 import anywidget
 import traitlets
 
-from unet_lab.plots.figure import Picture
+from unet_lab.plots.figure import DescribedFigure
 
 
-class PictureView(anywidget.AnyWidget):
-    """Shows a `Picture`. `on_click(panel, row, column)` is called for clicks on axes that have a gid, with that gid as `panel`.
+class ImageWidget(anywidget.AnyWidget):
+    """Shows a `DescribedFigure`. `on_click(panel, row, column)` is called for clicks on axes that have a gid, with that gid as `panel`.
 
     row and column are whole numbers in the axes' own coordinates: of an image, the pixel.
     """
 
     _esm = Path(__file__).with_name("image_widget.js")
-    _css = ".unet-lab-picture { display: block; max-width: 100%; background: white; border-radius: 4px; }"
+    _css = ".unet-lab-image { display: block; max-width: 100%; background: white; border-radius: 4px; }"
     png = traitlets.Bytes(b"").tag(sync=True)
     alt = traitlets.Unicode("").tag(sync=True)
     panels = traitlets.List().tag(sync=True)  # of each clickable part: left, top, right, bottom, as fractions
@@ -36,15 +36,15 @@ class PictureView(anywidget.AnyWidget):
         self._to_data: list = []
         self.observe(self._clicked, names="click")
 
-    def show(self, picture: Picture) -> None:
+    def show(self, figure: DescribedFigure) -> None:
         """Draw, and send what was drawn."""
-        png = picture.png()
-        clickable = [axes for axes in picture.axes if axes.get_gid()]
+        png = figure.png()
+        clickable = [axes for axes in figure.axes if axes.get_gid()]
         self._names = [axes.get_gid() for axes in clickable]
-        self._to_data = [(picture.transFigure + axes.transData.inverted()).frozen() for axes in clickable]
-        boxes = [axes.get_window_extent().transformed(picture.transFigure.inverted()) for axes in clickable]
+        self._to_data = [(figure.transFigure + axes.transData.inverted()).frozen() for axes in clickable]
+        boxes = [axes.get_window_extent().transformed(figure.transFigure.inverted()) for axes in clickable]
         with self.hold_sync():
-            self.alt = picture.alt
+            self.alt = figure.alt
             self.panels = [[float(b.x0), float(1 - b.y1), float(b.x1), float(1 - b.y0)] for b in boxes]
             self.png = png
 

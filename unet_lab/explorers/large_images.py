@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from matplotlib.colors import LogNorm
 
-from unet_lab.explorers.base import Explorer, choice, slider
+from unet_lab.explorers.base import Explorer, dropdown, slider
 from unet_lab.inference.predict import predict_logits
 from unet_lab.inference.tiling import BLENDS, plan_tiles, tiles
 from unet_lab.plots.figure import bare, panel_row
@@ -19,18 +19,18 @@ def explore_tiling(model: torch.nn.Module, image: np.ndarray, tile: int = 144, n
     """The mask put together of tiles, where the tiles lie, and how far the logits are from the whole image's."""
     whole = predict_logits(model, image).cpu()  # (C, H, W)
     classes = whole.argmax(dim=0)
-    cell = 2 ** model.settings["depth"]
+    cell = model.grid
 
     def draw(tile, overlap, blend):
         alt = "A large image with its tiles; the mask put together of them; the difference from the whole image's logits."
-        picture, panels = panel_row((1, 1, 1), 3.6, alt, gap=0.1)
+        figure, panels = panel_row((1, 1, 1), 3.6, alt, gap=0.1)
         show_image(panels[0], image, "image and tiles")
         try:
             plan = plan_tiles(model, image.shape, tile, overlap, blend)
         except ValueError as refused:
             for panel in panels[1:]:
                 bare(panel)
-            return picture, str(refused)
+            return figure, str(refused)
         logits = torch.empty_like(whole)
         for rows, columns, part in tiles(model, image, tile, overlap, blend, progress=False):
             logits[:, rows, columns] = part.cpu()
@@ -49,11 +49,11 @@ def explore_tiling(model: torch.nn.Module, image: np.ndarray, tile: int = 144, n
             f"{count} tiles; each pixel is looked at {shown:.1f} times on average. Largest difference of logits from the whole "
             f"image's: {apart.max():.1e}. Pixels with another class: {other} of {image.size}."
         )
-        return picture, words
+        return figure, words
 
     controls = {
         "tile": slider("tile (px)", tile, 144, 256, cell),
         "overlap": slider("overlap (px)", 0, 0, 96 if cell < 16 else 192, cell),
-        "blend": choice("blend", list(BLENDS), "crop"),
+        "blend": dropdown("blend", list(BLENDS), "crop"),
     }
     return Explorer(controls, draw, "Which overlap makes all differences vanish? Is it another one for larger tiles?")

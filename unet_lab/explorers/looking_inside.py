@@ -9,8 +9,7 @@ import numpy as np
 
 from unet_lab.datasets.generator.cells import generate_cell
 from unet_lab.datasets.masks import CLASS_NAMES
-from unet_lab.explorers.base import Explorer, choice, slider
-from unet_lab.geometry import reach, unet_receptive_field
+from unet_lab.explorers.base import Explorer, dropdown, slider
 from unet_lab.inference.predict import predict
 from unet_lab.inspection import activations
 from unet_lab.inspection.ablation import without_skip
@@ -18,7 +17,7 @@ from unet_lab.inspection.attribution import occlusion
 from unet_lab.inspection.equivariance import shift_difference
 from unet_lab.inspection.fields import FieldProbe, mass_width, stage_names
 from unet_lab.metrics import confusion_matrix, scores
-from unet_lab.plots.figure import Picture, bare, class_colours, panel_row
+from unet_lab.plots.figure import DescribedFigure, bare, class_colours, panel_row
 from unet_lab.plots.images import error_map, overlay, show_image, show_mask
 from unet_lab.plots.inside import draw_cross, draw_square, heat_over
 from unet_lab.plots.kernels import draw_bar, draw_map
@@ -46,11 +45,13 @@ def explore_receptive_field(model: UNet, image: np.ndarray) -> Explorer:
         wanted = None if follow == "the winner" else CLASS_NAMES.index(follow)
         fields = probe.fields((row, column), wanted)
         heat = fields["input"]
-        rows, columns = unet_receptive_field(row, depth), unet_receptive_field(column, depth)
+        rows, columns = model.receptive_field(row), model.receptive_field(column)
         half = mass_width(heat, (row, column))
-        picture = Picture(9.8, 4.3, "Effective receptive field of one pixel, on the image and on every level.", layout="none")
-        grid = picture.add_gridspec(1, 2, width_ratios=(1, 1.32), left=0.02, right=0.985, top=0.93, bottom=0.02, wspace=0.06)
-        left = picture.add_subplot(grid[0])
+        figure = DescribedFigure(
+            9.8, 4.3, "Effective receptive field of one pixel, on the image and on every level.", layout="none"
+        )
+        grid = figure.add_gridspec(1, 2, width_ratios=(1, 1.32), left=0.02, right=0.985, top=0.93, bottom=0.02, wspace=0.06)
+        left = figure.add_subplot(grid[0])
         left.imshow(heat_over(image, heat))
         bare(left, "image: what this pixel's answer rests on")
         draw_square(left, rows, columns, "black", style="--")
@@ -59,8 +60,8 @@ def explore_receptive_field(model: UNet, image: np.ndarray) -> Explorer:
         left.set(xlim=(-0.5, heat.shape[1] - 0.5), ylim=(heat.shape[0] - 0.5, -0.5))
         draw_cross(left, row, column)
         left.set_gid("image")
-        _draw_levels(picture.add_subplot(grid[1]), {name: fields[name] for name in stages}, depth)
-        small = picture.add_axes((0.86, 0.66, 0.125, 0.27))
+        _draw_levels(figure.add_subplot(grid[1]), {name: fields[name] for name in stages}, depth)
+        small = figure.add_axes((0.86, 0.66, 0.125, 0.27))
         show_mask(small, mask, "prediction")
         draw_cross(small, row, column)
         small.set_gid("prediction")
@@ -72,10 +73,10 @@ def explore_receptive_field(model: UNet, image: np.ndarray) -> Explorer:
             f"padding); half of what matters lies within {half} x {half} (green), 90 % within "
             f"{mass_width(heat, (row, column), 0.9)} pixels."
         )
-        return picture, words
+        return figure, words
 
     controls = _place_sliders(image.shape, image.shape[0] // 2, image.shape[1] // 2)
-    controls["follow"] = choice("follow the logit of", ["the winner", *CLASS_NAMES], "the winner")
+    controls["follow"] = dropdown("follow the logit of", ["the winner", *CLASS_NAMES], "the winner")
     help_line = (
         "Click a pixel on the rim of the nucleus, then one in the background. Which one looks farther? Through which level?"
     )
@@ -97,7 +98,7 @@ def _draw_levels(axes, fields: dict[str, np.ndarray], depth: int) -> None:
 
 
 def _coarse(field: np.ndarray, most: int = 32) -> np.ndarray:
-    """The maxima of blocks, so that a single pixel is still seen where the picture is small."""
+    """The maxima of blocks, so that a single pixel is still seen where the figure is small."""
     step = max(1, -(-field.shape[0] // most))
     padded = np.pad(field, [(0, -s % step) for s in field.shape])
     return padded.reshape(padded.shape[0] // step, step, -1, step).max(axis=(1, 3))
@@ -127,7 +128,7 @@ def explore_skips(model: UNet, size: int = 160) -> Explorer:
             cut = predict(model, image)
         before, after = (scores(confusion_matrix(truth, p), None) for p in (whole, cut))
         alt = "A cell, the answer with all skips, the answer now, its errors, and IoU before and after."
-        picture, panels = panel_row((1, 1, 1, 1.1), 2.9, alt, gap=0.1)
+        figure, panels = panel_row((1, 1, 1, 1.1), 2.9, alt, gap=0.1)
         show_image(panels[0], overlay(image, whole), "all skips on")
         show_image(panels[1], overlay(image, cut), "as switched")
         show_image(panels[2], error_map(image, truth, cut), "errors as switched")
@@ -144,12 +145,12 @@ def explore_skips(model: UNet, size: int = 160) -> Explorer:
         was, now = float(np.nanmean(before.iou)), float(np.nanmean(after.iou))
         named = "skip " + ", skip ".join(off) if off else "all on"
         words = f"Macro IoU {was:.3f} with all skips, {now:.3f} as switched ({named}): {now - was:+.3f}. "
-        return picture, words + f"{(whole != cut).mean():.1%} of the pixels changed their class."
+        return figure, words + f"{(whole != cut).mean():.1%} of the pixels changed their class."
 
     controls = {"cell": slider("cell (seed)", 4, 0, 60)}
     for level in range(depth):
         place = " (topmost)" if level == 0 else " (deepest)" if level == depth - 1 else ""
-        controls[f"skip_{level}"] = choice(f"skip {level}{place}", list(SWITCH), "zeros" if level == depth // 2 else "on")
+        controls[f"skip_{level}"] = dropdown(f"skip {level}{place}", list(SWITCH), "zeros" if level == depth // 2 else "on")
     help_line = (
         "Cut one skip at a time and rank them. Then all of them. Then give one another image's: is a wrong skip worse than none?"
     )
@@ -166,12 +167,12 @@ def explore_attribution(model: UNet, image: np.ndarray, patch: int = 12, progres
         drop = fallen[:, :, row, column]
         whole = np.kron(drop, np.ones((patch, patch)))[: image.shape[0], : image.shape[1]]
         alt = "Prediction, saliency, and occlusion of one pixel."
-        picture, (left, middle, right) = panel_row((1, 1, 1), 3.4, alt, gap=0.06, bar=True)
+        figure, (left, middle, right) = panel_row((1, 1, 1), 3.4, alt, gap=0.06, bar=True)
         show_image(left, overlay(image, mask), "prediction: click a pixel")
         middle.imshow(heat_over(image, slope))
         bare(middle, "saliency: |slope| of its logit")
         drawn = draw_map(right, whole, f"occlusion: {patch} x {patch} covered", signed=True, most=1.0)
-        draw_bar(picture, right, drawn, "its probability falls by")
+        draw_bar(figure, right, drawn, "its probability falls by")
         for axes in (left, middle, right):
             draw_cross(axes, row, column)
             axes.set_gid("image")
@@ -184,7 +185,7 @@ def explore_attribution(model: UNet, image: np.ndarray, patch: int = 12, progres
             f"{drop.max():.2f}; that patch's middle "
             f"is {far:.0f} pixels away. Half of the saliency lies within {mass_width(slope, (row, column))} pixels."
         )
-        return picture, words
+        return figure, words
 
     controls = _place_sliders(image.shape, *_far_sighted(fallen, patch))
     help_line = "Find a pixel that changes its class when something far away is covered. Do the two maps agree there?"
@@ -211,12 +212,12 @@ def explore_shift(model: UNet, image: np.ndarray, largest: int = 16) -> Explorer
     pieces = [shift_difference(model, image, right=s, largest=largest) for s in range(largest + 1)]
     differences = [float((rest - moved).abs().max()) for rest, moved in pieces]
     depth, window = len(model.encoder), image.shape[1] - largest
-    margin = reach(depth)
+    margin = model.reach()
 
     def draw(shift):
         rest, moved = (p.cpu().numpy() for p in pieces[shift])
         alt = "The window, the difference of logits, and its size for every shift."
-        picture, panels = panel_row((1.2, 0.9, 1, 1.5), 2.8, alt, gap=0.72, bottom=0.19)
+        figure, panels = panel_row((1.2, 0.9, 1, 1.5), 2.8, alt, gap=0.72, bottom=0.19)
         show_image(panels[0], image, "window and piece")
         height = image.shape[0] - largest
         draw_square(panels[0], (0, height - 1), (shift, shift + window - 1), "#E69F00")
@@ -224,7 +225,7 @@ def explore_shift(model: UNet, image: np.ndarray, largest: int = 16) -> Explorer
         piece = image[margin : margin + rest.shape[1], margin + shift : margin + shift + rest.shape[2]]
         show_image(panels[1], overlay(piece, moved.argmax(0)), "its mask")
         gap = np.abs(rest - moved).max(axis=0)
-        draw_bar(picture, panels[2], draw_map(panels[2], gap, "difference", signed=False, most=max(differences)), "logits")
+        draw_bar(figure, panels[2], draw_map(panels[2], gap, "difference", signed=False, most=max(differences)), "logits")
         panels[3].bar(range(largest + 1), differences, color="#0072B2")
         on_grid = range(0, largest + 1, 2**depth)
         panels[3].plot(on_grid, [differences[s] for s in on_grid], "D", color="#D55E00", clip_on=False)
@@ -236,7 +237,7 @@ def explore_shift(model: UNet, image: np.ndarray, largest: int = 16) -> Explorer
             f"Shift {shift}: the logits differ by up to {differences[shift]:.3g}; {flipped:.2%} of the pixels change their class."
         )
         whole = "" if shift % 2**depth else f" {shift} is a multiple of {2**depth}, the pooling grid."
-        return picture, words + whole
+        return figure, words + whole
 
     controls = {"shift": slider("shift (pixels)", 3, 0, largest)}
     help_line = "Which shifts give no difference at all? Why these? (Orange: multiples of 2 to the power of the depth.)"

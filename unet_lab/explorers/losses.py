@@ -8,7 +8,7 @@ from scipy.ndimage import shift as move
 from torch import Tensor, nn
 
 from unet_lab.datasets.masks import CLASS_NAMES
-from unet_lab.explorers.base import Explorer, choice, float_slider, slider
+from unet_lab.explorers.base import Explorer, dropdown, float_slider, slider
 from unet_lab.inference.predict import predict_logits
 from unet_lab.losses import border_weights, cross_entropy, focal_loss, soft_dice_loss
 from unet_lab.plots.figure import TRAINING_COLOUR, VALIDATION_COLOUR, class_colours, panel_row
@@ -41,11 +41,11 @@ def explore_loss(model: nn.Module, image: np.ndarray, truth: np.ndarray) -> Expl
         counts = np.bincount(truth.ravel(), minlength=3)
         total = max(float(values.sum()), 1e-12)
         parts = [float(values[truth == k].sum()) / total for k in range(3)]
-        picture, (left, middle, right) = panel_row((1, 1, 1.1), 3.3, "Prediction, loss, shares by class.", gap=0.55, bottom=0.1)
+        figure, (left, middle, right) = panel_row((1, 1, 1.1), 3.3, "Prediction, loss, shares by class.", gap=0.55, bottom=0.1)
         show_mask(left, logits.argmax(0).numpy(), "prediction")
         most = max(3.0, float(np.quantile(values, 0.999)))
         drawn = draw_map(middle, values, "loss of each pixel", signed=False, most=most)
-        draw_bar(picture, middle, drawn, "nats, times its weight")
+        draw_bar(figure, middle, drawn, "nats, times its weight")
         places = np.arange(3)
         colours = class_colours(3)
         right.bar(places - 0.2, 100 * counts / truth.size, 0.38, color=colours, edgecolor="black", lw=0.6)
@@ -63,10 +63,10 @@ def explore_loss(model: nn.Module, image: np.ndarray, truth: np.ndarray) -> Expl
             f"{wrong:.1%} of the "
             f"pixels are wrong. Shares of the loss: {shares}."
         )
-        return picture, words
+        return figure, words
 
     controls = {
-        "kind": choice("loss", list(KINDS), "cross entropy"),
+        "kind": dropdown("loss", list(KINDS), "cross entropy"),
         "gamma": float_slider("focal: gamma", 2.0, 0.0, 5.0, 0.5),
         "confidence": float_slider("confidence (factor)", 1.0, 0.0, 4.0, 0.25),
         "push": slider("push aside (pixels)", 6, -30, 30),
@@ -97,9 +97,9 @@ def explore_borders() -> Explorer:
     def draw(gap, w0, sigma):
         cells = two_cells(gap)
         weights = border_weights(cells, w0, sigma)
-        picture, (left, middle, right) = panel_row((1, 1, 1.3), 3.2, "Two cells, weights, a cut.", gap=0.5, bottom=0.15)
+        figure, (left, middle, right) = panel_row((1, 1, 1.3), 3.2, "Two cells, weights, a cut.", gap=0.5, bottom=0.15)
         show_mask(left, (cells > 0).astype(np.uint8), f"two cells, {gap} px apart")
-        draw_bar(picture, middle, draw_map(middle, weights, "weight of each pixel", signed=False), "weight")
+        draw_bar(figure, middle, draw_map(middle, weights, "weight of each pixel", signed=False), "weight")
         for row, colour, style in ((48, TRAINING_COLOUR, "-"), (24, VALIDATION_COLOUR, "--")):
             right.plot(weights[row], color=colour, ls=style, label=f"row {row}")
         right.set(xlabel="column (pixels)", ylabel="weight", ylim=(0, max(2.0, w0 + 1.5)))
@@ -109,7 +109,7 @@ def explore_borders() -> Explorer:
             f"The largest weight is {weights.max():.2f}; the background's mean {weights[outside].mean():.2f}. "
             f"{(weights > 1 + w0 / 2).mean():.1%} of the pixels get more than half of w0 on top."
         )
-        return picture, words
+        return figure, words
 
     controls = {
         "gap": slider("gap (pixels)", 4, 1, 30),

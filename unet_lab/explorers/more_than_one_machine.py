@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from unet_lab.explorers.base import Explorer, choice, slider
+from unet_lab.explorers.base import Explorer, dropdown, slider
 from unet_lab.inspection.cost import count_parameters
 from unet_lab.inspection.scaling import step_time
-from unet_lab.plots.figure import CLASS_COLOURS, ERROR_COLOUR, TRAINING_COLOUR, Picture
+from unet_lab.plots.figure import CLASS_COLOURS, ERROR_COLOUR, TRAINING_COLOUR, DescribedFigure
 
 LINKS = {  # bytes a second, seconds a message: orders of magnitude
     "memory of one machine": (5e9, 5e-5),
@@ -35,9 +35,9 @@ def explore_workers(seconds_per_image: float = 0.02, cores: int = 64) -> Explore
 
         one, now, shown = at(1), at(workers), [at(n) for n in NUMBERS]
         alt = "Step time against workers, computing and exchanging on top of each other; images a second beside it."
-        picture = Picture(9.8, 3.6, alt, layout="none")
-        grid = picture.add_gridspec(1, 2, left=0.07, right=0.98, top=0.9, bottom=0.14, wspace=0.2)
-        left, right = picture.add_subplot(grid[0, 0]), picture.add_subplot(grid[0, 1])
+        figure = DescribedFigure(9.8, 3.6, alt, layout="none")
+        grid = figure.add_gridspec(1, 2, left=0.07, right=0.98, top=0.9, bottom=0.14, wspace=0.2)
+        left, right = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
         computing, exchanging = [s.compute for s in shown], [s.exchange for s in shown]
         left.stackplot(NUMBERS, computing, exchanging, colors=CLASS_COLOURS[1:], labels=("computing", "exchanging"))
         left.set(xlabel="workers", ylabel="seconds a step", xscale="log", xlim=(1, 64))
@@ -59,14 +59,14 @@ def explore_workers(seconds_per_image: float = 0.02, cores: int = 64) -> Explore
         )
         if workers > cores:
             words += f" {workers} workers take turns on {cores} cores."
-        return picture, words
+        return figure, words
 
     controls = {
         "workers": slider("workers", 4, 1, 64),
         "images": slider("images", 8, 1, 64),
-        "keep": choice("with more workers", [SHARE, WHOLE], SHARE),
-        "base_channels": choice("first channels", [8, 16, 32, 64], 16),
-        "link": choice("link between them", list(LINKS), "network, 1 Gbit/s"),
+        "keep": dropdown("with more workers", [SHARE, WHOLE], SHARE),
+        "base_channels": dropdown("first channels", [8, 16, 32, 64], 16),
+        "link": dropdown("link between them", list(LINKS), "network, 1 Gbit/s"),
         "cores": slider("cores in all", cores, 1, 64),
     }
     help_line = "Where does one more worker stop helping? Keep the whole batch: the exchange takes over. Then widen the network."

@@ -16,7 +16,7 @@ from torch import nn
 from unet_lab.datasets.generator.cells import BACKGROUND, BODY, NUCLEUS
 from unet_lab.datasets.generator.painter import CellPainter
 from unet_lab.datasets.masks import CLASS_NAMES
-from unet_lab.explorers.base import DRAWING, Explorer, choice, slider
+from unet_lab.explorers.base import DRAWING, Explorer, dropdown, slider
 from unet_lab.inference.predict import predict
 from unet_lab.inference.segment import WORKING_SIZE
 from unet_lab.metrics import confusion_matrix, scores
@@ -27,7 +27,7 @@ BRUSHES = {"cell body": BODY, "nucleus": NUCLEUS, "background": BACKGROUND}
 SHOWN, TITLE = 320, 20  # pixels on the page: a panel's side, and the line above it
 
 
-def figure(name: str) -> np.ndarray:
+def starting_mask(name: str) -> np.ndarray:
     """A mask to begin with, uint8 (128, 128)."""
     mask = np.zeros((SIZE, SIZE), np.uint8)
     if name in ("a cell", "a cell without nucleus"):
@@ -45,7 +45,7 @@ def figure(name: str) -> np.ndarray:
     return mask
 
 
-FIGURES = ("a cell", "a cell without nucleus", "a nucleus alone", "a square cell", "inside out", "nothing")
+STARTING_MASKS = ("a cell", "a cell without nucleus", "a nucleus alone", "a square cell", "inside out", "nothing")
 
 
 class PaintingExplorer(Explorer):
@@ -61,7 +61,7 @@ class PaintingExplorer(Explorer):
         self._from: tuple[float, float] | None = None
         self._begun = ("", -1)  # the figure and the look that are on the canvas
         self._painter = CellPainter(seed, SIZE)
-        self.mask = self.answer = figure("nothing")
+        self.mask = self.answer = starting_mask("nothing")
         self.milliseconds = self.network_milliseconds = 0.0
         self._clock = widgets.HTML()
         self.canvas = Canvas(width=SIZE, height=SIZE, layout=widgets.Layout(width=f"{SHOWN}px", height=f"{SHOWN}px"))
@@ -74,22 +74,22 @@ class PaintingExplorer(Explorer):
         self.canvas.on_touch_end(lambda _: self._lift())
         self.canvas.on_client_ready(lambda: self.canvas.put_image_data(self._colours()))
         controls = {
-            "begin": choice("begin with", list(FIGURES), "a cell"),
+            "begin": dropdown("begin with", list(STARTING_MASKS), "a cell"),
             "look": slider("look (seed)", seed, 0, 20),
-            "brush": choice("brush", list(BRUSHES), "nucleus"),
+            "brush": dropdown("brush", list(BRUSHES), "nucleus"),
             "width": slider("width (px)", 12, 2, 40, 2),
-            "network": choice("network", list(self._networks), next(iter(self._networks))),
-            "seen": choice("seen at (px)", [SIZE, WORKING_SIZE], WORKING_SIZE),
+            "network": dropdown("network", list(self._networks), next(iter(self._networks))),
+            "seen": dropdown("seen at (px)", [SIZE, WORKING_SIZE], WORKING_SIZE),
         }
         help_line = "Paint on the left: hold the mouse button and move. What does the network need to believe in a nucleus?"
         rows = [["begin", "look"], ["network", "seen"], ["brush", "width"]]
         super().__init__(controls, self._draw_all, help_line, groups=rows)
-        box, last, picture, text = self.children
+        box, last, figure, text = self.children
         looks = "cursor: crosshair; image-rendering: pixelated"
         style = widgets.HTML(f"<style>.unet-lab-canvas canvas {{ {looks} }}</style>paint here")
         left = widgets.VBox([style, self.canvas])
         left.add_class("unet-lab-canvas")
-        row = widgets.HBox([left, picture], layout=widgets.Layout(flex_flow="row wrap"))
+        row = widgets.HBox([left, figure], layout=widgets.Layout(flex_flow="row wrap"))
         self.children = (box, last, row, text, self._clock)
 
     def set(self, **values) -> None:
@@ -155,7 +155,7 @@ class PaintingExplorer(Explorer):
             if self._begun[1] != look:
                 self._painter = CellPainter(look, SIZE)
             if self._begun[0] != begin or not self.mask.any():
-                self.mask = figure(begin)
+                self.mask = starting_mask(begin)
             self._begun = (begin, look)
         self.image = self._painter.draw(self.mask)
         self.canvas.put_image_data(self._colours())

@@ -9,7 +9,7 @@ from unet_lab.datasets.generator.cells import generate_cell
 from unet_lab.explorers.base import Explorer, float_slider, slider
 from unet_lab.inference.segment import segment
 from unet_lab.metrics import confusion_matrix, scores
-from unet_lab.plots.figure import Picture
+from unet_lab.plots.figure import DescribedFigure
 from unet_lab.plots.images import overlay, show_image
 
 SIZE = 192
@@ -36,8 +36,8 @@ def explore_segmentation() -> Explorer:
         image = spoil(image, contrast, brightness, noise, blur)
         prediction = segment(image, views=1)
         result = scores(confusion_matrix(truth, prediction), average="macro")
-        picture = Picture(9.6, 3.4, "Image, prediction and truth of one generated cell.")
-        left, middle, right = picture.subplots(1, 3)
+        figure = DescribedFigure(9.6, 3.4, "Image, prediction and truth of one generated cell.")
+        left, middle, right = figure.subplots(1, 3)
         show_image(left, image, "what the network gets")
         show_image(middle, overlay(image, prediction), "its answer")
         show_image(right, overlay(image, truth), "the truth")
@@ -45,7 +45,7 @@ def explore_segmentation() -> Explorer:
             f"Cell {cell}: {result.accuracy:.1%} of the pixels are right, IoU {result.iou:.3f} (macro: the mean over "
             f"background, cell body and nucleus). Blue is cell body, orange is nucleus."
         )
-        return picture, words
+        return figure, words
 
     controls = {
         "cell": slider("cell (seed)", 4, 0, 99),

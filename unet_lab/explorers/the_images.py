@@ -6,8 +6,8 @@ import numpy as np
 
 from unet_lab.datasets.masks import CLASS_NAMES, MASK_CODES
 from unet_lab.datasets.pairs import SegmentationDataset
-from unet_lab.explorers.base import Explorer, choice, float_slider, slider
-from unet_lab.plots.figure import Picture
+from unet_lab.explorers.base import Explorer, dropdown, float_slider, slider
+from unet_lab.plots.figure import DescribedFigure
 from unet_lab.plots.images import overlay, show_image, show_mask
 from unet_lab.plots.scores import draw_histogram
 
@@ -17,8 +17,8 @@ def explore_samples(dataset: SegmentationDataset, codes=MASK_CODES, class_names=
 
     def draw(sample, view, strength):
         image, mask, source = dataset.pairs[sample]
-        picture = Picture(9.8, 3.3, f"Image {source}, its mask, and a histogram of greys for each class.")
-        left, middle, right = picture.subplots(1, 3, width_ratios=(1, 1, 1.25))
+        figure = DescribedFigure(9.8, 3.3, f"Image {source}, its mask, and a histogram of greys for each class.")
+        left, middle, right = figure.subplots(1, 3, width_ratios=(1, 1, 1.25))
         show_image(left, image, source)
         if view == "overlay":
             show_image(middle, overlay(image, mask, strength), "overlay")
@@ -34,11 +34,11 @@ def explore_samples(dataset: SegmentationDataset, codes=MASK_CODES, class_names=
             + (f"{image[mask == k].mean():.0f}" if share else "none")
             for k, (name, code, share) in enumerate(zip(class_names, codes, shares, strict=True))
         ]
-        return picture, "\n".join(lines)
+        return figure, "\n".join(lines)
 
     controls = {
         "sample": slider("sample (number)", 0, 0, len(dataset) - 1),
-        "view": choice("show the mask as", ["overlay", "grey codes", "class colours"], "overlay"),
+        "view": dropdown("show the mask as", ["overlay", "grey codes", "class colours"], "overlay"),
         "strength": float_slider("overlay strength", 0.45, 0.0, 1.0, 0.05),
     }
     return Explorer(controls, draw, "Find an image where one grey threshold would find the nucleus. Find one where none would.")

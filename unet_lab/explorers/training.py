@@ -12,7 +12,7 @@ from torch import nn
 from unet_lab.datasets.pairs import SegmentationDataset
 from unet_lab.explorers.base import Explorer, slider
 from unet_lab.inference.predict import predict
-from unet_lab.plots.figure import Picture
+from unet_lab.plots.figure import DescribedFigure
 from unet_lab.plots.images import show_image, show_mask
 from unet_lab.plots.scores import draw_curves
 from unet_lab.training.history import EpochReport, History
@@ -73,9 +73,9 @@ class TrainingMonitor(Explorer):
     def _picture(self, epoch: int, sample: int):
         reports = self.history.reports
         words = "Training curves, and an image with truth and the prediction of one epoch."
-        picture = Picture(9.8, 5.0, words, layout="none")  # places given by hand: twice as fast as computed ones
-        grid = picture.add_gridspec(2, 6, left=0.07, right=0.98, top=0.97, bottom=0.02, hspace=0.38, wspace=0.9)
-        left, right = picture.add_subplot(grid[0, :3]), picture.add_subplot(grid[0, 3:])
+        figure = DescribedFigure(9.8, 5.0, words, layout="none")  # places given by hand: twice as fast as computed ones
+        grid = figure.add_gridspec(2, 6, left=0.07, right=0.98, top=0.97, bottom=0.02, hspace=0.38, wspace=0.9)
+        left, right = figure.add_subplot(grid[0, :3]), figure.add_subplot(grid[0, 3:])
         if reports:
             draw_curves(left, right, reports)
             for axes in (left, right):
@@ -84,12 +84,12 @@ class TrainingMonitor(Explorer):
             left.set(xlabel="epoch", ylabel="cross entropy (nats)")
             right.set(xlabel="epoch", ylabel="validation score", ylim=(0, 1.02))
         image, truth, _ = self._samples.pairs[sample]
-        panels = [picture.add_subplot(grid[1, 2 * k : 2 * k + 2]) for k in range(3)]
+        panels = [figure.add_subplot(grid[1, 2 * k : 2 * k + 2]) for k in range(3)]
         show_image(panels[0], image, "input")
         show_mask(panels[1], truth, "truth", self._samples.num_classes)
         if not self.frames:
             panels[2].axis("off")
-            return picture, "Not started."
+            return figure, "Not started."
         prediction = self.frames[epoch][sample]
         show_mask(panels[2], prediction, f"prediction after epoch {epoch}", self._samples.num_classes)
         wrong = (prediction != truth).mean()
@@ -100,7 +100,7 @@ class TrainingMonitor(Explorer):
                 f"Epoch {epoch} of {r.epochs}: loss {r.loss:.4g}, validation accuracy {r.accuracy:.4f}, IoU {r.iou:.4f} "
                 f"(macro); {wrong:.1%} of this image's pixels are wrong."
             )
-        return picture, words
+        return figure, words
 
 
 def watch_training(run: Iterator[EpochReport], model: nn.Module, samples: SegmentationDataset) -> TrainingMonitor:
@@ -112,5 +112,5 @@ def watch_training(run: Iterator[EpochReport], model: nn.Module, samples: Segmen
     shown = display(monitor, display_id=True)
     monitor.run()
     if shown is not None:
-        shown.update(monitor)  # so that the stored page has the last picture, not the first
+        shown.update(monitor)  # so that the stored page has the last figure, not the first
     return monitor

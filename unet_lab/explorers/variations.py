@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from unet_lab.explorers.base import Explorer, choice, slider, tick
-from unet_lab.plots.variations import draw_outcomes, outcomes_picture
+from unet_lab.explorers.base import Explorer, checkbox, dropdown, slider
+from unet_lab.plots.variations import draw_outcomes, outcomes_figure
 from unet_lab.training.comparison import Outcome, difference
 
 ALL = "all"
@@ -30,7 +30,7 @@ def explore_variations(outcomes: Sequence[Outcome], baseline: int = 0) -> Explor
         shown = [o for o in few if group in (ALL, o.candidate.group) or o is base]
         if ordered:
             shown.sort(key=lambda outcome: -outcome.mean)
-        picture, axes = outcomes_picture(shown)
+        figure, axes = outcomes_figure(shown)
         draw_outcomes(axes, shown, base)
         best = max((o for o in shown if o is not base), key=lambda outcome: outcome.mean)
         words = f"Highest beside the baseline: {best.candidate.name}, {best.mean - base.mean:+.3f} against it"
@@ -41,13 +41,13 @@ def explore_variations(outcomes: Sequence[Outcome], baseline: int = 0) -> Explor
             words += f"{clear} of {len(shown) - 1} differ from the baseline by more than two."
         else:
             words += ". With one seed nobody can say whether that is more than chance."
-        return picture, words
+        return figure, words
 
     controls = {
-        "group": choice("what is varied", [ALL, *groups], ALL),
+        "group": dropdown("what is varied", [ALL, *groups], ALL),
         "first": slider("first seed", 0, 0, seeds - 1),
         "count": slider("seeds", 1, 1, seeds),
-        "ordered": tick("best first", True),
+        "ordered": checkbox("best first", True),
     }
     help_line = "With one seed, turn the first seed: does the order stay? From how many seeds on would you bet on the winner?"
     return Explorer(controls, draw, help_line)

@@ -8,9 +8,9 @@ import numpy as np
 
 from unet_lab.doctor.faults import CLASS_NAMES, FAULTS
 from unet_lab.doctor.symptoms import Symptoms
-from unet_lab.explorers.base import Explorer, choice
+from unet_lab.explorers.base import Explorer, dropdown
 from unet_lab.metrics import scores
-from unet_lab.plots.figure import Picture
+from unet_lab.plots.figure import DescribedFigure
 from unet_lab.plots.symptoms import (
     draw_gradients,
     draw_losses,
@@ -28,19 +28,19 @@ HEALTHY, NEW = "healthy", "(begin anew)"
 def explore_failures(patients: Mapping[str | None, Symptoms]) -> Explorer:
     """Throw one switch of a healthy pipeline, and see all that the run then shows.
 
-    patients : symptoms by fault, None for the healthy run, e.g. `{fault: run_patient(fault) for fault in [None, *FAULTS]}`.
+    patients : symptoms by fault, None for the healthy run, e.g. `{fault: run_with_fault(fault) for fault in [None, *FAULTS]}`.
     """
     names = {(HEALTHY if fault is None else FAULTS[fault].title): fault for fault in patients}
 
     def draw(switch):
         fault = names[switch]
         symptoms = patients[fault]
-        picture = show_symptoms(symptoms, ORDER, switch)
+        figure = show_symptoms(symptoms, ORDER, switch)
         words = "Nothing is switched." if fault is None else f"The switch: {FAULTS[fault].switch}."
-        return picture, f"{words} {_told(symptoms)}"
+        return figure, f"{words} {_told(symptoms)}"
 
-    help_line = "Before you switch: what will the six pictures show? Which of them gives it away, and which look healthy?"
-    return Explorer({"switch": choice("break it", list(names), HEALTHY)}, draw, help_line)
+    help_line = "Before you switch: what will the six figures show? Which of them gives it away, and which look healthy?"
+    return Explorer({"switch": dropdown("break it", list(names), HEALTHY)}, draw, help_line)
 
 
 def _told(symptoms: Symptoms) -> str:
@@ -93,7 +93,7 @@ TESTS = {
 }
 
 
-def explore_clinic(patients: Mapping[str, Symptoms]) -> Explorer:
+def explore_faults(patients: Mapping[str, Symptoms]) -> Explorer:
     """Unknown runs and the tests that one can order for them; each test costs a point, once for each patient."""
     ordered: dict[str, list[str]] = {name: [] for name in patients}
 
@@ -110,21 +110,21 @@ def explore_clinic(patients: Mapping[str, Symptoms]) -> Explorer:
         return _picture(patient, symptoms, test), "\n".join(lines)
 
     controls = {
-        "patient": choice("patient", list(patients), next(iter(patients))),
-        "test": choice("order a test", [NEW, *TESTS], NEW),
+        "patient": dropdown("patient", list(patients), next(iter(patients))),
+        "test": dropdown("order a test", [NEW, *TESTS], NEW),
     }
     help_line = "Think first: which test would tell apart the two faults that you suspect? Good doctors need about two for each."
     return Explorer(controls, draw, help_line)
 
 
-def _picture(patient: str, symptoms: Symptoms, test: str) -> Picture:
-    picture = Picture(7.0, 3.0, f"Patient {patient}, {test}.")
-    axes = picture.subplots()
+def _picture(patient: str, symptoms: Symptoms, test: str) -> DescribedFigure:
+    figure = DescribedFigure(7.0, 3.0, f"Patient {patient}, {test}.")
+    axes = figure.subplots()
     draw = None if test == NEW else TESTS[test][0]
     if draw is not None:
         draw(axes, symptoms)
-        return picture
+        return figure
     axes.axis("off")
     text = f"patient {patient}" if test == NEW else f"patient {patient}\n{test}:\nread the words below"
     axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=14)
-    return picture
+    return figure

@@ -11,8 +11,8 @@ from unet_lab.datasets.folder import pair_files, propose_codes
 from unet_lab.datasets.image_files import read_mask_pages, read_pages
 from unet_lab.datasets.masks import Code, encode_mask
 from unet_lab.doctor.data_checks import examine_data
-from unet_lab.explorers.base import Explorer, choice, float_slider, slider
-from unet_lab.plots.figure import Picture, bare
+from unet_lab.explorers.base import Explorer, dropdown, float_slider, slider
+from unet_lab.plots.figure import DescribedFigure, bare
 from unet_lab.plots.images import overlay, show_image
 
 MOST = 200  # files that are kept in memory
@@ -22,7 +22,7 @@ def explore_folder(images: str | Path, masks: str | Path, codes: Sequence[Code] 
     """Image, mask as stored and overlay of each pair of two folders, and what `examine_data` says of it.
 
     codes : as `load_folder` takes them; left out, those that `propose_codes` proposes are tried.
-    Files that cannot be read are left out of the pictures, and named in the findings.
+    Files that cannot be read are left out of the figures, and named in the findings.
     """
     findings = examine_data(images, masks, codes)
     table = propose_codes(masks)
@@ -42,8 +42,8 @@ def explore_folder(images: str | Path, masks: str | Path, codes: Sequence[Code] 
     def draw(sample, show, strength):
         name, image, raw = pairs[sample]
         mine = [f for f in findings if any(name in where for where in f.where)]
-        picture = Picture(9.8, 3.3, f"{name}: the image, its mask as stored, and both together.")
-        left, middle, right = picture.subplots(1, 3)
+        figure = DescribedFigure(9.8, 3.3, f"{name}: the image, its mask as stored, and both together.")
+        left, middle, right = figure.subplots(1, 3)
         show_image(left, image, name)
         middle.imshow(raw, cmap="gray", vmin=0, vmax=raw.max() or 1)
         bare(middle, "the mask as stored")
@@ -56,11 +56,11 @@ def explore_folder(images: str | Path, masks: str | Path, codes: Sequence[Code] 
             bare(right, "overlay")
         said = "\n".join(map(str, mine)) or "The doctor finds nothing wrong with this pair."
         others = f"In the whole set: {', '.join(listed)}." if listed else "In the whole set: nothing found."
-        return picture, f"{name}, {image.shape[0]} x {image.shape[1]} pixels, {image.dtype}. {said}\n{others}"
+        return figure, f"{name}, {image.shape[0]} x {image.shape[1]} pixels, {image.dtype}. {said}\n{others}"
 
     controls = {
         "sample": slider("pair (number)", 0, 0, len(pairs) - 1),
-        "show": choice("show in the overlay", ["all classes", "the last class only"], "all classes"),
+        "show": dropdown("show in the overlay", ["all classes", "the last class only"], "all classes"),
         "strength": float_slider("overlay strength", 0.45, 0.0, 1.0, 0.05),
     }
     return Explorer(

@@ -9,22 +9,23 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unet_lab.datasets.pairs import standardise
-from unet_lab.geometry import nearest_sizes, output_size
+from unet_lab.datasets.standardise import standardise
+from unet_lab.foreign import Geometry, geometry_of, input_channels, main_output
+from unet_lab.unet import evaluating
 
 
 def predict(model: nn.Module, image: np.ndarray) -> np.ndarray:
-    """Segment one grey image of any size with any U-Net.
+    """Segment one image of any size with any U-Net, or any other network that gives logits.
 
     The image is standardised, padded by reflection to a size that the network can halve, and the result cropped back.
 
     Parameters
     ----------
-    model : returns logits (N, num_classes, H, W); used in evaluation mode and left in the mode it was in.
-    image : (H, W) numbers, finite.
+    model : gives logits (N, num_classes, H, W); used in evaluation mode, every part left in the mode it was in.
+    image : (H, W) or (H, W, C) numbers, finite; C as many channels as the model takes.
 
-    Returns uint8 (H, W) class indices. Raises ValueError for another shape or NaN, and OutOfMemory; large images take
-    `predict_tiled`.
+    Returns uint8 (H, W) class indices. Raises ValueError for another shape, another number of channels or NaN, and
+    OutOfMemory; large images take `predict_tiled`.
     """
     return predict_logits(model, image).argmax(dim=0).to(torch.uint8).cpu().numpy()
 
@@ -33,38 +34,47 @@ def predict(model: nn.Module, image: np.ndarray) -> np.ndarray:
 @torch.inference_mode()
 def predict_logits(model: nn.Module, image: np.ndarray) -> Tensor:
     """Like `predict`, but returns the logits, float32 (num_classes, H, W), on the model's device."""
-    image = standardise(image)
-    height, width = image.shape
-    settings = getattr(model, "settings", {})
-    depth, padding = settings.get("depth", 4), settings.get("padding", "same")
-    around = [borders(size, depth, padding) for size in image.shape]
-    padded = np.pad(image, around, mode="reflect")
-    x = torch.from_numpy(padded)[None, None].to(next(model.parameters()).device)  # (1, 1, H + border, W + border)
-    was_training = model.training
-    model.eval()
-    try:
-        with explaining_memory("segmenting an image", "predict_tiled, which needs memory for one tile only"):
-            logits = model(x)[0].float()                                          # (C, H' >= H, W' >= W)
-    finally:
-        model.train(was_training)
-    if padding == "same":
-        return logits[:, around[0][0] :, around[1][0] :][:, :height, :width]      # (C, H, W)
-    return logits[:, :height, :width]                                             # (C, H, W)
+    image = standardise(image)                                                    # (H, W) or (H, W, C), float32
+    height, width = image.shape[:2]
+    channels = check_channels(model, image.shape)
+    geometry = geometry_of(model)
+    around = [borders(size, geometry) for size in (height, width)]
+    padded = np.pad(image.reshape(height, width, channels), [*around, (0, 0)], mode="reflect")
+    x = torch.from_numpy(padded).permute(2, 0, 1)[None].contiguous()              # (1, C, H + border, W + border)
+    like = next(model.parameters(), torch.zeros(()))
+    with evaluating(model), explaining_memory("segmenting an image", "predict_tiled, which needs memory for one tile only"):
+        logits = main_output(model(x.to(like.device, like.dtype)))[0].float()     # (num_classes, H' >= H, W' >= W)
+    lost = (padded.shape[0] - logits.shape[-2]) // 2                              # with valid padding: what it takes off
+    top, left = around[0][0] - lost, around[1][0] - lost
+    return logits[:, top : top + height, left : left + width]                     # (num_classes, H, W)
 # fmt: on
 
 
-def borders(size: int, depth: int, padding: str) -> tuple[int, int]:
+def check_channels(model: nn.Module, shape: tuple[int, ...]) -> int:
+    """The number of channels of an image (H, W) or (H, W, C), once it is sure that the network takes as many.
+
+    Raises ValueError, with the constructor call that would fit.
+    """
+    given, taken = (shape[2] if len(shape) == 3 else 1), input_channels(model)
+    if given != taken:
+        grey = " Or take its grey values: image.mean(axis=2)." if taken == 1 else ""
+        raise ValueError(
+            f"the image has {given} channel{'s' if given > 1 else ''}, and the network takes {taken}. Train one that takes "
+            f"{given}: UNet(in_channels={given}, …).{grey}"
+        )
+    return given
+
+
+def borders(size: int, geometry: Geometry) -> tuple[int, int]:
     """How many pixels to add before and after an image's height or width, so that the output covers it.
 
-    With valid padding the output is the middle of the input; the border before is then just what the network eats.
+    With valid padding the output is the middle of the input; the border before is then just what the network takes off.
     """
-    needed = nearest_sizes(size, depth, padding)[-1]
-    if padding == "same":
-        before = (needed - size) // 2
-        return before, needed - size - before
-    while output_size(needed, depth, padding) < size:
-        needed = nearest_sizes(needed + 1, depth, padding)[-1]
-    before = (needed - output_size(needed, depth, padding)) // 2
+    needed = geometry.nearest_sizes(size)[-1]
+    while geometry.output_size(needed) < size:
+        needed = geometry.nearest_sizes(needed + 1)[-1]
+    lost = needed - geometry.output_size(needed)
+    before = lost // 2 if lost else (needed - size) // 2
     return before, needed - size - before
 
 

@@ -75,7 +75,7 @@ def skip_worth(model: UNet, pairs: Sequence, instead: str = "zeros") -> list[flo
     """What each skip is worth: the macro IoU over all pairs (image, truth, …) with it, minus without it; topmost first."""
 
     def iou() -> float:
-        classes = model.settings["num_classes"]
+        classes = model.num_classes
         return scores(sum(confusion_matrix(p[1], predict(model, p[0]), classes) for p in pairs), "macro").iou
 
     whole, worth = iou(), []

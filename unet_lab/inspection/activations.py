@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unet_lab.datasets.pairs import standardise
+from unet_lab.datasets.standardise import standardise
+from unet_lab.unet import evaluating
 
 
 def as_input(model: nn.Module, image: np.ndarray | Tensor) -> Tensor:
@@ -80,15 +81,3 @@ def listening(model: nn.Module, names: Iterable[str] | None, heard) -> Iterator[
     finally:
         for handle in handles:
             handle.remove()
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode inside; afterwards every module is in the mode it was in."""
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from unet_lab.geometry import size_ledger
-from unet_lab.inspection.activations import as_input, evaluating
-from unet_lab.unet import UNet
+from unet_lab.inspection.activations import as_input
+from unet_lab.unet import UNet, evaluating
 
 
 class LayerCost(NamedTuple):

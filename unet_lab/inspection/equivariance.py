@@ -6,9 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unet_lab.datasets.pairs import standardise
-from unet_lab.geometry import reach
-from unet_lab.inspection.activations import as_input, evaluating
+from unet_lab.datasets.standardise import standardise
+from unet_lab.foreign import geometry_of
+from unet_lab.inspection.activations import as_input
+from unet_lab.unet import UNet, evaluating
 
 
 # fmt: off
@@ -24,12 +25,12 @@ def shift_difference(
     Parameters
     ----------
     image : (H, W) grey; windows have (H - largest, W - largest) pixels, which the network must accept.
-    down, right : 0 to `largest` pixels. margin : as wide as the network can see, `reach(depth)`, where None.
+    down, right : 0 to `largest` pixels. margin : as wide as the network can see, `model.reach()`, where None.
 
     Returns two tensors (num_classes, h, w) for the same pixels of the image: window at rest, window moved.
     """
     if margin is None:
-        margin = reach(getattr(model, "settings", {}).get("depth", 4))
+        margin = margin_of(model)
     for name, value in (("down", down), ("right", right)):
         if not (isinstance(value, int) and 0 <= value <= largest):
             raise ValueError(f"{name} is {value!r}; allowed are whole numbers from 0 to {largest} (pixels).")
@@ -47,3 +48,9 @@ def shift_difference(
     inside_moved = moved[:, margin : height - margin - down, margin : width - margin - right]
     return inside_rest, inside_moved
 # fmt: on
+
+
+def margin_of(model: nn.Module) -> int:
+    """How far a network can see, in pixels: a U-Net's own answer, or as measured."""
+    own = geometry_of(model)
+    return own.reach() if isinstance(own, UNet) else own.tile_margin()

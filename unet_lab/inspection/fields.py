@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unet_lab.inspection.activations import as_input, evaluating, listening
-from unet_lab.unet import UNet
+from unet_lab.foreign import input_channels, positive_twin
+from unet_lab.inspection.activations import as_input, listening
+from unet_lab.unet import UNet, evaluating
 
 
 def receptive_field(layers: Sequence[tuple[int, ...]]) -> tuple[int, int]:
@@ -41,19 +41,8 @@ def measured_receptive_field(model: nn.Module, size: int, place: int, layer: str
     model : takes (1, C, size, size); ConvBlocks, convolutions, batch normalisation, ReLU and pooling. layer : a name in
     `model.named_modules()` with an output (N, C, H, W); the network's own output where None.
     """
-    probe = copy.deepcopy(model).eval().float().cpu()
-    for name, module in list(probe.named_modules()):
-        if isinstance(module, nn.MaxPool2d):
-            parent = probe.get_submodule(name.rpartition(".")[0])
-            setattr(parent, name.rpartition(".")[2], nn.AvgPool2d(module.kernel_size, module.stride, module.padding))
-        elif isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.reset_parameters()
-        elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.constant_(module.weight, 1 / module.weight[0].numel())
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-    channels = next(m.in_channels for m in probe.modules() if isinstance(m, nn.Conv2d))
-    x = torch.ones(1, channels, size, size, requires_grad=True)
+    probe = positive_twin(model)
+    x = torch.ones(1, input_channels(model), size, size, requires_grad=True)
     out = _output_of(probe, x, layer)
     if not 0 <= place < out.shape[-2]:
         raise ValueError(f"place is {place}; this layer has rows 0 to {out.shape[-2] - 1} for an input of {size} pixels.")

@@ -1,6 +1,6 @@
 """Figures from arrays: same colour per class everywhere, safe for colour-blind readers, no state.
 
-Every `show_…` and `draw_unet` returns a `Picture`: a matplotlib figure that shows itself at the end of a cell, on white so that
+Every `show_…` and `draw_unet` returns a `DescribedFigure`: a matplotlib figure that shows itself at the end of a cell, on white so that
 it reads in light and dark themes, with a sentence that says what is on it for those who cannot see it. The others draw on axes.
 """
 
@@ -11,7 +11,7 @@ from unet_lab.plots.figure import (
     ERROR_COLOUR,
     TRAINING_COLOUR,
     VALIDATION_COLOUR,
-    Picture,
+    DescribedFigure,
     bare,
     class_colours,
     panel_row,
@@ -40,7 +40,7 @@ __all__ = [
     "FIELD_COLOURS",
     "TRAINING_COLOUR",
     "VALIDATION_COLOUR",
-    "Picture",
+    "DescribedFigure",
     "bare",
     "class_colours",
     "draw_bar",

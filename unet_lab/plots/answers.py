@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from unet_lab.plots.figure import CLASS_COLOURS, ERROR_COLOUR, Picture, bare
+from unet_lab.plots.figure import CLASS_COLOURS, ERROR_COLOUR, DescribedFigure, bare
 from unet_lab.plots.kernels import draw_numbers
 
 SMALL = 8  # up to so many rows and columns the numbers themselves are shown
 
 
-def show_answer(got: np.ndarray, right: np.ndarray, given: np.ndarray | None = None) -> Picture:
+def show_answer(got: np.ndarray, right: np.ndarray, given: np.ndarray | None = None) -> DescribedFigure:
     """Arrays (H, W) side by side: the input where there is one, yours, expected, and where they differ.
 
     Small ones as numbers, masks in the colours of the classes, others in grey on one scale.
@@ -19,8 +19,8 @@ def show_answer(got: np.ndarray, right: np.ndarray, given: np.ndarray | None = N
     panels += [("yours", np.asarray(got)), ("expected", np.asarray(right))]
     same_shape = got.shape == right.shape
     sizes = ", ".join(f"{title} {array.shape[0]} x {array.shape[1]}" for title, array in panels)
-    picture = Picture(9.8, 2.7, f"An answer beside what was expected: {sizes}.")
-    axes = picture.subplots(1, len(panels) + same_shape, squeeze=False)[0]
+    figure = DescribedFigure(9.8, 2.7, f"An answer beside what was expected: {sizes}.")
+    axes = figure.subplots(1, len(panels) + same_shape, squeeze=False)[0]
     low, high = np.nanmin(_finite(right)), np.nanmax(_finite(right))
     for place, (title, array) in zip(axes, panels, strict=False):
         _draw(place, array, title, (low, high) if title != "given" else (None, None))
@@ -31,7 +31,7 @@ def show_answer(got: np.ndarray, right: np.ndarray, given: np.ndarray | None = N
         axes[-1].imshow(colours, interpolation="nearest")
         for side in axes[-1].spines.values():
             side.set_color("#999999")
-    return picture
+    return figure
 
 
 def _draw(axes, array: np.ndarray, title: str, scale) -> None:

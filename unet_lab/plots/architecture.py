@@ -6,12 +6,12 @@ import numpy as np
 from matplotlib.patches import FancyArrowPatch, Patch, Rectangle
 
 from unet_lab.geometry import size_ledger
-from unet_lab.plots.figure import ERROR_COLOUR, Picture
+from unet_lab.plots.figure import ERROR_COLOUR, DescribedFigure
 
 
 def draw_unet(
     size: int = 572, depth: int = 4, base_channels: int = 64, padding: str = "valid", in_channels: int = 1, num_classes: int = 2
-) -> Picture:
+) -> DescribedFigure:
     """The U as in figure 1 of the 2015 paper: a box per feature map, tall as its size, wide as its channels.
 
     Any size, width, depth and padding; sizes that do not fit are drawn rounded down and marked in the error colour.
@@ -20,8 +20,8 @@ def draw_unet(
     channels = [base_channels * 2**k for k in range(depth + 1)]
     out = ledger["decoder 0"]
     words = f"U-Net of depth {depth}: {size} pixels in, {out} out; {channels[0]} to {channels[-1]} channels."
-    picture = Picture(10, 1.9 + 1.15 * depth, words)
-    axes = picture.subplots()
+    figure = DescribedFigure(10, 1.9 + 1.15 * depth, words)
+    axes = figure.subplots()
     axes.axis("off")
     left = [(k * 1.5, -k * 1.25) for k in range(depth)]
     floor = (depth * 1.5, -depth * 1.25)
@@ -54,9 +54,9 @@ def draw_unet(
         Patch(color=green, label="2x2 up-convolution"),
         Patch(color=grey, label="skip: copy and concatenate"),
     ]
-    picture.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     axes.set(xlim=(-2, 3 * depth + 2), ylim=(-1.25 * depth - 0.75, 0.8))
-    return picture
+    return figure
 
 
 def _box_colour(name: str, ledger: dict[str, int]) -> str:

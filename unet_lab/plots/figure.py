@@ -20,7 +20,7 @@ TRAINING_COLOUR, VALIDATION_COLOUR = "#0072B2", "#E69F00"
 _MORE_COLOURS = ("#009E73", "#F0E442", "#0072B2", "#CC79A7", "#000000")
 
 
-class Picture(Figure):
+class DescribedFigure(Figure):
     """A matplotlib figure with a description in words, `alt`; Jupyter shows it without pyplot."""
 
     def __init__(self, width: float, height: float, alt: str, layout: str = "constrained"):
@@ -53,12 +53,12 @@ def bare(axes: Axes, title: str = "") -> None:
 
 
 def panel_row(ratios: Sequence[float], height: float, alt: str, gap: float = 0.15, bar: bool = False, bottom: float = 0.04):
-    """A `Picture` of the course's width with panels side by side, placed by hand: twice as fast as a computed layout.
+    """A `DescribedFigure` of the course's width with panels side by side, placed by hand: twice as fast as a computed layout.
 
     ratios : the panels' widths, relative. height : inches. gap : between panels, in shares of a panel. bar : room for a
-    colour bar at the right. bottom : room for labels, in shares of the height. Returns the picture and its axes.
+    colour bar at the right. bottom : room for labels, in shares of the height. Returns the figure and its axes.
     """
-    picture = Picture(9.8, height, alt, layout="none")
+    figure = DescribedFigure(9.8, height, alt, layout="none")
     room = {"left": 0.02, "right": 0.93 if bar else 0.98, "top": 1 - 0.45 / height, "bottom": bottom}
-    grid = picture.add_gridspec(1, len(ratios), width_ratios=ratios, wspace=gap, **room)
-    return picture, [picture.add_subplot(grid[0, k]) for k in range(len(ratios))]
+    grid = figure.add_gridspec(1, len(ratios), width_ratios=ratios, wspace=gap, **room)
+    return figure, [figure.add_subplot(grid[0, k]) for k in range(len(ratios))]

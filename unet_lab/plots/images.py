@@ -10,7 +10,7 @@ from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.patches import Patch
 
 from unet_lab.datasets.masks import CLASS_NAMES
-from unet_lab.plots.figure import ERROR_COLOUR, Picture, bare, class_colours
+from unet_lab.plots.figure import ERROR_COLOUR, DescribedFigure, bare, class_colours
 
 
 def overlay(image: np.ndarray, mask: np.ndarray, strength: float = 0.45) -> np.ndarray:
@@ -21,12 +21,12 @@ def overlay(image: np.ndarray, mask: np.ndarray, strength: float = 0.45) -> np.n
     """
     low, high = float(np.min(image)), float(np.max(image))
     grey = (image.astype(np.float32) - low) / (high - low if high > low else 1.0)
-    picture = np.repeat(grey[..., None], 3, axis=2)
+    figure = np.repeat(grey[..., None], 3, axis=2)
     for index, colour in enumerate(class_colours(int(mask.max()) + 1)):
         if index > 0:
             inside = mask == index
-            picture[inside] = (1 - strength) * picture[inside] + strength * np.array(colour, np.float32)
-    return picture
+            figure[inside] = (1 - strength) * figure[inside] + strength * np.array(colour, np.float32)
+    return figure
 
 
 def show_image(axes: Axes, image: np.ndarray, title: str = "") -> None:
@@ -42,17 +42,17 @@ def show_mask(axes: Axes, mask: np.ndarray, title: str = "", num_classes: int = 
     bare(axes, title)
 
 
-def show_samples(pairs: Sequence, columns: int = 4, class_names: Sequence[str] = CLASS_NAMES) -> Picture:
+def show_samples(pairs: Sequence, columns: int = 4, class_names: Sequence[str] = CLASS_NAMES) -> DescribedFigure:
     """Images in one row, their masks laid over them in the next, for up to `columns` pairs (image, mask, …)."""
     pairs = list(pairs)[:columns]
-    picture = Picture(10, 5.4, f"{len(pairs)} images, and below each the same with its mask in colour.")
-    axes = picture.subplots(2, len(pairs), squeeze=False)
+    figure = DescribedFigure(10, 5.4, f"{len(pairs)} images, and below each the same with its mask in colour.")
+    axes = figure.subplots(2, len(pairs), squeeze=False)
     for column, pair in enumerate(pairs):
         show_image(axes[0, column], pair[0], pair[2] if len(pair) > 2 else "")
         axes[1, column].imshow(overlay(pair[0], pair[1]))
         bare(axes[1, column])
-    _class_legend(picture, class_names[1:], first=1)
-    return picture
+    _class_legend(figure, class_names[1:], first=1)
+    return figure
 
 
 def show_triplets(
@@ -60,13 +60,15 @@ def show_triplets(
     truths: Sequence[np.ndarray],
     predictions: Sequence[np.ndarray],
     class_names: Sequence[str] = CLASS_NAMES,
-) -> Picture:
+) -> DescribedFigure:
     """Input, ground truth, prediction and error map, a row for each image (the report's figures 5 to 7, plus the errors)."""
     rows = len(images)
     wrong = [float((t != p).mean()) for t, p in zip(truths, predictions, strict=True)]
     shares = ", ".join(f"{w:.1%}" for w in wrong)
-    picture = Picture(10, 2.6 * rows + 0.4, f"Input, truth, prediction and error map of {rows} images; wrong pixels: {shares}.")
-    axes = picture.subplots(rows, 4, squeeze=False)
+    figure = DescribedFigure(
+        10, 2.6 * rows + 0.4, f"Input, truth, prediction and error map of {rows} images; wrong pixels: {shares}."
+    )
+    axes = figure.subplots(rows, 4, squeeze=False)
     for row, (image, truth, prediction) in enumerate(zip(images, truths, predictions, strict=True)):
         first = row == 0
         show_image(axes[row, 0], image, "input" if first else "")
@@ -76,8 +78,8 @@ def show_triplets(
         bare(axes[row, 3], ("errors\n" if first else "") + f"{wrong[row]:.1%} of pixels")
     handles = [Patch(color=c, label=n) for c, n in zip(class_colours(len(class_names)), class_names, strict=True)]
     handles.append(Patch(color=ERROR_COLOUR, label="wrong"))
-    picture.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
-    return picture
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
+    return figure
 
 
 def error_map(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
@@ -87,7 +89,7 @@ def error_map(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> n
     return pale
 
 
-def _class_legend(picture: Picture, names: Sequence[str], first: int = 0) -> None:
+def _class_legend(figure: DescribedFigure, names: Sequence[str], first: int = 0) -> None:
     colours = class_colours(first + len(names))[first:]
     handles = [Patch(color=c, label=n) for c, n in zip(colours, names, strict=True)]
-    picture.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)

@@ -9,7 +9,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from unet_lab.plots.figure import Picture, bare, panel_row
+from unet_lab.plots.figure import DescribedFigure, bare, panel_row
 from unet_lab.plots.kernels import draw_bar, draw_map
 
 MOST_TILES = 64
@@ -36,7 +36,7 @@ def mosaic(maps: np.ndarray) -> tuple[np.ndarray, int]:
 def draw_mosaic(axes: Axes, maps: np.ndarray, chosen: int | None = None, title: str = "") -> None:
     """The mosaic on given axes, in greys as an image, every map in its own range; the chosen one framed."""
     whole, columns = mosaic(maps)
-    step = max(1, max(whole.shape) // 700)  # no finer than the picture's own pixels
+    step = max(1, max(whole.shape) // 700)  # no finer than the figure's own pixels
     shown = whole[::step, ::step] if min(maps.shape[1:]) > 8 * step else whole
     axes.imshow(shown, cmap="gray", extent=(-0.5, whole.shape[1] - 0.5, whole.shape[0] - 0.5, -0.5), interpolation="nearest")
     bare(axes, title)
@@ -46,16 +46,16 @@ def draw_mosaic(axes: Axes, maps: np.ndarray, chosen: int | None = None, title: 
         axes.add_patch(Rectangle(corner, width, height, fill=False, lw=2.5, ec="#E69F00", clip_on=False))
 
 
-def show_feature_maps(maps: np.ndarray, title: str = "", chosen: int | None = None) -> Picture:
+def show_feature_maps(maps: np.ndarray, title: str = "", chosen: int | None = None) -> DescribedFigure:
     """All channels (up to 64) of one layer, and one of them large; maps is (C, H, W)."""
     maps = np.asarray(maps, np.float32)
     largest = int(maps.std(axis=(1, 2)).argmax()) if chosen is None else chosen
     words = f"{title}: {len(maps)} channels of {maps.shape[1]} x {maps.shape[2]}; channel {largest} large."
-    picture, (left, right) = panel_row((1, 1), 4.6, words, gap=0.05, bar=True)
+    figure, (left, right) = panel_row((1, 1), 4.6, words, gap=0.05, bar=True)
     draw_mosaic(left, maps, largest, f"{title}: {min(len(maps), MOST_TILES)} of {len(maps)} channels, each in its own range")
     drawn = draw_map(right, maps[largest], f"channel {largest}")
-    draw_bar(picture, right, drawn, "activation")
-    return picture
+    draw_bar(figure, right, drawn, "activation")
+    return figure
 
 
 def heat_over(image: np.ndarray, heat: np.ndarray, gamma: float = 0.5) -> np.ndarray:
@@ -85,13 +85,13 @@ def draw_cross(axes: Axes, row: int, column: int) -> None:
     axes.plot(column, row, "+", color="black", markersize=13, markeredgewidth=1.8)
 
 
-def show_heat(image: np.ndarray, heats: Sequence[np.ndarray], titles: Sequence[str], place=None) -> Picture:
+def show_heat(image: np.ndarray, heats: Sequence[np.ndarray], titles: Sequence[str], place=None) -> DescribedFigure:
     """Heat maps over one image, side by side; each in its own range. place : (row, column) to mark."""
     words = f"Heat over an image: {'; '.join(titles)}."
-    picture, panels = panel_row([1] * len(heats), 0.4 + 9.4 / max(len(heats), 3), words)
+    figure, panels = panel_row([1] * len(heats), 0.4 + 9.4 / max(len(heats), 3), words)
     for axes, heat, title in zip(panels, heats, titles, strict=True):
         axes.imshow(heat_over(image, heat))
         bare(axes, title)
         if place is not None:
             draw_cross(axes, *place)
-    return picture
+    return figure

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from unet_lab.plots.figure import CLASS_COLOURS, TRAINING_COLOUR, Picture, bare
+from unet_lab.plots.figure import CLASS_COLOURS, TRAINING_COLOUR, DescribedFigure, bare
 
 SIGNED = "RdBu_r"  # blue below 0, white at 0, red above: told apart in any form of colour blindness
 
@@ -54,16 +54,16 @@ def draw_numbers(
         axes.set_title(title, fontsize=10)
 
 
-def show_numbers(arrays: Sequence[np.ndarray], titles: Sequence[str], alt: str = "") -> Picture:
+def show_numbers(arrays: Sequence[np.ndarray], titles: Sequence[str], alt: str = "") -> DescribedFigure:
     """Several grids of numbers side by side, each as wide as its columns."""
     arrays = [np.atleast_2d(np.asarray(a, float)) for a in arrays]
     words = alt or "; ".join(f"{t}: {a.shape[0]} x {a.shape[1]} numbers" for t, a in zip(titles, arrays, strict=True))
     rows = max(a.shape[0] for a in arrays)
-    picture = Picture(min(10, 0.5 * sum(a.shape[1] for a in arrays) + len(arrays)), 0.42 * rows + 0.7, words)
-    panels = picture.subplots(1, len(arrays), squeeze=False, width_ratios=[a.shape[1] for a in arrays])[0]
+    figure = DescribedFigure(min(10, 0.5 * sum(a.shape[1] for a in arrays) + len(arrays)), 0.42 * rows + 0.7, words)
+    panels = figure.subplots(1, len(arrays), squeeze=False, width_ratios=[a.shape[1] for a in arrays])[0]
     for axes, array, title in zip(panels, arrays, titles, strict=True):
         draw_numbers(axes, array, title)
-    return picture
+    return figure
 
 
 def draw_values(axes: Axes, values: np.ndarray, title: str = "", xlim: tuple[float, float] | None = None) -> None:
@@ -94,9 +94,9 @@ def draw_map(axes: Axes, values: np.ndarray, title: str = "", signed: bool | Non
     return drawn
 
 
-def draw_bar(picture: Picture, axes: Axes, drawn, label: str) -> None:
+def draw_bar(figure: DescribedFigure, axes: Axes, drawn, label: str) -> None:
     """A colour bar right of given axes, without moving them."""
     room = axes.inset_axes((1.03, 0, 0.05, 1))
-    bar = picture.colorbar(drawn, cax=room)
+    bar = figure.colorbar(drawn, cax=room)
     bar.set_label(label, fontsize=9)
     bar.ax.tick_params(labelsize=8)

@@ -1,4 +1,4 @@
-"""A report as one file: pictures, words and numbers in a page that opens anywhere, offline."""
+"""A report as one file: figures, words and numbers in a page that opens anywhere, offline."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from html import escape
 from pathlib import Path
 
 from unet_lab.files import write_whole
-from unet_lab.plots.figure import Picture
+from unet_lab.plots.figure import DescribedFigure
 
 
 def write_report(
-    path: str | Path, title: str, parts: Sequence[tuple[str, str | Mapping | Picture]], overwrite: bool = False
+    path: str | Path, title: str, parts: Sequence[tuple[str, str | Mapping | DescribedFigure]], overwrite: bool = False
 ) -> Path:
     """Write an HTML page that holds everything it shows: complete, or not at all.
 
     Parameters
     ----------
-    path : ends in .html. parts : (heading, content) in order; content is text, a Picture, or a mapping of names to values, which
+    path : ends in .html. parts : (heading, content) in order; content is text, a DescribedFigure, or a mapping of names to values, which
         becomes a table. overwrite : replace a report of that name.
 
     Returns the path. Raises ValueError for another ending or another kind of content, FileExistsError where the file is there.
@@ -41,8 +41,8 @@ def write_report(
     return path
 
 
-def _content(heading: str, content: str | Mapping | Picture) -> str:
-    if isinstance(content, Picture):
+def _content(heading: str, content: str | Mapping | DescribedFigure) -> str:
+    if isinstance(content, DescribedFigure):
         data = base64.b64encode(content.png()).decode("ascii")
         return f'<img src="data:image/png;base64,{data}" alt="{escape(content.alt, quote=True)}">'
     if isinstance(content, Mapping):
@@ -50,4 +50,4 @@ def _content(heading: str, content: str | Mapping | Picture) -> str:
         return "<table>" + "".join(f"<tr><td>{escape(str(n))}</td><td>{escape(v)}</td></tr>" for n, v in cells) + "</table>"
     if isinstance(content, str):
         return "".join(f"<p>{escape(line)}</p>" for line in content.splitlines() if line)
-    raise ValueError(f"{heading}: the content is a {type(content).__name__}; allowed are text, a mapping and a Picture.")
+    raise ValueError(f"{heading}: the content is a {type(content).__name__}; allowed are text, a mapping and a DescribedFigure.")

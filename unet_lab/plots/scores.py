@@ -9,16 +9,16 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from unet_lab.datasets.masks import CLASS_NAMES
-from unet_lab.plots.figure import ERROR_COLOUR, TRAINING_COLOUR, VALIDATION_COLOUR, Picture, class_colours
+from unet_lab.plots.figure import ERROR_COLOUR, TRAINING_COLOUR, VALIDATION_COLOUR, DescribedFigure, class_colours
 from unet_lab.training.history import EpochReport
 
 
-def show_curves(reports: Sequence[EpochReport], log_scale: bool = False) -> Picture:
+def show_curves(reports: Sequence[EpochReport], log_scale: bool = False) -> DescribedFigure:
     """Loss of training and validation, and validation accuracy and IoU, by epoch."""
-    picture = Picture(10, 3.4, _curve_words(reports))
-    left, right = picture.subplots(1, 2)
+    figure = DescribedFigure(10, 3.4, _curve_words(reports))
+    left, right = figure.subplots(1, 2)
     draw_curves(left, right, reports, log_scale)
-    return picture
+    return figure
 
 
 def draw_curves(left: Axes, right: Axes, reports: Sequence[EpochReport], log_scale: bool = False) -> None:
@@ -48,12 +48,12 @@ def _curve_words(reports: Sequence[EpochReport]) -> str:
 
 def show_confusion(
     matrix: np.ndarray, class_names: Sequence[str] = CLASS_NAMES, marked: tuple[int, int] | None = None
-) -> Picture:
+) -> DescribedFigure:
     """The confusion matrix: counts, and the share of each true class; a cell may be marked with a frame."""
     words = "; ".join(f"{matrix[i, i] / max(matrix[i].sum(), 1):.0%} of {n} found" for i, n in enumerate(class_names))
-    picture = Picture(5.2, 4.2, f"Confusion matrix: {words}.")
-    draw_confusion(picture.subplots(), matrix, class_names, marked)
-    return picture
+    figure = DescribedFigure(5.2, 4.2, f"Confusion matrix: {words}.")
+    draw_confusion(figure.subplots(), matrix, class_names, marked)
+    return figure
 
 
 def draw_confusion(axes: Axes, matrix, class_names=CLASS_NAMES, marked=None) -> None:
@@ -73,11 +73,11 @@ def draw_confusion(axes: Axes, matrix, class_names=CLASS_NAMES, marked=None) -> 
     axes.set(xlabel="prediction", ylabel="truth")
 
 
-def show_histogram(image: np.ndarray, mask: np.ndarray, class_names: Sequence[str] = CLASS_NAMES) -> Picture:
+def show_histogram(image: np.ndarray, mask: np.ndarray, class_names: Sequence[str] = CLASS_NAMES) -> DescribedFigure:
     """How often each grey occurs in each class."""
-    picture = Picture(6, 3.2, "Histogram of greys, one curve per class.")
-    draw_histogram(picture.subplots(), image, mask, class_names)
-    return picture
+    figure = DescribedFigure(6, 3.2, "Histogram of greys, one curve per class.")
+    draw_histogram(figure.subplots(), image, mask, class_names)
+    return figure
 
 
 def draw_histogram(axes: Axes, image: np.ndarray, mask: np.ndarray, class_names=CLASS_NAMES) -> None:

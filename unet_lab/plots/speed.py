@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
 
-from unet_lab.plots.figure import TRAINING_COLOUR, VALIDATION_COLOUR, Picture
+from unet_lab.plots.figure import TRAINING_COLOUR, VALIDATION_COLOUR, DescribedFigure
 
 if TYPE_CHECKING:
     from unet_lab.acceleration.selection import Trial
     from unet_lab.inspection.profile import LayerTime
 
 
-def show_trials(trials: Sequence[Trial]) -> Picture:
+def show_trials(trials: Sequence[Trial]) -> DescribedFigure:
     """A bar for each way that was timed: milliseconds; beside it speed-up, size and agreement."""
     timed = sorted((t for t in trials if not math.isnan(t.milliseconds)), key=lambda t: -t.milliseconds)
     words = "; ".join(f"{t.name} {t.milliseconds:.1f} ms" for t in timed)
-    picture = Picture(9.8, 0.9 + 0.3 * len(timed), f"Milliseconds of each way to run the network: {words}.")
-    draw_trials(picture.subplots(), timed)
-    return picture
+    figure = DescribedFigure(9.8, 0.9 + 0.3 * len(timed), f"Milliseconds of each way to run the network: {words}.")
+    draw_trials(figure.subplots(), timed)
+    return figure
 
 
 def draw_trials(axes: Axes, trials: Sequence[Trial], marked: str | None = None, short: bool = False) -> None:
@@ -41,13 +41,13 @@ def draw_trials(axes: Axes, trials: Sequence[Trial], marked: str | None = None, 
         axes.spines[side].set_visible(False)
 
 
-def show_layer_times(layers: Sequence[LayerTime], peak: float) -> Picture:
+def show_layer_times(layers: Sequence[LayerTime], peak: float) -> DescribedFigure:
     """For each layer: its time; for those that multiply, the share of `peak` (multiply-adds a second) that it reaches; and what
     is held in memory after it."""
     total = sum(layer.seconds for layer in layers)
     words = f"Time of {len(layers)} layers, {1000 * total:.1f} ms in all; share of the machine's peak; memory held."
-    picture = Picture(9.8, 5.6, words)
-    times, rates, memory = picture.subplots(3, 1, sharex=True)
+    figure = DescribedFigure(9.8, 5.6, words)
+    times, rates, memory = figure.subplots(3, 1, sharex=True)
     places = range(len(layers))
     colours = [TRAINING_COLOUR if layer.multiply_adds else "#999999" for layer in layers]
     times.bar(places, [1000 * layer.seconds for layer in layers], color=colours, width=0.9)
@@ -66,7 +66,7 @@ def show_layer_times(layers: Sequence[LayerTime], peak: float) -> Picture:
         axes.grid(axis="y", alpha=0.3)
         for place, _ in marks[1:]:
             axes.axvline(place - 0.5, color="black", lw=0.4, alpha=0.5)
-    return picture
+    return figure
 
 
 def _stages(layers: Sequence[LayerTime]) -> list[tuple[int, str]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 
-from unet_lab.plots.figure import CLASS_COLOURS, TRAINING_COLOUR, VALIDATION_COLOUR, Picture, bare
+from unet_lab.plots.figure import CLASS_COLOURS, TRAINING_COLOUR, VALIDATION_COLOUR, DescribedFigure, bare
 from unet_lab.plots.images import show_mask
 
 if TYPE_CHECKING:
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 NOTHING = "nothing to see:\nthe run had ended"
 
 
-def show_symptoms(symptoms: Symptoms, order: tuple[int, ...] = (0, 1, 2), title: str = "") -> Picture:
+def show_symptoms(symptoms: Symptoms, order: tuple[int, ...] = (0, 1, 2), title: str = "") -> DescribedFigure:
     """Six looks at one run: loss, gradients, outputs, and masks, truth and prediction.
 
     order : for each class of the run, whose colour it gets (0 background, 1 cell body, 2 nucleus in this course).
     """
     words = f"Loss, gradient norms, outputs, labels, truth and predictions of a run. {title}".strip()
-    picture = Picture(9.8, 4.6, words, layout="none")  # placed by hand: twice as fast as a computed layout
+    figure = DescribedFigure(9.8, 4.6, words, layout="none")  # placed by hand: twice as fast as a computed layout
     room = {"left": 0.06, "right": 0.99, "top": 0.86, "bottom": 0.08, "wspace": 0.24, "hspace": 0.55}
-    grid = picture.add_gridspec(2, 3, **room)
-    upper, lower = ([picture.add_subplot(grid[row, column]) for column in range(3)] for row in range(2))
+    grid = figure.add_gridspec(2, 3, **room)
+    upper, lower = ([figure.add_subplot(grid[row, column]) for column in range(3)] for row in range(2))
     draw_losses(upper[0], symptoms)
     draw_gradients(upper[1], symptoms)
     draw_outputs(upper[2], symptoms, order)
@@ -34,15 +34,15 @@ def show_symptoms(symptoms: Symptoms, order: tuple[int, ...] = (0, 1, 2), title:
     draw_truth(lower[1], symptoms, order)
     draw_predictions(lower[2], symptoms, order)
     if title:
-        picture.suptitle(title, fontsize=11)
-    return picture
+        figure.suptitle(title, fontsize=11)
+    return figure
 
 
-def show_symptom(symptoms: Symptoms, draw: Callable[[Axes, Symptoms], None], alt: str) -> Picture:
+def show_symptom(symptoms: Symptoms, draw: Callable[[Axes, Symptoms], None], alt: str) -> DescribedFigure:
     """One look at a run."""
-    picture = Picture(7.0, 3.0, alt)
-    draw(picture.subplots(), symptoms)
-    return picture
+    figure = DescribedFigure(7.0, 3.0, alt)
+    draw(figure.subplots(), symptoms)
+    return figure
 
 
 def draw_losses(axes: Axes, symptoms: Symptoms) -> None:

@@ -7,23 +7,23 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from unet_lab.plots.figure import TRAINING_COLOUR, VALIDATION_COLOUR, Picture, bare
+from unet_lab.plots.figure import TRAINING_COLOUR, VALIDATION_COLOUR, DescribedFigure, bare
 from unet_lab.training.comparison import Outcome
 
 
-def show_outcomes(outcomes: Sequence[Outcome], baseline: Outcome) -> Picture:
+def show_outcomes(outcomes: Sequence[Outcome], baseline: Outcome) -> DescribedFigure:
     """A row per candidate: every seed's macro IoU as a dot, the mean as a line; the baseline's mean and spread as a band."""
-    picture, axes = outcomes_picture(outcomes)
+    figure, axes = outcomes_figure(outcomes)
     draw_outcomes(axes, outcomes, baseline)
-    return picture
+    return figure
 
 
-def outcomes_picture(outcomes: Sequence[Outcome]) -> tuple[Picture, Axes]:
-    """An empty picture with room for so many rows."""
+def outcomes_figure(outcomes: Sequence[Outcome]) -> tuple[DescribedFigure, Axes]:
+    """An empty figure with room for so many rows."""
     words = "; ".join(f"{o.candidate.name} {o.mean:.3f}" for o in outcomes)
     height = 1.0 + 0.24 * max(len(outcomes), 6)
-    picture = Picture(9.8, height, f"Macro IoU of each seed: {words}.", layout="none")
-    return picture, picture.add_axes((0.27, 0.5 / height, 0.7, 1 - 0.6 / height))
+    figure = DescribedFigure(9.8, height, f"Macro IoU of each seed: {words}.", layout="none")
+    return figure, figure.add_axes((0.27, 0.5 / height, 0.7, 1 - 0.6 / height))
 
 
 def draw_outcomes(axes: Axes, outcomes: Sequence[Outcome], baseline: Outcome) -> None:
@@ -40,7 +40,7 @@ def draw_outcomes(axes: Axes, outcomes: Sequence[Outcome], baseline: Outcome) ->
     axes.grid(axis="x", alpha=0.3)
 
 
-def show_norm_groups(images: int = 3, channels: int = 4, groups: int = 2) -> Picture:
+def show_norm_groups(images: int = 3, channels: int = 4, groups: int = 2) -> DescribedFigure:
     """Which feature maps of a batch share one mean and one variance, for each normalisation: squares of one colour do."""
     image, channel = np.mgrid[:images, :channels]
     together = {
@@ -49,8 +49,10 @@ def show_norm_groups(images: int = 3, channels: int = 4, groups: int = 2) -> Pic
         "instance": image * channels + channel,
         f"group ({groups} groups)": image * groups + channel * groups // channels,
     }
-    picture = Picture(9.8, 2.6, "Feature maps of three images and four channels, coloured by which share a mean and a variance.")
-    for axes, (name, which) in zip(picture.subplots(1, 4), together.items(), strict=True):
+    figure = DescribedFigure(
+        9.8, 2.6, "Feature maps of three images and four channels, coloured by which share a mean and a variance."
+    )
+    for axes, (name, which) in zip(figure.subplots(1, 4), together.items(), strict=True):
         axes.imshow(which, cmap="tab20" if which.max() > 9 else "tab10", vmin=0, vmax=19 if which.max() > 9 else 9)
         for (row, column), number in np.ndenumerate(which):
             axes.text(column, row, str(number + 1), ha="center", va="center", color="white", fontsize=10, weight="bold")
@@ -60,4 +62,4 @@ def show_norm_groups(images: int = 3, channels: int = 4, groups: int = 2) -> Pic
         axes.set_yticks(np.arange(images + 1) - 0.5, [], minor=True)
         axes.grid(which="minor", color="white", lw=2)
         axes.tick_params(which="minor", length=0)
-    return picture
+    return figure

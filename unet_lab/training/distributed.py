@@ -22,7 +22,7 @@ from torch.nn.parallel import DistributedDataParallel
 PATIENCE = timedelta(minutes=10)  # how long a worker waits for another one that has gone silent
 
 
-class World(NamedTuple):
+class Workers(NamedTuple):
     """Which of how many workers this process is; (0, 1) where it is alone."""
 
     rank: int = 0
@@ -33,27 +33,27 @@ class World(NamedTuple):
         """True for the one that writes files and shows progress."""
         return self.rank == 0
 
-    def share(self, indices: Sequence[int]) -> list[int]:
+    def shard(self, indices: Sequence[int]) -> list[int]:
         """This worker's part of a batch: every size-th of its images, from its rank on; sizes differ by at most one."""
         return list(indices)[self.rank :: self.size]
 
-    def total(self, *values: float) -> list[float]:
+    def all_reduce(self, *values: float) -> list[float]:
         """The sum of each number over all workers."""
         if self.size == 1:
             return list(values)
-        numbers = torch.tensor(values, dtype=torch.float64 if _device().type != "mps" else torch.float32, device=_device())
+        numbers = torch.tensor(values, dtype=torch.float64 if device_to_send().type != "mps" else torch.float32, device=device_to_send())
         dist.all_reduce(numbers)
         return numbers.tolist()
 
-    def from_first(self, value):
+    def broadcast(self, value):
         """What the first worker has, for all."""
         if self.size == 1:
             return value
         held = [value]
-        dist.broadcast_object_list(held, src=0, device=_device())
+        dist.broadcast_object_list(held, src=0, device=device_to_send())
         return held[0]
 
-    def gathered(self, value) -> list:
+    def all_gather(self, value) -> list:
         """What each worker has, in the order of their ranks."""
         if self.size == 1:
             return [value]
@@ -66,29 +66,29 @@ class WorkerLost(RuntimeError):
     """Another process of this run died or fell silent."""
 
 
-def join() -> World:
+def join() -> Workers:
     """Who this process is. Under torchrun it meets the others on the first call: NCCL where each has a GPU, else gloo."""
     if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
-        return World()
+        return Workers()
     if not dist.is_initialized():
         if torch.cuda.is_available():
             torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
         backend = "nccl" if torch.cuda.is_available() else "gloo"
-        dist.init_process_group(backend, timeout=PATIENCE, **_meeting_place())
-        atexit.register(_leave)
-    return World(dist.get_rank(), dist.get_world_size())
+        dist.init_process_group(backend, timeout=PATIENCE, **meeting_place())
+        atexit.register(leave)
+    return Workers(dist.get_rank(), dist.get_world_size())
 
 
 @contextmanager
-def averaging(model: nn.Module, world: World, sync_batch_norm: bool) -> Iterator[nn.Module]:
+def averaging(model: nn.Module, workers: Workers, sync_batch_norm: bool) -> Iterator[nn.Module]:
     """The network to train with: `model` itself where the process is alone; else wrapped so that gradients are averaged.
 
     sync_batch_norm : batch norm takes mean and variance over all workers' images, not over this one's alone.
     """
-    if world.size == 1:
+    if workers.size == 1:
         yield model
         return
-    swapped = list(_synchronise(model)) if sync_batch_norm else []
+    swapped = list(synchronise(model)) if sync_batch_norm else []
     try:
         yield DistributedDataParallel(model)
     except (RuntimeError, dist.DistError) as error:
@@ -96,7 +96,7 @@ def averaging(model: nn.Module, world: World, sync_batch_norm: bool) -> Iterator
         if not any(sign in str(error).lower() for sign in signs):
             raise
         raise WorkerLost(
-            f"worker {world.rank} of {world.size} lost another one, and the run ends. Start it again: with checkpoint=… it goes "
+            f"worker {workers.rank} of {workers.size} lost another one, and the run ends. Start it again: with checkpoint=… it goes "
             f"on from the last one; torchrun --max-restarts=3 does so by itself. What was seen: {str(error).strip()[:300]}"
         ) from error
     finally:
@@ -139,7 +139,7 @@ class SyncedBatchNorm2d(nn.BatchNorm2d):
     # fmt: on
 
 
-def _synchronise(model: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Module]]:
+def synchronise(model: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Module]]:
     """Put synchronised layers in the places of the batch norms; they share weights and statistics. Yields what to put back."""
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
@@ -153,12 +153,12 @@ def _synchronise(model: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Module]]
                 yield parent, name, child
 
 
-def _device() -> torch.device:
+def device_to_send() -> torch.device:
     """Where tensors must lie that are sent: NCCL sends from GPUs only."""
-    return torch.device("cuda", torch.cuda.current_device()) if dist.get_backend() == "nccl" else torch.device("cpu")
+    return torch.device("cuda", torch.cuda.currentdevice_to_send()) if dist.get_backend() == "nccl" else torch.device("cpu")
 
 
-def _meeting_place() -> dict:
+def meeting_place() -> dict:
     """Where the workers find each other. After a restart torchrun's own store still holds the addresses of those that died
     (github.com/pytorch/pytorch, issue 135712), so that each attempt gets a corner of its own."""
     if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
@@ -169,7 +169,7 @@ def _meeting_place() -> dict:
     return {"store": dist.PrefixStore(f"unet-lab/{attempt}", store), "rank": rank, "world_size": size}
 
 
-def _leave() -> None:
+def leave() -> None:
     """Close the connections while Python still runs: gloo's threads that outlive it abort the process now and then
     (github.com/pytorch/pytorch, pull request 179291). What still holds the group, DistributedDataParallel, is collected first."""
     if dist.is_initialized():

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from unet_lab.foreign import input_channels
+
 
 class TrainingMemory(NamedTuple):
     """What a training step needs, in bytes, on top of what the process holds already."""
@@ -66,7 +68,7 @@ def training_memory(
     for name, stage in stages.items():
         stage.register_forward_pre_hook(enter(name))
         stage.register_forward_hook(leave(name))
-    channels = getattr(model, "settings", {}).get("in_channels", 1)
+    channels = input_channels(model)
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         logits = twin(torch.empty(batch_size, channels, *size, device="meta"))
         torch.nn.functional.cross_entropy(logits, torch.zeros(batch_size, *logits.shape[-2:], dtype=torch.long, device="meta"))

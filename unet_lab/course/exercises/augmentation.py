@@ -7,7 +7,7 @@ from scipy.ndimage import rotate
 
 from unet_lab.course.checking import Wrong, called, fields, side_by_side
 from unet_lab.datasets.generator.cells import generate_cell
-from unet_lab.datasets.pairs import standardise
+from unet_lab.datasets.standardise import standardise
 
 FAULTS = {
     "fine": "nothing is wrong with it",

@@ -1,0 +1,59 @@
+"""Patches: windows of one size out of images of any size, drawn anew in every epoch."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from unet_lab.datasets.masks import IGNORE
+from unet_lab.datasets.pairs import SegmentationDataset
+
+
+class Patches(Dataset):
+    """One window of `size` x `size` pixels from each image; which one follows from the seed that is asked for with the image.
+
+    An index is a pair (image, seed). Windows come from everywhere in the image; with the chance `foreground` a window is centred
+    on a pixel that is neither background nor ignored. Images smaller than the window are padded by reflection (by zeros where
+    nothing is left to reflect), and what was padded is IGNORE in the mask: no loss sees it. Each image is standardised as a
+    whole, before it is cut, as `predict` does.
+    """
+
+    def __init__(self, dataset: SegmentationDataset, size: int, foreground: float = 0.5):
+        self.dataset, self.size, self.foreground = dataset, size, foreground
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        number, seed = index
+        image, mask = self.dataset[number]                    # (C, H, W), (H, W)
+        generator = np.random.default_rng([seed, 7])
+        image, mask = padded_to(image, mask, self.size)
+        top, left = self.corner(mask, generator)
+        window = np.s_[top : top + self.size, left : left + self.size]
+        return image[(slice(None), *window)], mask[window]    # (C, size, size), (size, size)
+
+    def corner(self, mask: Tensor, generator: np.random.Generator) -> tuple[int, int]:
+        """Top and left of the window in a mask that is at least as large as it."""
+        most = [length - self.size for length in mask.shape]
+        if generator.random() < self.foreground:
+            rows, columns = torch.where((mask > 0) & (mask != IGNORE))
+            if len(rows):
+                chosen = int(generator.integers(len(rows)))
+                middle = int(rows[chosen]), int(columns[chosen])
+                return tuple(min(max(m - self.size // 2, 0), last) for m, last in zip(middle, most, strict=True))
+        return tuple(int(generator.integers(last + 1)) for last in most)
+
+
+def padded_to(image: Tensor, mask: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Image (C, H, W) and mask (H, W) made at least `size` pixels high and wide; what is added is IGNORE in the mask."""
+    missing = [max(size - length, 0) for length in mask.shape]
+    if not any(missing):
+        return image, mask
+    around = [(m // 2, m - m // 2) for m in missing]
+    how = "reflect" if min(mask.shape) > 1 else "constant"
+    image = torch.from_numpy(np.pad(image.numpy(), [(0, 0), *around], mode=how))
+    mask = torch.from_numpy(np.pad(mask.numpy(), around, mode="constant", constant_values=IGNORE))
+    return image, mask

@@ -1,0 +1,81 @@
+"""The order of an epoch, this worker's part of each batch, and the seeds of everything random in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, default_collate
+
+from unet_lab.datasets.patches import Patches
+from unet_lab.training.distributed import Workers
+from unet_lab.training.settings import TrainingSettings
+
+EPOCH_STRIDE = 100_003  # a prime: seeds of epochs and of workers do not meet
+
+
+def epoch_seed(seed: int, epoch: int) -> int:
+    """The seed of an epoch's order."""
+    return seed * EPOCH_STRIDE + epoch
+
+
+def epoch_batches(count: int, batch_size: int, seed: int) -> list[list[int]]:
+    """The order of one epoch: every image once, in batches."""
+    order = torch.Generator().manual_seed(seed)
+    return [batch.tolist() for batch in DataLoader(range(count), batch_size, shuffle=True, generator=order)]
+
+
+def image_seed(seed: int, epoch: int, image: int) -> int:
+    """A seed for every image in every epoch, whichever worker or batch it comes to."""
+    return int(np.random.SeedSequence([seed, epoch, image]).generate_state(1, np.uint32)[0])
+
+
+def collate(samples: Sequence[tuple[Tensor, Tensor]], channels: int, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """A batch (n, C, H, W), (n, H, W); n is 0 for a worker that has no share in the last, small batch."""
+    if samples:
+        return default_collate(list(samples))
+    return torch.zeros(0, channels, *size), torch.zeros(0, *size, dtype=torch.long)
+
+
+class EpochLoader:
+    """What an epoch learns from: batches, augmented, on the device, from any place in the epoch on."""
+
+    def __init__(self, training: Dataset, settings: TrainingSettings, workers: Workers, size: tuple[int, int]):
+        self.settings, self.workers, self.size = settings, workers, size
+        self.training: Dataset = training
+        self.count = len(training)  # type: ignore[arg-type]
+        self.channels = getattr(training, "channels", 1)
+        if settings.patch is not None:
+            self.training = Patches(training, settings.patch, settings.foreground)  # type: ignore[arg-type]
+
+    def order(self, epoch: int) -> list[list[int]]:
+        """The images of each batch of an epoch, for all workers together."""
+        return epoch_batches(self.count, self.settings.batch_size, epoch_seed(self.settings.seed, epoch))
+
+    def batches(self, epoch: int, position: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """This worker's part of each batch from the one numbered `position` on: (n, C, H, W) and (n, H, W)."""
+        mine = [self.workers.shard(batch) for batch in self.order(epoch)[position:]]
+        seeds = [[image_seed(self.settings.seed, epoch, image) for image in batch] for batch in mine]
+        asked = mine
+        if self.settings.patch is not None:
+            asked = [list(zip(*both, strict=True)) for both in zip(mine, seeds, strict=True)]
+        own = torch.Generator().manual_seed(self.settings.seed)  # else the loader would draw from dropout's random state
+        loader = DataLoader(
+            self.training,
+            batch_sampler=asked,
+            num_workers=self.settings.workers,
+            generator=own,
+            collate_fn=partial(collate, channels=self.channels, size=self.size),
+        )
+        for (image, mask), of_images in zip(loader, seeds, strict=True):
+            yield self.augmented(image, mask, of_images)
+
+    def augmented(self, image: Tensor, mask: Tensor, seeds: list[int]) -> tuple[Tensor, Tensor]:
+        """The batch on the device, changed by the augmentation where there is one."""
+        device = self.settings.torch_device
+        if self.settings.augmentation is None or not len(image):
+            return image, mask
+        return self.settings.augmentation(image.to(device), mask.to(device), seeds)

@@ -1,0 +1,43 @@
+"""Where to compute, in which layout of memory, and with how many bits."""
+
+from __future__ import annotations
+
+import torch
+
+
+def best_device() -> torch.device:
+    """CUDA where there is one, else Apple's MPS, else the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def memory_layout(device: torch.device) -> torch.memory_format:
+    """Channels last is what CPU and CUDA convolutions like best; Apple's do not."""
+    return torch.contiguous_format if device.type == "mps" else torch.channels_last
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """True where bfloat16 is computed by instructions of its own; emulated, it is slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        return any(getattr(torch.cpu, f"_is_{name}_supported", bool)() for name in ("avx512_bf16", "amx_tile"))
+    return False
+
+
+def random_states() -> list[torch.Tensor]:
+    """The state of PyTorch's random number generators: the CPU's, and the GPU's where there is one."""
+    states = [torch.get_rng_state()]
+    if torch.cuda.is_available():
+        states.append(torch.cuda.get_rng_state())
+    return states
+
+
+def set_random_states(states: list[torch.Tensor]) -> None:
+    """Put the generators back into the states that `random_states` returned."""
+    torch.set_rng_state(states[0])
+    if len(states) > 1 and torch.cuda.is_available():
+        torch.cuda.set_rng_state(states[1])

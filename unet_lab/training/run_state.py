@@ -1,0 +1,237 @@
+"""What a run has besides its settings: where it stands, what it has seen, and how it goes on from a checkpoint."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from unet_lab.datasets import SegmentationDataset
+from unet_lab.files import remove_parts
+from unet_lab.inference.predict import explaining_memory
+from unet_lab.metrics import scores
+from unet_lab.training.batches import EPOCH_STRIDE, EpochLoader, epoch_seed
+from unet_lab.training.checkpoint import newest_checkpoint, save_checkpoint
+from unet_lab.training.device import memory_layout, random_states, set_random_states
+from unet_lab.training.distributed import Workers
+from unet_lab.training.history import EpochReport, copy_of_weights, only_best_marked
+from unet_lab.training.memory import ways_out
+from unet_lab.training.recipe import check_loss, loss_name, whole_batch_loss
+from unet_lab.training.settings import TrainingSettings
+from unet_lab.training.validation import evaluate_together
+from unet_lab.unet import UNet
+
+
+class RunState:
+    """A run under way: what `loop.training_loop` asks, and everything that a checkpoint must hold."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        loader: EpochLoader,
+        validation: SegmentationDataset | None,
+        settings: TrainingSettings,
+        workers: Workers,
+    ):
+        self.model, self.loader, self.validation = model, loader, validation
+        self.settings, self.workers = settings, workers
+        self.optimizer: torch.optim.Optimizer
+        self.scheduler = None
+        self.steps_per_epoch = settings.steps_per_epoch(loader.count)
+        self.loss_function = whole_batch_loss(settings.loss, settings.reduction)
+        self.reports: list[EpochReport] = []
+        self.best: dict[str, Tensor] | None = None
+        self.checkpoint = None if settings.checkpoint is None else Path(settings.checkpoint)
+        self.identity: dict = {}  # what must be the same for a checkpoint to be of this run
+        self.position = 0  # batches done in the epoch that is under way
+        self.total = 0.0  # the sum of their losses
+        self.seconds = 0.0  # and the time that they took
+        self.began = self.saved = time.perf_counter()
+        self.due = False
+        self.checked = False
+
+    # -- what the loop asks ------------------------------------------------------------------------------------------
+
+    def epochs_left(self) -> Iterable[int]:
+        return range(len(self.reports) + 1, self.settings.epochs + 1)
+
+    def batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        self.began = time.perf_counter() - self.seconds
+        if self.position == 0:
+            torch.manual_seed(epoch_seed(self.settings.seed, epoch) + 10 * EPOCH_STRIDE * self.workers.rank)  # dropout
+        device = self.settings.torch_device
+        sizes = [len(batch) for batch in self.loader.order(epoch)]
+        for image, mask in self.loader.batches(epoch, self.position):
+            self.in_batch = sizes[self.position]
+            self.due = self.is_due()
+            doing = f"training on a batch of {len(image)} images of {image.shape[-2]} x {image.shape[-1]}"
+            with explaining_memory(doing, ways_out(self.settings.batch_size)):
+                yield image.to(device, memory_format=memory_layout(device)), mask.to(device)
+
+    def precision(self) -> AbstractContextManager:
+        device = self.settings.torch_device
+        return torch.autocast(device.type, torch.bfloat16, enabled=self.settings.low_precision)
+
+    def loss(self, logits: Tensor, mask: Tensor) -> Tensor:
+        """This worker's part of the loss, so scaled that averaging the gradients gives those of the whole batch."""
+        if not len(mask):
+            return logits.sum()  # no image, but the others wait for its gradients
+        loss = self.loss_function(logits, mask)
+        if not self.checked:
+            check_loss(loss)
+            self.checked = True
+        if self.workers.size == 1:
+            return loss
+        if self.settings.loss is None and self.settings.reduction == "sum":
+            return loss * self.workers.size
+        return loss * (len(mask) * self.workers.size / self.in_batch)
+
+    def value_of(self, loss: Tensor) -> float:
+        if self.workers.size == 1:
+            return loss.item()
+        asked = float(self.due and self.workers.is_first)
+        value, due = self.workers.all_reduce(loss.item() / self.workers.size, asked)
+        self.due = bool(due)
+        return value
+
+    def step_done(self, value: float) -> None:
+        self.total += value
+        self.position += 1
+        self.seconds = time.perf_counter() - self.began
+        if self.due and self.position < self.steps_per_epoch:
+            self.save()
+
+    def left(self) -> None:
+        if self.checkpoint is not None and self.workers.size == 1:
+            self.save()
+
+    def finish_epoch(self, epoch: int) -> EpochReport:
+        validation_loss, result = math.nan, None
+        if self.validation is not None:
+            share = math.ceil(self.settings.batch_size / self.workers.size)
+            validation_loss, matrix = evaluate_together(self.model, self.validation, share, self.workers)
+            result = scores(matrix, average="macro")
+        loss = self.total / self.steps_per_epoch
+        quality = result.iou if result else -loss
+        earlier = [(r.iou if result else -r.loss) for r in self.reports]
+        report = EpochReport(
+            epoch=epoch,
+            epochs=self.settings.epochs,
+            loss=loss,
+            validation_loss=validation_loss,
+            accuracy=result.accuracy if result else math.nan,
+            iou=result.iou if result else math.nan,
+            f1=result.f1 if result else math.nan,
+            learning_rate=self.optimizer.param_groups[0]["lr"],
+            seconds=time.perf_counter() - self.began,
+            is_best=not earlier or quality > max(earlier),
+        )
+        self.reports.append(report)
+        self.position, self.total, self.seconds = 0, 0.0, 0.0
+        if self.checkpoint is not None:
+            if report.is_best:
+                self.best = copy_of_weights(self.model)
+            self.save()
+        return report
+
+    # -- checkpoints -------------------------------------------------------------------------------------------------
+
+    def is_due(self) -> bool:
+        """Whether it is time for a checkpoint within the epoch."""
+        return self.checkpoint is not None and time.perf_counter() - self.saved >= 60 * self.settings.checkpoint_minutes
+
+    def resume(self, training: SegmentationDataset) -> Iterator[EpochReport]:
+        """Take up the run that the checkpoint holds, if there is one: checked first, then every finished epoch is yielded."""
+        if self.checkpoint is None:
+            return
+        self.identity = identity_of(self.model, training, self.settings)
+        state = self.workers.broadcast(newest_checkpoint(self.checkpoint) if self.workers.is_first else None)
+        if state is None:
+            if self.workers.is_first:
+                self.save()  # now, not after an hour: is there a folder, may it be written to, is there room?
+            return
+        check_same_run(self.checkpoint, state["settings"], self.identity)
+        if state["torch"] != str(torch.__version__) and self.workers.is_first:
+            words = f"{self.checkpoint} was written with PyTorch {state['torch']}; last digits may differ."
+            warnings.warn(words, stacklevel=4)
+        if self.workers.is_first:
+            remove_parts(self.checkpoint)
+        self.best = state["best"]
+        for report in only_best_marked([EpochReport(**report) for report in state["reports"]]):
+            # of the earlier epochs only the best one's weights were kept
+            self.model.load_state_dict(self.best if report.is_best else state["model"])
+            yield report
+        self.restore(state)
+
+    def restore(self, state: dict) -> None:
+        """Put everything back as it was when the checkpoint was written."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.scheduler is not None:
+            self.scheduler.load_state_dict(state["scheduler"])
+        self.reports = [EpochReport(**report) for report in state["reports"]]
+        self.position, self.total, self.seconds = state["position"], state["total"], state["seconds"]
+        if len(state["random_states"]) == self.workers.size:  # else another number of workers: dropout draws anew
+            set_random_states(state["random_states"][self.workers.rank])
+
+    def save(self) -> None:
+        """Write the checkpoint. At the start of a run this must succeed; later a full disk is no reason to lose the run."""
+        self.saved = time.perf_counter()
+        under_way = bool(self.reports or self.position)
+        states = self.workers.all_gather(random_states()) if under_way else [random_states()]
+        if not self.workers.is_first:
+            return
+        state = {"settings": self.identity, "model": self.model.state_dict(), "best": self.best}
+        state |= {"optimizer": self.optimizer.state_dict(), "scheduler": self.scheduler and self.scheduler.state_dict()}
+        state |= {"reports": [asdict(r) for r in self.reports], "random_states": states}
+        state |= {"position": self.position, "total": self.total, "seconds": self.seconds}
+        try:
+            save_checkpoint(self.checkpoint, state)
+        except OSError as error:
+            if not under_way:
+                raise
+            warnings.warn(f"{error} The run goes on; the checkpoint before stays, and the next is tried later.", stacklevel=4)
+
+
+def identity_of(model: nn.Module, training: SegmentationDataset, settings: TrainingSettings) -> dict:
+    """What a run is: a checkpoint with anything else in it belongs to another."""
+    named = {name: getattr(settings, name) for name in ("epochs", "batch_size", "learning_rate", "reduction", "seed")}
+    named |= {"schedule": name_of(settings.schedule), "optimizer": name_of(settings.optimizer)}
+    named |= {"loss": loss_name(settings.loss), "weight_decay": settings.weight_decay, "clip": settings.clip}
+    named |= {"patch": settings.patch, "foreground": settings.foreground if settings.patch else None}
+    named |= {"images": len(training), "data": training.fingerprint()}
+    named |= {"augmentation": None if settings.augmentation is None else repr(settings.augmentation)}
+    named |= {"network": describe(model), "precision": "bfloat16" if settings.low_precision else "float32"}
+    return named
+
+
+def name_of(choice) -> str:
+    """A named choice as it is, a function by its name."""
+    return choice if isinstance(choice, str) else getattr(choice, "__qualname__", type(choice).__qualname__)
+
+
+def describe(model: nn.Module) -> dict:
+    """A network in plain values: a U-Net's settings; of any other its class and the shapes of its weights."""
+    if type(model) is UNet:
+        return model.settings
+    return {"class": type(model).__qualname__, "shapes": {name: list(v.shape) for name, v in model.state_dict().items()}}
+
+
+def check_same_run(checkpoint: str | Path, theirs: dict, ours: dict) -> None:
+    """Refuse a checkpoint of another run, before anything is changed."""
+    differing = [name for name in ours if theirs.get(name) != ours[name]]
+    if differing:
+        name = differing[0]
+        shown = f"its {name} is {theirs.get(name)}, yours is {ours[name]}"
+        if name == "data":
+            shown = "it was trained on other images or masks"
+        raise ValueError(
+            f"{checkpoint}: this is another run's checkpoint: {shown}. Give another file name, or delete it to start afresh."
+        )
