@@ -55,7 +55,7 @@ def main() -> None:
             done[candidate.name] = next(compare([candidate], protocol))
             save_outcomes([done[c.name] for c in CANDIDATES if c.name in done], protocol)
     for outcome in done.values():
-        print(f"{outcome.mean:.3f} ± {outcome.spread:.3f}   rate {outcome.rate:<5}   {outcome.candidate.name}")
+        print(f"{outcome.mean:.3f} ± {outcome.std:.3f}   rate {outcome.rate:<5}   {outcome.candidate.name}")
 
 
 if __name__ == "__main__":

@@ -167,7 +167,7 @@ print(f"{'':36s}  macro IoU ± spread   against the baseline   in standard error
 for outcome in [baseline, *parts]:
     gained, error = difference(outcome, baseline)
     verdict = "" if outcome is baseline else f"{gained:+.3f} ± {error:.3f}   {abs(gained) / error:17.1f}"
-    print(f"{outcome.candidate.name:36s}  {outcome.mean:.3f} ± {outcome.spread:.3f}       {verdict:45s} {outcome.rate}")
+    print(f"{outcome.candidate.name:36s}  {outcome.mean:.3f} ± {outcome.std:.3f}       {verdict:45s} {outcome.rate}")
 
 # %% tags=["nbval-check-output"]
 clear = [o.candidate.name for o in parts if abs(np.divide(*difference(o, baseline))) > 3]
@@ -216,7 +216,7 @@ figure
 # %% tags=["nbval-check-output"]
 for size in (1, 3, 16):
     ranked = sorted((o for o in norms if o.candidate.batch_size == size), key=lambda o: -o.mean)
-    words = [f"{o.candidate.network.get('norm', 'batch') or 'none'} {o.mean:.2f} ± {o.spread:.2f}" for o in ranked]
+    words = [f"{o.candidate.network.get('norm', 'batch') or 'none'} {o.mean:.2f} ± {o.std:.2f}" for o in ranked]
     print(f"batch size {size:2d}: {',  '.join(words)}")
 
 # %% [markdown]
@@ -291,17 +291,17 @@ check("attention_gate", MyAttentionGate);
 
 # %%
 as_published = {
-    "baseline": {"training": range(0, 96), "choosing": range(0), "judging": range(80, 140), "steps": 192,
+    "baseline": {"training": range(0, 96), "validation": range(0), "test": range(80, 140), "steps": 192,
                  "rates": [0.01], "seeds": [0]},
-    "new": {"training": range(0, 160), "choosing": range(80, 140), "judging": range(80, 140), "steps": 400,
+    "new": {"training": range(0, 160), "validation": range(80, 140), "test": range(80, 140), "steps": 400,
             "rates": [0.001, 0.003, 0.01], "seeds": [0, 1, 2, 3]},
 }
 my_plan = None
 ### BEGIN SOLUTION
 both = {
     "training": range(0, 96),
-    "choosing": range(500, 540),
-    "judging": range(1000, 1060),
+    "validation": range(500, 540),
+    "test": range(1000, 1060),
     "steps": 192,
     "rates": [0.001, 0.003, 0.01],
     "seeds": [0, 1, 2, 3],

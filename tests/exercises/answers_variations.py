@@ -42,7 +42,7 @@ def in_place(self, skip, a, b):
 
 
 PLAN = {
-    "training": range(96), "choosing": range(500, 540), "judging": range(1000, 1060), "steps": 192,
+    "training": range(96), "validation": range(500, 540), "test": range(1000, 1060), "steps": 192,
     "rates": [0.003, 0.01], "seeds": [0, 1, 2],
 }  # fmt: skip
 
@@ -76,22 +76,22 @@ WRONG = {
     "fair_plan": {
         "other training cells": (plan(training=range(100, 196)), "They learn from other cells"),
         "more training cells": (plan(training=range(192)), "They learn from other cells"),
-        "other exam": (plan(judging=range(2000, 2060)), "one exam may be easier"),
-        "other cells to choose by": (plan(choosing=range(600, 640)), "Their rates are chosen by other cells"),
+        "other exam": (plan(test=range(2000, 2060)), "one exam may be easier"),
+        "other cells to choose by": (plan(validation=range(600, 640)), "Their rates are chosen by other cells"),
         "longer": (plan(steps=400), "One of them trains longer"),
         "tuned alone": (plan(rates=[0.001, 0.003, 0.01]), "among more rates"),
         "best of many": (plan(seeds=[0, 1, 2, 3, 4]), "best of many"),
-        "judged on what was learnt": (plan({"judging": range(60)}), "used for training and for judging"),
-        "judged on what was chosen by": (plan({"judging": range(520, 580)}), "used for choosing and for judging"),
+        "judged on what was learnt": (plan({"test": range(60)}), "used for training and for test"),
+        "judged on what was chosen by": (plan({"test": range(520, 580)}), "used for validation and for test"),
         "one rate": (plan({"rates": [0.01]}), "One rate for both"),
         "one seed": (plan({"seeds": [0]}), "One run is one draw"),
         "the same seed thrice": (plan({"seeds": [0, 0, 0]}), "One run is one draw"),
-        "ten cells to judge": (plan({"judging": range(1000, 1010)}), "one odd cell decides"),
+        "ten cells to judge": (plan({"test": range(1000, 1010)}), "one odd cell decides"),
         "a number": (plan({"rates": 0.01}), "Give a range or a list"),
         "half": (plan(seeds=None), "no value yet for seeds"),
     },
 }
 ALSO_RIGHT = {
     "attention_gate": gate(by_softmax_of_two),
-    "fair_plan": plan({"seeds": range(5), "choosing": list(range(300, 310))}),
+    "fair_plan": plan({"seeds": range(5), "validation": list(range(300, 310))}),
 }

@@ -152,13 +152,13 @@ def test_other_words_are_refused(settings, words):
 
 # -- the protocol -----------------------------------------------------------------------------------------------------
 
-QUICK = Protocol(size=32, training=12, choosing=4, judging=4, steps=8, rates=(0.003, 0.01), seeds=(0, 1))
+QUICK = Protocol(size=32, training=12, validation=4, test=4, steps=8, rates=(0.003, 0.01), seeds=(0, 1))
 TINY = Candidate("tiny", network={"base_channels": 2, "depth": 2})
 
 
-def test_learning_choosing_and_judging_use_other_cells():
+def test_training_validation_and_test_use_other_cells():
     protocol = Protocol()
-    sources = [{pair.source for pair in protocol.cells(what).pairs} for what in ("training", "choosing", "judging")]
+    sources = [{pair.source for pair in protocol.cells(what).pairs} for what in ("training", "validation", "test")]
     assert [len(s) for s in sources] == [96, 40, 60]
     assert len(set.union(*sources)) == 96 + 40 + 60
 
@@ -173,7 +173,7 @@ def test_compare_chooses_a_rate_and_yields_as_it_goes(monkeypatch):
     outcomes = list(compare([TINY, Candidate("wider", network={"base_channels": 4, "depth": 2})], QUICK))
     assert [o.candidate.name for o in outcomes] == ["tiny", "wider"]
     for outcome in outcomes:
-        scores = {rate: run_once(outcome.candidate, QUICK, rate, 1000, "choosing")[0] for rate in QUICK.rates}
+        scores = {rate: run_once(outcome.candidate, QUICK, rate, 1000, "validation")[0] for rate in QUICK.rates}
         assert outcome.rate == max(scores, key=scores.get)
         assert outcome.ious == [run_once(outcome.candidate, QUICK, outcome.rate, seed)[0] for seed in QUICK.seeds]
         assert outcome.parameters == UNet(**outcome.candidate.settings).num_parameters
@@ -193,8 +193,8 @@ def test_difference_by_hand():
     a = Outcome(TINY, 1, 0.01, [0.8, 0.9, 0.7], [])
     b = Outcome(TINY, 1, 0.01, [0.5, 0.6, 0.7], [])
     assert difference(a, b) == pytest.approx((0.2, math.sqrt(0.01 / 3 + 0.01 / 3)))
-    assert (a.mean, a.spread) == pytest.approx((0.8, 0.1))
-    assert math.isnan(Outcome(TINY, 1, 0.01, [0.8], []).spread)
+    assert (a.mean, a.std) == pytest.approx((0.8, 0.1))
+    assert math.isnan(Outcome(TINY, 1, 0.01, [0.8], []).std)
 
 
 def test_a_table_comes_back_as_it_was(tmp_path):

@@ -17,7 +17,7 @@ from unet_lab.acceleration.folding import fold_batch_norm
 from unet_lab.acceleration.runtimes import OnnxRuntime, OpenVino, missing, quantised
 from unet_lab.acceleration.timing import Ratio, interleaved, ratio, stopped
 from unet_lab.acceleration.winograd import WinogradConv2d, fits_winograd
-from unet_lab.training.loop import has_bfloat16
+from unet_lab.training.device import has_bfloat16
 
 AS_GIVEN = "as given"
 _HOPELESS = 1.5  # times as slow as the given network: not timed any further

@@ -34,19 +34,26 @@ def predict(model: nn.Module, image: np.ndarray) -> np.ndarray:
 @torch.inference_mode()
 def predict_logits(model: nn.Module, image: np.ndarray) -> Tensor:
     """Like `predict`, but returns the logits, float32 (num_classes, H, W), on the model's device."""
-    image = standardise(image)                                                    # (H, W) or (H, W, C), float32
-    height, width = image.shape[:2]
+    image = standardise(image)                                               # (H, W) or (H, W, C), float32
     channels = check_channels(model, image.shape)
+    x = torch.from_numpy(image.reshape(*image.shape[:2], channels))          # (H, W, C)
+    x = x.permute(2, 0, 1)[None].contiguous()                                # (1, C, H, W)
+    with evaluating(model), explaining_memory("segmenting an image", "predict_tiled, which needs memory for one tile only"):
+        return padded_logits(model, x)[0]                                    # (num_classes, H, W)
+
+
+def padded_logits(model: nn.Module, x: Tensor) -> Tensor:
+    """Logits float32 (N, num_classes, H, W) for standardised images (N, C, H, W) of any size: padded, and cropped back."""
+    height, width = x.shape[-2:]
     geometry = geometry_of(model)
     around = [borders(size, geometry) for size in (height, width)]
-    padded = np.pad(image.reshape(height, width, channels), [*around, (0, 0)], mode="reflect")
-    x = torch.from_numpy(padded).permute(2, 0, 1)[None].contiguous()              # (1, C, H + border, W + border)
+    padded = np.pad(x.cpu().numpy(), [(0, 0), (0, 0), *around], mode="reflect")
     like = next(model.parameters(), torch.zeros(()))
-    with evaluating(model), explaining_memory("segmenting an image", "predict_tiled, which needs memory for one tile only"):
-        logits = main_output(model(x.to(like.device, like.dtype)))[0].float()     # (num_classes, H' >= H, W' >= W)
-    lost = (padded.shape[0] - logits.shape[-2]) // 2                              # with valid padding: what it takes off
+    x = torch.from_numpy(padded).to(like.device, like.dtype)                 # (N, C, H + border, W + border)
+    logits = main_output(model(x)).float()                                   # (N, num_classes, H' >= H, W' >= W)
+    lost = (padded.shape[-1] - logits.shape[-1]) // 2                        # with valid padding: what it takes off
     top, left = around[0][0] - lost, around[1][0] - lost
-    return logits[:, top : top + height, left : left + width]                     # (num_classes, H, W)
+    return logits[..., top : top + height, left : left + width]              # (N, num_classes, H, W)
 # fmt: on
 
 

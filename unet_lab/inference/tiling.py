@@ -15,15 +15,18 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from unet_lab.datasets.image_files import iterate_pages
-from unet_lab.geometry import nearest_sizes, output_size, sees_everything, tile_margin
-from unet_lab.inference.predict import borders, explaining_memory
+from unet_lab.datasets.standardise import clip_limits
+from unet_lab.foreign import geometry_of, main_output
+from unet_lab.geometry import sees_everything
+from unet_lab.inference.predict import borders, check_channels, explaining_memory
+from unet_lab.unet import evaluating
 
 BLENDS = ("crop", "none", "gaussian")
-_BLOCK = 2048  # pixels: side of the pieces in which an image is read for its mean and spread
-_MOST_IN_MEMORY = 256_000_000  # bytes: larger sums of Gaussian blending lie in a temporary file
+BLOCK = 2048  # pixels: side of the pieces in which an image is read for its mean and standard deviation
+MOST_IN_MEMORY = 256_000_000  # bytes: larger sums of Gaussian blending lie in a temporary file
 
 
-class Stretch(NamedTuple):
+class Interval(NamedTuple):
     """One tile along one axis, in pixels of the network's output for the whole image."""
 
     start: int  # where the tile's output starts
@@ -47,14 +50,14 @@ def predict_tiled(
     blend: str = "crop",
     out: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Segment one grey image of any size, tile by tile; with the standard settings the same as `predict`, without its memory.
+    """Segment one image of any size, tile by tile; with the standard settings the same as `predict`, without its memory.
 
     Ronneberger et al. 2015, figure 2, call it the overlap-tile strategy. The whole image's mean and standard deviation are found
     in a first pass; then each tile is read, segmented and written before the next is read.
 
     Parameters
     ----------
-    image : (H, W) numbers, finite: an array, a `numpy.memmap`, or anything that has `shape` and `dtype` and can be sliced.
+    image : (H, W) or (H, W, C) numbers, finite: an array, a `numpy.memmap`, or anything that has `shape` and `dtype` and can be sliced.
     tile : side of what the network is shown at once, in pixels; rounded down to a size that it accepts.
     overlap : how far neighbouring tiles overlap, in pixels; where None, as far as the network sees (`tile_margin`, twice).
     blend : what becomes of pixels that several tiles know. "crop": the tile in which they lie farther from the border decides.
@@ -68,7 +71,7 @@ def predict_tiled(
     Warns where the network's normalisation looks at all it is shown, so that tiles cannot agree with the whole.
     Raises ValueError for another shape, NaN, a tile that is no larger than the overlap, or an `out` that does not fit.
     """
-    height, width = _check(image)
+    height, width = check_sliceable(image)[:2]
     if out is None:
         out = np.zeros((height, width), np.uint8)
     elif getattr(out, "shape", None) != (height, width) or out.dtype != np.uint8:
@@ -83,10 +86,11 @@ def tiles(
     model: nn.Module, image: np.ndarray, tile: int = 1024, overlap: int | None = None, blend: str = "crop", progress: bool = True
 ) -> Iterator[Tile]:
     """The logits of an image, part by part, row by row; each pixel once. Parameters and errors as in `predict_tiled`."""
-    shape = _check(image)
+    shape = check_sliceable(image)
+    check_channels(model, shape)
     if blend not in BLENDS:
         raise ValueError(f"blend is {blend!r}; allowed are {', '.join(map(repr, BLENDS))}.")
-    plan = plan_tiles(model, shape, tile, overlap, blend)
+    plan = plan_tiles(model, shape[:2], tile, overlap, blend)
     count = len(plan.rows) * len(plan.columns)
     if count > 1 and sees_everything(model):
         warnings.warn(
@@ -94,16 +98,17 @@ def tiles(
             "the whole image's at every pixel, whatever the overlap. Larger tiles differ less; batch norm does not differ.",
             stacklevel=3,
         )
-    mean, spread = mean_and_spread(image)
+    scale = scale_of(image)
+    assembled = blended_tiles if blend == "gaussian" else cropped_tiles
     with tqdm(total=count, unit="tile", leave=False, disable=not progress or count == 1) as bar:
-        yield from (_blended if blend == "gaussian" else _kept)(model, image, plan, mean, spread, bar)
+        yield from assembled(model, image, plan, scale, bar)
 
 
 class Plan(NamedTuple):
     """Where the tiles lie. The output for the whole image is the image with borders that make its size fit."""
 
-    rows: list[Stretch]
-    columns: list[Stretch]
+    rows: list[Interval]
+    columns: list[Interval]
     shown: tuple[int, int]  # height and width of what the network is shown
     given: tuple[int, int]  # height and width of what it gives back
     before: tuple[int, int]  # pixels of border above and left, in what is shown
@@ -114,31 +119,31 @@ class Plan(NamedTuple):
 def plan_tiles(
     model: nn.Module, shape: tuple[int, int], tile: int = 1024, overlap: int | None = None, blend: str = "crop"
 ) -> Plan:
-    """Lay the tiles: each starts on a multiple of 2**depth of the whole, so that all are pooled on one grid."""
-    settings = getattr(model, "settings", {})
-    if overlap is None and not settings:
-        raise ValueError(f"overlap is None and {type(model).__name__} has no `settings` to derive it from; give it in pixels.")
-    depth, padding = settings.get("depth", 4), settings.get("padding", "same")
+    """Where the tiles lie: each starts on a multiple of the network's pooling grid, so that all are pooled on one grid.
+
+    A network of your own is measured (`foreign.MeasuredGeometry`). Raises ValueError where its margin cannot be found.
+    """
+    geometry = geometry_of(model)
+    lost = geometry.nearest_sizes(1)[-1] - geometry.output_size(geometry.nearest_sizes(1)[-1])
     if overlap is None:
-        margin = tile_margin(depth, "same", settings.get("up", "transposed"), settings.get("attention", False))
-        overlap = 2 * margin if padding == "same" else 0
+        overlap = 0 if lost else 2 * geometry.tile_margin()
     if not isinstance(overlap, int | np.integer) or overlap < 0 or not isinstance(tile, int | np.integer) or tile < 1:
         raise ValueError(f"tile is {tile!r} and overlap {overlap!r}; allowed are whole numbers of pixels, overlap from 0 up.")
-    whole = [(size, *borders(size, depth, padding)) for size in shape]
+    whole = [(size, *borders(size, geometry)) for size in shape]
     axes, shown, given = [], [], []
     for size, before, after in whole:
         total = before + size + after
-        side = min(nearest_sizes(int(tile), depth, padding)[0], total)
-        laid = _lay(output_size(total, depth, padding), output_size(side, depth, padding), overlap, 2**depth, tile)
-        axes.append(_cut(laid, output_size(total, depth, padding), 0 if blend == "none" else 2**depth if settings else 1))
+        side = min(geometry.nearest_sizes(int(tile))[0], total)
+        places = tile_places(geometry.output_size(total), geometry.output_size(side), overlap, geometry.grid, tile)
+        axes.append(owned_pixels(places, geometry.output_size(total), 0 if blend == "none" else geometry.grid))
         shown.append(side)
-        given.append(output_size(side, depth, padding))
+        given.append(geometry.output_size(side))
     before = tuple(b for _, b, _ in whole)
-    offset = before if padding == "same" else (0, 0)
+    offset = (0, 0) if lost else before
     return Plan(*axes, tuple(shown), tuple(given), before, offset, tuple(shape))
 
 
-def _lay(total: int, side: int, overlap: int, cell: int, tile: int) -> list[tuple[int, int]]:
+def tile_places(total: int, side: int, overlap: int, cell: int, tile: int) -> list[tuple[int, int]]:
     """Start and end of tiles of `side` pixels over `total` pixels; the last is moved back, to end where the image ends."""
     if side >= total:
         return [(0, total)]
@@ -152,33 +157,54 @@ def _lay(total: int, side: int, overlap: int, cell: int, tile: int) -> list[tupl
     return [(start, start + side) for start in starts]
 
 
-def _cut(laid: list[tuple[int, int]], total: int, grid: int) -> list[Stretch]:
+def owned_pixels(places: list[tuple[int, int]], total: int, grid: int) -> list[Interval]:
     """Which pixels are kept of each: neighbours meet in the middle, on a multiple of `grid`; 0: the later has all it shares."""
     cuts = [0]
-    for (_, end), (later, _) in pairwise(laid):
+    for (_, end), (later, _) in pairwise(places):
         cuts.append(later + (end - later) // 2 // grid * grid if grid else later)
-    return [Stretch(start, first, stop) for (start, _), first, stop in zip(laid, cuts, [*cuts[1:], total], strict=True)]
+    return [Interval(start, first, stop) for (start, _), first, stop in zip(places, cuts, [*cuts[1:], total], strict=True)]
 
 
-def mean_and_spread(image: np.ndarray) -> tuple[float, float]:
-    """Mean and standard deviation of an image too large for memory, in one pass, in pieces (Chan, Golub and LeVeque 1983).
+class Scale(NamedTuple):
+    """How the whole image is standardised, each array (C,) or (): what `standardise` would find."""
 
-    A constant image has the spread 1, so that it can be divided by. Raises ValueError for NaN.
+    low: np.ndarray  # values below are clipped
+    high: np.ndarray
+    mean: np.ndarray
+    std: np.ndarray  # 1 for a constant channel, so that it can be divided by
+
+    def apply(self, piece: np.ndarray) -> np.ndarray:
+        """A part of the image, standardised as the whole; float32."""
+        return (np.clip(piece.astype(np.float32), self.low, self.high) - self.mean) / self.std
+
+
+def scale_of(image: np.ndarray) -> Scale:
+    """The scale of an image too large for memory, in one pass, in pieces (Chan, Golub and LeVeque 1983).
+
+    Raises ValueError for NaN.
     """
-    count, mean, squares = 0, 0.0, 0.0
-    for top in range(0, image.shape[0], _BLOCK):
-        for left in range(0, image.shape[1], _BLOCK):
-            piece = np.asarray(image[top : top + _BLOCK, left : left + _BLOCK]).astype(np.float64)
-            own = piece.mean()
-            if not np.isfinite(own):
-                bad = int((~np.isfinite(piece)).sum())
-                raise ValueError(f"{bad} pixels from row {top}, column {left} on are NaN or infinite; replace them first.")
-            apart, both = own - mean, count + piece.size
-            squares += ((piece - own) ** 2).sum() + apart**2 * count * piece.size / both
-            mean += apart * piece.size / both
-            count = both
-    spread = (squares / count) ** 0.5
-    return float(mean), float(spread) if spread > 0 else 1.0
+    for piece, top, left in pieces(image):
+        if piece.dtype.kind == "f" and not np.isfinite(piece).all():
+            bad = int((~np.isfinite(piece)).sum())
+            raise ValueError(f"{bad} pixels from row {top}, column {left} on are NaN or infinite; replace them first.")
+    low, high = clip_limits(image)
+    count, mean, squares = 0, np.zeros(low.shape), np.zeros(low.shape)
+    for piece, _, _ in pieces(image):
+        piece = np.clip(piece.astype(np.float64), low, high)
+        own, pixels = piece.mean(axis=(0, 1)), piece.shape[0] * piece.shape[1]
+        apart, both = own - mean, count + pixels
+        squares += ((piece - own) ** 2).sum(axis=(0, 1)) + apart**2 * count * pixels / both
+        mean += apart * pixels / both
+        count = both
+    std = (squares / count) ** 0.5
+    return Scale(low, high, mean.astype(np.float32), np.where(std > 0, std, 1.0).astype(np.float32))
+
+
+def pieces(image: np.ndarray) -> Iterator[tuple[np.ndarray, int, int]]:
+    """The image in squares that fit into memory, each with its top and left."""
+    for top in range(0, image.shape[0], BLOCK):
+        for left in range(0, image.shape[1], BLOCK):
+            yield np.asarray(image[top : top + BLOCK, left : left + BLOCK]), top, left
 
 
 def predict_pages(model: nn.Module, path: str | Path, tile: int = 1024) -> Iterator[np.ndarray]:
@@ -190,30 +216,30 @@ def predict_pages(model: nn.Module, path: str | Path, tile: int = 1024) -> Itera
         yield predict_tiled(model, page, tile)
 
 
-def _kept(model, image, plan: Plan, mean: float, spread: float, bar) -> Iterator[Tile]:
+def cropped_tiles(model, image, plan: Plan, scale: Scale, bar) -> Iterator[Tile]:
     """Every tile's own part."""
     for row in plan.rows:
         for column in plan.columns:
-            logits = _logits(model, image, plan, row.start, column.start, mean, spread)
-            yield from _inside(plan, row, column, logits[:, _own(row), _own(column)])
+            logits = tile_logits(model, image, plan, row.start, column.start, scale)
+            yield from within_image(plan, row, column, logits[:, owned(row), owned(column)])
             bar.update()
 
 
-def _own(stretch: Stretch) -> slice:
+def owned(stretch: Interval) -> slice:
     return slice(stretch.first - stretch.start, stretch.stop - stretch.start)
 
 
-def _blended(model, image, plan: Plan, mean: float, spread: float, bar) -> Iterator[Tile]:
+def blended_tiles(model, image, plan: Plan, scale: Scale, bar) -> Iterator[Tile]:
     """Sums over one row of tiles; what no later row reaches is handed on and forgotten."""
     high, wide = plan.given
-    weight = _bell(high)[:, None] * _bell(wide)  # (high, wide)
+    weight = gaussian_window(high)[:, None] * gaussian_window(wide)  # (high, wide)
     total = plan.columns[-1].start + wide
     sums = weights = None
     for row, following in zip(plan.rows, [*plan.rows[1:], None], strict=True):
         for column in plan.columns:
-            logits = _logits(model, image, plan, row.start, column.start, mean, spread).cpu()
+            logits = tile_logits(model, image, plan, row.start, column.start, scale).cpu()
             if sums is None:
-                sums, weights = _room((len(logits), high, total)), _room((1, high, total))  # (C, high, total), (1, high, total)
+                sums, weights = allocate((len(logits), high, total)), allocate((1, high, total))  # (C, high, total), (1, high, total)
             there = slice(column.start, column.start + wide)
             sums[:, :, there] += (logits * weight).numpy()
             weights[:, :, there] += weight.numpy()
@@ -222,25 +248,25 @@ def _blended(model, image, plan: Plan, mean: float, spread: float, bar) -> Itera
         for column in plan.columns:  # in pieces, so that nothing as wide as the image is made
             there = slice(column.first, column.stop)
             finished = torch.from_numpy(sums[:, :done, there] / weights[:, :done, there])
-            yield from _inside(plan, Stretch(row.start, row.start, row.start + done), column, finished)
+            yield from within_image(plan, Interval(row.start, row.start, row.start + done), column, finished)
         for array in (sums, weights):
             array[:, : high - done] = array[:, done:].copy()
             array[:, high - done :] = 0
 
 
-def _bell(size: int) -> Tensor:
+def gaussian_window(size: int) -> Tensor:
     """A Gaussian over `size` pixels, never less than a thousandth."""
     places = torch.arange(size, dtype=torch.float32) - (size - 1) / 2
     return torch.exp(-0.5 * (places / (size / 8)) ** 2).clamp(min=1e-3)  # (size,)
 
 
-def _room(shape: tuple[int, ...]) -> np.ndarray:
-    if 4 * np.prod(shape) <= _MOST_IN_MEMORY:
+def allocate(shape: tuple[int, ...]) -> np.ndarray:
+    if 4 * np.prod(shape) <= MOST_IN_MEMORY:
         return np.zeros(shape, np.float32)
     return np.memmap(tempfile.TemporaryFile(), np.float32, "w+", shape=shape)  # gone with its last user
 
 
-def _inside(plan: Plan, row: Stretch, column: Stretch, logits: Tensor) -> Iterator[Tile]:
+def within_image(plan: Plan, row: Interval, column: Interval, logits: Tensor) -> Iterator[Tile]:
     """Cut off what lies in the borders, and say where the rest lies in the image."""
     places, cut = [], []
     for axis, stretch in enumerate((row, column)):
@@ -254,20 +280,18 @@ def _inside(plan: Plan, row: Stretch, column: Stretch, logits: Tensor) -> Iterat
 
 
 @torch.inference_mode()
-def _logits(model: nn.Module, image, plan: Plan, top: int, left: int, mean: float, spread: float) -> Tensor:
+def tile_logits(model: nn.Module, image, plan: Plan, top: int, left: int, scale: Scale) -> Tensor:
     """(num_classes, given) for the tile whose output starts at (top, left)."""
-    piece = _read(image, plan, top, left)
-    x = torch.from_numpy((piece.astype(np.float32) - np.float32(mean)) / np.float32(spread))[None, None]
-    was_training = model.training
-    model.eval()
-    try:
-        with explaining_memory("segmenting a tile", "a smaller tile (it is {} x {} pixels)".format(*plan.shown)):
-            return model(x.to(next(model.parameters()).device))[0].float()  # (C, given)
-    finally:
-        model.train(was_training)
+    piece = scale.apply(read_tile(image, plan, top, left))
+    piece = piece.reshape(*piece.shape[:2], -1)  # (H, W, C)
+    x = torch.from_numpy(piece).permute(2, 0, 1)[None].contiguous()  # (1, C, H, W)
+    like = next(model.parameters(), torch.zeros(()))
+    doing, way_out = "segmenting a tile", "a smaller tile (it is {} x {} pixels)".format(*plan.shown)
+    with evaluating(model), explaining_memory(doing, way_out):
+        return main_output(model(x.to(like.device, like.dtype)))[0].float()  # (num_classes, given)
 
 
-def _read(image, plan: Plan, top: int, left: int) -> np.ndarray:
+def read_tile(image, plan: Plan, top: int, left: int) -> np.ndarray:
     """The tile's pixels; outside the image its mirror image, as `numpy.pad(mode="reflect")` has it."""
     places = []
     for axis, start in enumerate((top, left)):
@@ -279,11 +303,14 @@ def _read(image, plan: Plan, top: int, left: int) -> np.ndarray:
     return piece[np.ix_(places[0] - first_row, places[1] - first_column)]  # (shown)
 
 
-def _check(image) -> tuple[int, int]:
+def check_sliceable(image) -> tuple[int, ...]:
+    """The shape (H, W) or (H, W, C) of anything that can be sliced like an image."""
     shape = tuple(getattr(image, "shape", ()))
-    if len(shape) != 2 or 0 in shape:
+    if len(shape) not in (2, 3) or 0 in shape:
         what = f"has shape {shape}" if hasattr(image, "shape") else f"is a {type(image).__name__}"
-        raise ValueError(f"the image {what}; allowed is (H, W), grey, with at least one pixel. For a TIFF: predict_pages.")
+        raise ValueError(
+            f"the image {what}; allowed are (H, W) and (H, W, C), with at least one pixel. For the pages of a TIFF: predict_pages."
+        )
     if np.dtype(image.dtype).kind not in "uif":
         raise ValueError(f"the image's type is {image.dtype}; allowed are whole numbers and floats.")
     return shape

@@ -12,7 +12,7 @@ from unet_lab.training.comparison import Outcome
 
 
 def show_outcomes(outcomes: Sequence[Outcome], baseline: Outcome) -> DescribedFigure:
-    """A row per candidate: every seed's macro IoU as a dot, the mean as a line; the baseline's mean and spread as a band."""
+    """A row per candidate: every seed's macro IoU as a dot, the mean as a line; the baseline's mean and standard deviation as a band."""
     figure, axes = outcomes_figure(outcomes)
     draw_outcomes(axes, outcomes, baseline)
     return figure
@@ -28,8 +28,8 @@ def outcomes_figure(outcomes: Sequence[Outcome]) -> tuple[DescribedFigure, Axes]
 
 def draw_outcomes(axes: Axes, outcomes: Sequence[Outcome], baseline: Outcome) -> None:
     """The rows of `show_outcomes` on given axes."""
-    spread = 0.0 if np.isnan(baseline.spread) else baseline.spread
-    axes.axvspan(baseline.mean - spread, baseline.mean + spread, color=TRAINING_COLOUR, alpha=0.12, lw=0)
+    std = 0.0 if np.isnan(baseline.std) else baseline.std
+    axes.axvspan(baseline.mean - std, baseline.mean + std, color=TRAINING_COLOUR, alpha=0.12, lw=0)
     axes.axvline(baseline.mean, color=TRAINING_COLOUR, lw=0.8)
     for row, outcome in enumerate(outcomes):
         colour = TRAINING_COLOUR if outcome.candidate == baseline.candidate else VALIDATION_COLOUR

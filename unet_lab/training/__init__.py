@@ -2,20 +2,14 @@
 
 from unet_lab.inference.predict import OutOfMemory
 from unet_lab.training.comparison import Candidate, Protocol, difference, load_outcomes, run_once
+from unet_lab.training.device import best_device, has_bfloat16
 from unet_lab.training.history import EpochReport, History
-from unet_lab.training.loop import (
-    REPORT_RECIPE,
-    Step,
-    TrainingDiverged,
-    best_device,
-    evaluate,
-    fit,
-    has_bfloat16,
-    steps,
-    train,
-)
+from unet_lab.training.loop import Step, TrainingDiverged
 from unet_lab.training.memory import keep_freed_memory, training_memory
 from unet_lab.training.planning import in_words, plan_training
+from unet_lab.training.running import fit, steps, train
+from unet_lab.training.settings import REPORT_RECIPE, TrainingSettings
+from unet_lab.training.validation import evaluate
 
 __all__ = [
     "REPORT_RECIPE",
@@ -26,6 +20,7 @@ __all__ = [
     "Protocol",
     "Step",
     "TrainingDiverged",
+    "TrainingSettings",
     "best_device",
     "difference",
     "evaluate",

@@ -14,7 +14,7 @@ from unet_lab.datasets.patches import Patches
 from unet_lab.training.distributed import Workers
 from unet_lab.training.settings import TrainingSettings
 
-EPOCH_STRIDE = 100_003  # a prime: seeds of epochs and of workers do not meet
+EPOCH_STRIDE, RANK_STRIDE = 100_003, 1_000_003  # primes: seeds of epochs and of workers do not meet
 
 
 def epoch_seed(seed: int, epoch: int) -> int:

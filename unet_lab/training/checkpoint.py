@@ -16,7 +16,7 @@ import torch
 
 from unet_lab.files import previous_of, write_whole
 
-FORMAT = 2  # of checkpoints; raised whenever what they hold changes
+FORMAT = 3  # of checkpoints; raised whenever what they hold changes
 
 
 def save_checkpoint(path: str | Path, state: dict) -> None:
@@ -39,7 +39,7 @@ def load_checkpoint(path: str | Path) -> dict:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file. Looked in {path.resolve().parent}.")
     try:
-        _check_archive(path)
+        check_archive(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise ValueError(
@@ -77,7 +77,7 @@ def newest_checkpoint(path: str | Path) -> dict | None:
         return state
 
 
-def _check_archive(path: Path) -> None:
+def check_archive(path: Path) -> None:
     """A checkpoint is a zip archive that torch wrote, uncompressed: what it unfolds to is no larger than it is."""
     if not zipfile.is_zipfile(path):
         raise ValueError("cut short, or never written by this course")  # torch's older, bare pickles are not opened at all

@@ -15,7 +15,9 @@ import torch
 from unet_lab.datasets.pairs import SegmentationDataset
 from unet_lab.files import DATA, write_whole
 from unet_lab.metrics import scores
-from unet_lab.training.loop import TrainingDiverged, evaluate, train
+from unet_lab.training.loop import TrainingDiverged
+from unet_lab.training.running import train
+from unet_lab.training.validation import evaluate
 from unet_lab.unet import UNet
 
 ABLATIONS = DATA / "ablations.json"
@@ -23,25 +25,25 @@ ABLATIONS = DATA / "ablations.json"
 
 @dataclass(frozen=True)
 class Protocol:
-    """What is the same for all that are compared. Cells to learn from, to choose by and to judge by have different seeds."""
+    """What is the same for all that are compared. Training, validation and test cells have different seeds."""
 
     size: int = 64  # pixels
     difficulty: float = 0.5  # of the generated cells
     training: int = 96  # cells to learn from
-    choosing: int = 40  # cells by which the learning rate is chosen
-    judging: int = 60  # cells that give the score; nothing is chosen by them
+    validation: int = 40  # cells by which the learning rate is chosen
+    test: int = 60  # cells that give the score; nothing is chosen by them
     steps: int = 192  # whatever the batch size
     rates: tuple[float, ...] = (0.001, 0.003, 0.01, 0.03)
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)  # of the weights and of the batches' order
 
     def cells(self, what: str) -> SegmentationDataset:
-        """The cells for "training", "choosing" or "judging"."""
-        first = {"training": 0, "choosing": 500_000, "judging": 1_000_000}[what]
-        return _cells(getattr(self, what), self.size, first, self.difficulty)
+        """The cells for "training", "validation" or "test"."""
+        first = {"training": 0, "validation": 500_000, "test": 1_000_000}[what]
+        return generated_cells(getattr(self, what), self.size, first, self.difficulty)
 
 
 @cache
-def _cells(count: int, size: int, first: int, difficulty: float) -> SegmentationDataset:
+def generated_cells(count: int, size: int, first: int, difficulty: float) -> SegmentationDataset:
     return SegmentationDataset.generated(count, size=size, first_seed=first, difficulty=difficulty)
 
 
@@ -66,7 +68,7 @@ class Outcome(NamedTuple):
     candidate: Candidate
     parameters: int
     rate: float
-    ious: list[float]  # macro IoU on the judging cells
+    ious: list[float]  # macro IoU on the test cells
     losses: list[list[float]]  # mean training loss of each quarter of the run
 
     @property
@@ -75,13 +77,13 @@ class Outcome(NamedTuple):
         return float(np.mean(self.ious))
 
     @property
-    def spread(self) -> float:
+    def std(self) -> float:
         """Standard deviation over the seeds (divided by n - 1); NaN for one seed."""
         return float(np.std(self.ious, ddof=1)) if len(self.ious) > 1 else float("nan")
 
 
 def run_once(
-    candidate: Candidate, protocol: Protocol, rate: float, seed: int, judge: str = "judging"
+    candidate: Candidate, protocol: Protocol, rate: float, seed: int, on: str = "test"
 ) -> tuple[float, list[float]]:
     """Train one network once. Returns its macro IoU on unseen cells, and the mean training loss of each quarter of the steps.
 
@@ -101,7 +103,7 @@ def run_once(
     run = train(model, cells, epochs=protocol.steps // per_epoch, device="cpu", precision="float32", **settings)
     losses = [report.loss for report in run]
     quarters = [float(np.mean(part)) for part in np.array_split(losses, min(4, len(losses)))]
-    return float(scores(evaluate(model, protocol.cells(judge))[1], average="macro").iou), quarters
+    return float(scores(evaluate(model, protocol.cells(on))[1], average="macro").iou), quarters
 
 
 def compare(candidates: Sequence[Candidate], protocol: Protocol | None = None) -> Iterator[Outcome]:
@@ -112,21 +114,21 @@ def compare(candidates: Sequence[Candidate], protocol: Protocol | None = None) -
     """
     protocol = protocol or Protocol()
     for candidate in candidates:
-        rate = max(protocol.rates, key=lambda rate: _promise(candidate, protocol, rate))
+        rate = max(protocol.rates, key=lambda rate: rate_quality(candidate, protocol, rate))
         runs = [run_once(candidate, protocol, rate, seed) for seed in protocol.seeds]
         parameters = UNet(**candidate.settings).num_parameters
         yield Outcome(candidate, parameters, rate, [iou for iou, _ in runs], [losses for _, losses in runs])
 
 
-def _promise(candidate: Candidate, protocol: Protocol, rate: float) -> float:
+def rate_quality(candidate: Candidate, protocol: Protocol, rate: float) -> float:
     try:
-        return run_once(candidate, protocol, rate, seed=1000, judge="choosing")[0]
+        return run_once(candidate, protocol, rate, seed=1000, on="validation")[0]
     except TrainingDiverged:
         return -1.0
 
 
 def difference(outcome: Outcome, baseline: Outcome) -> tuple[float, float]:
-    """Mean macro IoU of one minus the other's, and that difference's standard error, from the spreads over the seeds.
+    """Mean macro IoU of one minus the other's, and that difference's standard error, from their standard deviations over the seeds.
 
     The runs of two networks with one seed have nothing in common but the order of the batches, so they are not paired
     (Welch 1947). A difference of less than about two standard errors may be chance.

@@ -41,7 +41,7 @@ class Workers(NamedTuple):
         """The sum of each number over all workers."""
         if self.size == 1:
             return list(values)
-        numbers = torch.tensor(values, dtype=torch.float64 if device_to_send().type != "mps" else torch.float32, device=device_to_send())
+        numbers = torch.tensor(values, dtype=torch.float64, device=device_to_send())
         dist.all_reduce(numbers)
         return numbers.tolist()
 
@@ -155,7 +155,7 @@ def synchronise(model: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Module]]:
 
 def device_to_send() -> torch.device:
     """Where tensors must lie that are sent: NCCL sends from GPUs only."""
-    return torch.device("cuda", torch.cuda.currentdevice_to_send()) if dist.get_backend() == "nccl" else torch.device("cpu")
+    return torch.device("cuda", torch.cuda.current_device()) if dist.get_backend() == "nccl" else torch.device("cpu")
 
 
 def meeting_place() -> dict:

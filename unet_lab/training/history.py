@@ -103,7 +103,7 @@ def copy_of_weights(model: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
 
 
-def marked(reports: list[EpochReport]) -> list[EpochReport]:
+def only_best_marked(reports: list[EpochReport]) -> list[EpochReport]:
     """The reports of a run that was read back, with only its best epoch marked so: only that one's weights were kept."""
     best = [r.epoch for r in reports if r.is_best][-1:]
     return [replace(report, is_best=[report.epoch] == best) for report in reports]

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import copy
-import math
 import shutil
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
 from torch import nn
 
 from unet_lab.datasets.pairs import SegmentationDataset
-from unet_lab.training.loop import Step, best_device, evaluate, has_bfloat16, steps
+from unet_lab.training.loop import Step
 from unet_lab.training.memory import available_memory, gigabytes, training_memory
+from unet_lab.training.running import steps
+from unet_lab.training.settings import TrainingSettings, check_fit, check_sizes
+from unet_lab.training.validation import evaluate
 
 MEASURED = 3  # steps; one more goes before them, in which PyTorch warms up
 
@@ -39,7 +40,7 @@ class Plan(NamedTuple):
 
     @property
     def problems(self) -> list[str]:
-        """What will not fit, and what would mend it."""
+        """What will not fit, and what would help."""
         found = []
         if self.memory > 0.9 * self.memory_free:
             found.append(
@@ -68,7 +69,6 @@ def plan_training(
     model: nn.Module,
     training: SegmentationDataset,
     validation: SegmentationDataset | None = None,
-    checkpoint: str | Path | None = None,
     **settings,
 ) -> Plan:
     """Measure three steps of this very training on a copy of the model, and say what the whole will take.
@@ -76,37 +76,34 @@ def plan_training(
     Takes what `train` takes; neither `model` nor a checkpoint is touched. Takes as long as four steps and
     one batch of validation.
     """
-    batch_size, epochs = settings.get("batch_size", 8), settings.get("epochs", 10)
-    size = training.pairs[0].image.shape
-    device = torch.device(settings["device"]) if settings.get("device") else best_device()
-    precision = settings.get("precision", "auto")
-    low = precision == "bfloat16" or (precision == "auto" and has_bfloat16(device))
-    memory = training_memory(model, size, min(batch_size, len(training)), low, settings.get("recompute", False)).total
-    free = available_memory(device)
+    told = TrainingSettings.of(settings)
+    check_fit(model, training, "training")
+    size = (told.patch, told.patch) if told.patch else check_sizes(training)
+    batch = min(told.batch_size, len(training))
+    memory = training_memory(model, size, batch, told.low_precision, told.recompute).total
     twin = copy.deepcopy(model)
-    needed = batch_size * (MEASURED + 1)
-    few = training.subset([i % len(training) for i in range(needed)])
+    few = training.subset([i % len(training) for i in range(told.batch_size * (MEASURED + 1))])
     times, before = [], None
-    for news in steps(twin, few, **settings | {"epochs": 1}):
+    for news in steps(twin, few, **settings | {"epochs": 1, "checkpoint": None}):
         now = time.perf_counter()
         if isinstance(news, Step) and before is not None:
             times.append(now - before)
         before = now
     seconds_per_validation = 0.0
     if validation is not None:
-        few = validation.subset(range(min(batch_size, len(validation))))
+        few = validation.subset(range(min(told.batch_size, len(validation))))
         began = time.perf_counter()
-        evaluate(twin, few, batch_size)
+        evaluate(twin, few, told.batch_size)
         seconds_per_validation = (time.perf_counter() - began) * len(validation) / len(few)
     weights = sum(v.numel() * v.element_size() for v in model.state_dict().values())
-    folder = Path(checkpoint).resolve().parent if checkpoint is not None else None
+    folder = Path(told.checkpoint).resolve().parent if told.checkpoint is not None else None
     return Plan(
-        epochs=epochs,
-        steps_per_epoch=math.ceil(len(training) / batch_size),
+        epochs=told.epochs,
+        steps_per_epoch=told.steps_per_epoch(len(training)),
         seconds_per_step=sorted(times[:MEASURED])[len(times[:MEASURED]) // 2],
         seconds_per_validation=seconds_per_validation,
         memory=memory,
-        memory_free=free,
+        memory_free=available_memory(told.torch_device),
         disk=3 * 4 * weights if folder else 0,  # the model, its best weights, and Adam's two means; three files at once
         disk_free=shutil.disk_usage(folder).free if folder else 0,
     )

@@ -13,17 +13,19 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from unet_lab.datasets import SegmentationDataset
+from unet_lab.datasets.masks import IGNORE
+from unet_lab.datasets.pairs import SegmentationDataset
 from unet_lab.files import remove_parts
 from unet_lab.inference.predict import explaining_memory
+from unet_lab.losses import cross_entropy
 from unet_lab.metrics import scores
-from unet_lab.training.batches import EPOCH_STRIDE, EpochLoader, epoch_seed
+from unet_lab.training.batches import RANK_STRIDE, EpochLoader, epoch_seed
 from unet_lab.training.checkpoint import newest_checkpoint, save_checkpoint
 from unet_lab.training.device import memory_layout, random_states, set_random_states
 from unet_lab.training.distributed import Workers
 from unet_lab.training.history import EpochReport, copy_of_weights, only_best_marked
 from unet_lab.training.memory import ways_out
-from unet_lab.training.recipe import check_loss, loss_name, whole_batch_loss
+from unet_lab.training.recipe import check_loss, loss_name, make_scheduler, whole_batch_loss
 from unet_lab.training.settings import TrainingSettings
 from unet_lab.training.validation import evaluate_together
 from unet_lab.unet import UNet
@@ -35,16 +37,16 @@ class RunState:
     def __init__(
         self,
         model: nn.Module,
+        optimizer: torch.optim.Optimizer,
         loader: EpochLoader,
         validation: SegmentationDataset | None,
         settings: TrainingSettings,
         workers: Workers,
     ):
-        self.model, self.loader, self.validation = model, loader, validation
+        self.model, self.optimizer, self.loader, self.validation = model, optimizer, loader, validation
         self.settings, self.workers = settings, workers
-        self.optimizer: torch.optim.Optimizer
-        self.scheduler = None
         self.steps_per_epoch = settings.steps_per_epoch(loader.count)
+        self.scheduler = make_scheduler(settings.schedule, optimizer, settings.epochs * self.steps_per_epoch)
         self.loss_function = whole_batch_loss(settings.loss, settings.reduction)
         self.reports: list[EpochReport] = []
         self.best: dict[str, Tensor] | None = None
@@ -65,7 +67,7 @@ class RunState:
     def batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         self.began = time.perf_counter() - self.seconds
         if self.position == 0:
-            torch.manual_seed(epoch_seed(self.settings.seed, epoch) + 10 * EPOCH_STRIDE * self.workers.rank)  # dropout
+            torch.manual_seed(epoch_seed(self.settings.seed, epoch) + RANK_STRIDE * self.workers.rank)  # dropout
         device = self.settings.torch_device
         sizes = [len(batch) for batch in self.loader.order(epoch)]
         for image, mask in self.loader.batches(epoch, self.position):
@@ -81,17 +83,21 @@ class RunState:
 
     def loss(self, logits: Tensor, mask: Tensor) -> Tensor:
         """This worker's part of the loss, so scaled that averaging the gradients gives those of the whole batch."""
+        if self.workers.size > 1 and self.settings.loss is None:
+            return self.shared_cross_entropy(logits, mask)
         if not len(mask):
             return logits.sum()  # no image, but the others wait for its gradients
         loss = self.loss_function(logits, mask)
         if not self.checked:
             check_loss(loss)
             self.checked = True
-        if self.workers.size == 1:
-            return loss
-        if self.settings.loss is None and self.settings.reduction == "sum":
-            return loss * self.workers.size
-        return loss * (len(mask) * self.workers.size / self.in_batch)
+        return loss if self.workers.size == 1 else loss * (len(mask) * self.workers.size / self.in_batch)
+
+    def shared_cross_entropy(self, logits: Tensor, mask: Tensor) -> Tensor:
+        """Cross entropy over the images of all workers: the mean is over all their judged pixels, not the mean of means."""
+        (judged,) = self.workers.all_reduce(float((mask != IGNORE).sum()))
+        loss = cross_entropy(logits, mask, "sum") if len(mask) else logits.sum()
+        return loss * self.workers.size / (max(judged, 1) if self.settings.reduction == "mean" else 1)
 
     def value_of(self, loss: Tensor) -> float:
         if self.workers.size == 1:
@@ -157,14 +163,14 @@ class RunState:
             if self.workers.is_first:
                 self.save()  # now, not after an hour: is there a folder, may it be written to, is there room?
             return
-        check_same_run(self.checkpoint, state["settings"], self.identity)
+        check_same_run(self.checkpoint, state, self.identity)
         if state["torch"] != str(torch.__version__) and self.workers.is_first:
             words = f"{self.checkpoint} was written with PyTorch {state['torch']}; last digits may differ."
             warnings.warn(words, stacklevel=4)
         if self.workers.is_first:
             remove_parts(self.checkpoint)
         self.best = state["best"]
-        for report in only_best_marked([EpochReport(**report) for report in state["reports"]]):
+        for report in only_best_marked(self.reports_of(state)):
             # of the earlier epochs only the best one's weights were kept
             self.model.load_state_dict(self.best if report.is_best else state["model"])
             yield report
@@ -174,12 +180,20 @@ class RunState:
         """Put everything back as it was when the checkpoint was written."""
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
-        if self.scheduler is not None:
+        self.reports = self.reports_of(state)
+        longer = self.settings.epochs > state["settings"]["epochs"]
+        if longer:  # a finished run that goes on: its schedule begins anew, over what was added
+            added = (self.settings.epochs - len(self.reports)) * self.steps_per_epoch
+            self.scheduler = make_scheduler(self.settings.schedule, self.optimizer, added)
+        elif self.scheduler is not None:
             self.scheduler.load_state_dict(state["scheduler"])
-        self.reports = [EpochReport(**report) for report in state["reports"]]
         self.position, self.total, self.seconds = state["position"], state["total"], state["seconds"]
         if len(state["random_states"]) == self.workers.size:  # else another number of workers: dropout draws anew
             set_random_states(state["random_states"][self.workers.rank])
+
+    def reports_of(self, state: dict) -> list[EpochReport]:
+        """The reports in a checkpoint, with the number of epochs that this run is to have."""
+        return [EpochReport(**report | {"epochs": self.settings.epochs}) for report in state["reports"]]
 
     def save(self) -> None:
         """Write the checkpoint. At the start of a run this must succeed; later a full disk is no reason to lose the run."""
@@ -224,14 +238,19 @@ def describe(model: nn.Module) -> dict:
     return {"class": type(model).__qualname__, "shapes": {name: list(v.shape) for name, v in model.state_dict().items()}}
 
 
-def check_same_run(checkpoint: str | Path, theirs: dict, ours: dict) -> None:
-    """Refuse a checkpoint of another run, before anything is changed."""
+def check_same_run(checkpoint: str | Path, state: dict, ours: dict) -> None:
+    """Refuse a checkpoint of another run, before anything is changed; more epochs are no other run where it is finished."""
+    theirs = state["settings"]
     differing = [name for name in ours if theirs.get(name) != ours[name]]
+    finished = len(state["reports"]) == theirs["epochs"]
+    if differing == ["epochs"] and ours["epochs"] > theirs["epochs"] and finished:
+        return
     if differing:
         name = differing[0]
         shown = f"its {name} is {theirs.get(name)}, yours is {ours[name]}"
+        way_out = "Give another file name, or delete it to start afresh."
         if name == "data":
             shown = "it was trained on other images or masks"
-        raise ValueError(
-            f"{checkpoint}: this is another run's checkpoint: {shown}. Give another file name, or delete it to start afresh."
-        )
+        if name == "epochs" and not finished:
+            way_out = f"Let it end with epochs={theirs['epochs']}; then it goes on with more. Or give another file name."
+        raise ValueError(f"{checkpoint}: this is another run's checkpoint: {shown}. {way_out}")

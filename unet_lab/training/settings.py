@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from unet_lab.datasets import SegmentationDataset
+from unet_lab.datasets.pairs import SegmentationDataset
 from unet_lab.foreign import input_channels
 from unet_lab.training.device import best_device, has_bfloat16
 from unet_lab.training.distributed import Workers

@@ -8,10 +8,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from unet_lab.blocks import center_crop
-from unet_lab.datasets import SegmentationDataset
+from unet_lab.datasets.masks import IGNORE
+from unet_lab.datasets.pairs import SegmentationDataset
 from unet_lab.foreign import geometry_of, main_output
 from unet_lab.inference.predict import padded_logits
-from unet_lab.losses import IGNORE, cross_entropy
+from unet_lab.losses import cross_entropy
 from unet_lab.metrics import confusion_matrix
 from unet_lab.training.device import memory_layout
 from unet_lab.training.distributed import Workers

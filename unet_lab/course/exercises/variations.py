@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from unet_lab.blocks import AttentionGate
 from unet_lab.course.checking import NotTried, Wrong, fields, module_class
 
-PLAN = ("training", "choosing", "judging", "steps", "rates", "seeds")
+PLAN = ("training", "validation", "test", "steps", "rates", "seeds")
 
 
 def attention_gate(answer) -> None:
@@ -96,7 +96,7 @@ def _say_how(gate, skip, gating, out, neighbour) -> None:
 
 
 def fair_plan(answer) -> None:
-    """A plan with the keys "baseline" and "new"; each with training, choosing, judging (seeds of cells), steps, rates, seeds."""
+    """A plan with the keys "baseline" and "new"; each with training, validation, test (seeds of cells), steps, rates, seeds."""
     plan = fields(answer, ("baseline", "new"))
     old, new = (fields(plan[name], PLAN) for name in ("baseline", "new"))
     neighbour = (
@@ -105,15 +105,15 @@ def fair_plan(answer) -> None:
     )
     words = {
         "training": "They learn from other cells, or not from equally many.",
-        "choosing": "Their rates are chosen by other cells.",
-        "judging": "They are judged by other cells: one exam may be easier.",
+        "validation": "Their rates are chosen by other cells.",
+        "test": "They are judged by other cells: one exam may be easier.",
         "steps": "One of them trains longer.",
         "rates": "One of them may choose among more rates than the other.",
         "seeds": "One of them has other or more seeds: the best of many looks better.",
     }
     cells = {}
     for name, each in (("baseline", old), ("new", new)):
-        for key in ("training", "choosing", "judging", "rates", "seeds"):
+        for key in ("training", "validation", "test", "rates", "seeds"):
             try:
                 cells[name, key] = list(each[key])
             except TypeError:
@@ -125,7 +125,7 @@ def fair_plan(answer) -> None:
                 f"{finding} {key}: {old[key]!r} and {new[key]!r}.", f"Give both the same {key}.",
                 "Only one thing may differ between the two: the network.", neighbour,
             )  # fmt: skip
-    for one, other in combinations(("training", "choosing", "judging"), 2):
+    for one, other in combinations(("training", "validation", "test"), 2):
         both = set(cells["new", one]) & set(cells["new", other])
         if both:
             raise Wrong(
@@ -136,8 +136,8 @@ def fair_plan(answer) -> None:
     for key, least, why in (
         ("rates", 2, "One rate for both suits one of them better: let each choose among the same few."),
         ("seeds", 3, "One run is one draw. Without a spread nobody knows how large chance is."),
-        ("judging", 20, "With few cells one odd cell decides."),
-        ("choosing", 5, "With few cells one odd cell decides the rate."),
+        ("test", 20, "With few cells one odd cell decides."),
+        ("validation", 5, "With few cells one odd cell decides the rate."),
     ):
         count = len(set(cells["new", key]))
         if count < least:

@@ -1,0 +1,150 @@
+"""`train` and `fit`: a run from its settings to its end, with a checkpoint, a progress bar and a stop button."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import fields
+from datetime import datetime, timedelta
+
+from torch import nn
+from tqdm.auto import tqdm
+
+from unet_lab.datasets.pairs import SegmentationDataset
+from unet_lab.training.batches import EpochLoader
+from unet_lab.training.device import memory_layout
+from unet_lab.training.distributed import averaging, join
+from unet_lab.training.history import EpochReport, History
+from unet_lab.training.loop import Step, training_loop
+from unet_lab.training.memory import recomputing, warn_if_too_large
+from unet_lab.training.recipe import make_optimizer
+from unet_lab.training.run_state import RunState
+from unet_lab.training.settings import TrainingSettings
+
+
+def train(
+    model: nn.Module, training: SegmentationDataset, validation: SegmentationDataset | None = None, **settings
+) -> Iterator[EpochReport]:
+    """Train, and yield an `EpochReport` after every epoch: Adam and cross entropy, unless `settings` say otherwise.
+
+    Break out of your `for` to stop; `model` then holds the weights so far.
+
+    Parameters
+    ----------
+    model : is moved to the device and changed in place.
+    training, validation : datasets. Training images have one size, or any sizes with `patch=…`; validation judges whole images.
+    settings : those of `TrainingSettings`, by name: epochs (10), batch_size (8), learning_rate (0.001), loss, optimizer, schedule,
+        seed, device, augmentation, patch, checkpoint and others, each explained there.
+
+    With `checkpoint`, a run that was stopped goes on bit for bit as if it had never stopped: the finished epochs are yielded
+    again, without being trained, then the missing ones. A finished run goes on with a larger `epochs`; its schedule then begins
+    anew over the added epochs. The checkpoint before is kept beside it (run.previous.pt), should the newer be damaged.
+
+    Under torchrun the same call trains in all its processes: `batch_size` is then shared among them, gradients are averaged,
+    batch norm is computed over all of them (unless sync_batch_norm is False), and the first one writes the checkpoint.
+
+    Raises ValueError for sizes or settings that do not fit, or a checkpoint of another run; OSError where the checkpoint cannot
+    be written at the start; TrainingDiverged for a loss that is no number; OutOfMemory; WorkerLost.
+    """
+    return (report for report in steps(model, training, validation, **settings) if isinstance(report, EpochReport))
+
+
+def steps(
+    model: nn.Module, training: SegmentationDataset, validation: SegmentationDataset | None = None, **settings
+) -> Iterator[Step | EpochReport]:
+    """Like `train`, but yields the number of the step after every step too, for a progress bar."""
+    told = TrainingSettings.of(settings)
+    workers, device = join(), told.torch_device
+    size = told.check(model, training, validation, workers)
+    share = min(math.ceil(told.batch_size / workers.size), len(training))
+    warn_if_too_large(model, size, share, device, low_precision=told.low_precision, recompute=told.recompute)
+    model.to(device, memory_format=memory_layout(device))  # type: ignore[call-overload]
+    optimizer = make_optimizer(told.optimizer, model.parameters(), told.learning_rate, told.weight_decay)
+    run = RunState(model, optimizer, EpochLoader(training, told, workers, size), validation, told, workers)
+    yield from run.resume(training)
+    with recomputing(model, told.recompute), averaging(model, workers, told.sync_batch_norm) as network:
+        yield from training_loop(network, optimizer, run.scheduler, run, told.clip)
+
+
+def fit(model: nn.Module, training: SegmentationDataset, validation: SegmentationDataset | None = None, **settings) -> History:
+    """Run `train` to its end with a progress bar, and leave the best epoch's weights in `model`.
+
+    Takes the settings of `train`. The stop button of Jupyter, or Ctrl-C, ends the run after the step that it is in (pressed
+    twice: at once): `model` gets what was learnt by the end of the best epoch, `history.restore_last(model)` gives back what it
+    held when it was stopped, `history.stopped_early` is True, and a checkpoint is written where there is one.
+    """
+    history, told = History(), TrainingSettings.of(settings)
+    total = told.epochs * told.steps_per_epoch(len(training))
+    with tqdm(total=total, unit="step", desc="training", disable=not join().is_first) as bar:
+        try:
+            with closing(between_steps(steps(model, training, validation, **settings))) as run:
+                for news, asked_to_stop in run:
+                    if asked_to_stop:
+                        history.stopped_early = True
+                        break
+                    if isinstance(news, EpochReport):
+                        history.record(news, model)
+                    move_bar(bar, news)
+        except KeyboardInterrupt:
+            history.stopped_early = True
+    history.restore_best(model)
+    return history
+
+
+def show_signature() -> inspect.Signature:
+    """What Shift-Tab in a notebook shows of `train` and `fit`: every setting with its default."""
+    kind = inspect.Parameter.KEYWORD_ONLY
+    first = list(inspect.signature(steps).parameters.values())[:3]
+    named = [inspect.Parameter(f.name, kind, default=f.default, annotation=f.type) for f in fields(TrainingSettings)]
+    return inspect.Signature([*first, *named])
+
+
+for function in (train, steps, fit):
+    function.__signature__ = show_signature()  # type: ignore[attr-defined]
+
+
+def between_steps(run: Iterator[Step | EpochReport]) -> Iterator[tuple[Step | EpochReport, bool]]:
+    """What `run` yields, and whether Ctrl-C was pressed meanwhile: an interrupt within a step would leave half-changed weights.
+
+    Pressed a second time, it interrupts at once. Only where this is the main thread, which alone gets signals, and one process:
+    several would stop at different steps.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    asked: list[int] = []
+
+    def note(number, frame):
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    polite = threading.current_thread() is threading.main_thread() and callable(before) and join().size == 1
+    if polite:
+        signal.signal(signal.SIGINT, note)
+    try:
+        for news in run:
+            yield news, bool(asked) and isinstance(news, Step)
+    finally:
+        run.close()  # type: ignore[attr-defined]
+        if polite:
+            signal.signal(signal.SIGINT, before)
+
+
+def move_bar(bar: tqdm, news: Step | EpochReport) -> None:
+    """Move the bar to a step, or to the end of an epoch with what came of it."""
+    if isinstance(news, Step):
+        bar.update(news - bar.n)
+        return
+    bar.update(news.epoch * bar.total // news.epochs - bar.n)
+    scored = {} if math.isnan(news.iou) else {"iou": f"{news.iou:.3f}"}
+    bar.set_postfix(epoch=f"{news.epoch}/{news.epochs}", loss=f"{news.loss:.4g}", **scored, **expected_end(bar))
+
+
+def expected_end(bar: tqdm) -> dict[str, str]:
+    """At what time of day a long run will be over; nothing for one that ends within a minute."""
+    rate = bar.format_dict["rate"] or (bar.n / max(bar.format_dict["elapsed"], 1e-9))
+    left = (bar.total - bar.n) / rate if rate else 0
+    return {"ends": f"{datetime.now() + timedelta(seconds=left):%a %H:%M}"} if left > 60 else {}
