@@ -92,7 +92,7 @@ print("mean of the two, as before:", "right" if difference(whole, (three + one) 
 print("weighed by 3/4 and 1/4:    ", "right" if difference(whole, 0.75 * three + 0.25 * one) < 1e-5 else "wrong")
 
 # %% [markdown]
-# The lone image pulled as hard as the other three together. `unet_lab.training.loop.train` lets every worker divide its *sum* by the number of pixels of
+# The lone image pulled as hard as the other three together. `unet_lab.training.train` lets every worker divide its *sum* by the number of pixels of
 # the *whole* batch. In exercise 2 you will do the same.
 #
 # ## Break it again: batch norm
@@ -129,7 +129,7 @@ script.write_text('''
 import json, sys, torch
 from unet_lab.datasets import SegmentationDataset
 from unet_lab.training.distributed import join
-from unet_lab.training.loop import train
+from unet_lab.training import train
 from unet_lab.unet import UNet
 
 cells, found = SegmentationDataset.generated(32, size=32), {}
@@ -201,7 +201,7 @@ fragile = folder / "fragile.py"
 fragile.write_text('''
 import os, signal, sys, torch
 from unet_lab.datasets import SegmentationDataset
-from unet_lab.training.loop import train
+from unet_lab.training import train
 from unet_lab.unet import UNet
 
 torch.manual_seed(0)

@@ -70,7 +70,7 @@ def test_stop_button_works_while_the_cell_is_training(page, lab, copy):
         "import torch",
         "from unet_lab.datasets import SegmentationDataset",
         "from unet_lab.explorers import watch_training",
-        "from unet_lab.training.loop import train",
+        "from unet_lab.training import train",
         "from unet_lab.unet import UNet",
         "cells = SegmentationDataset.generated(24, size=32)",
         "model = UNet(base_channels=4, depth=2)",

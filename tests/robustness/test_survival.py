@@ -50,7 +50,7 @@ def whole_run(folder, started):
 def start(folder):
     context = multiprocessing.get_context("spawn" if os.name == "nt" else "forkserver")
     if os.name != "nt":
-        context.set_forkserver_preload(["torch._dynamo", "unet_lab.training.loop", "tests.robustness.test_survival"])
+        context.set_forkserver_preload(["torch._dynamo", "unet_lab.training.running", "tests.robustness.test_survival"])
     started = context.Event()
     process = context.Process(target=whole_run, args=(folder, started))
     process.start()
@@ -342,11 +342,11 @@ def test_ctrl_c_ends_a_run_between_two_steps_and_keeps_best_last_and_the_place(t
     real = loop.training_step
     calls = []
 
-    def step(*arguments):
+    def step(*arguments, **named):
         calls.append(1)
         if len(calls) == stop_at:
             os.kill(os.getpid(), signal.SIGINT)  # as the stop button does, in the middle of the step
-        return real(*arguments)
+        return real(*arguments, **named)
 
     monkeypatch.setattr(loop, "training_step", step)
     model = tiny()
@@ -365,7 +365,7 @@ def test_ctrl_c_ends_a_run_between_two_steps_and_keeps_best_last_and_the_place(t
 
 
 def test_ctrl_c_pressed_twice_does_not_wait(monkeypatch):
-    def step(*arguments):
+    def step(*arguments, **named):
         for _ in range(2):
             os.kill(os.getpid(), signal.SIGINT)
         time.sleep(60)

@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 from unet_lab.datasets import SegmentationDataset
 from unet_lab.training import train
 from unet_lab.training.checkpoint import load_checkpoint
-from unet_lab.training.distributed import World
+from unet_lab.training.distributed import Workers
 from unet_lab.unet import UNet
 
 ALL = ("plain", "synchronised", "each its own", "sum", "recompute")
@@ -103,19 +103,19 @@ def test_torchrun_restarts_a_run_whose_worker_died_and_it_ends_as_if_nothing_had
 def test_each_image_is_one_workers():
     for size in (1, 2, 3, 4):
         for count in (1, 4, 7):
-            shares = [World(rank, size).share(range(count)) for rank in range(size)]
+            shares = [Workers(rank, size).shard(range(count)) for rank in range(size)]
             assert sorted(image for share in shares for image in share) == list(range(count))
             assert max(map(len, shares)) - min(map(len, shares)) <= 1
-    assert World().share([3, 1]) == [3, 1]
-    assert World().total(2.0, 3.0) == [2.0, 3.0]
-    assert World().from_first("a") == "a"
-    assert World().gathered("a") == ["a"]
+    assert Workers().shard([3, 1]) == [3, 1]
+    assert Workers().all_reduce(2.0, 3.0) == [2.0, 3.0]
+    assert Workers().broadcast("a") == "a"
+    assert Workers().all_gather("a") == ["a"]
 
 
 def test_batches_too_small_for_the_workers_are_refused(monkeypatch):
-    import unet_lab.training.loop as module
+    import unet_lab.training.running as module
 
-    monkeypatch.setattr(module, "join", lambda: World(0, 4))
+    monkeypatch.setattr(module, "join", lambda: Workers(0, 4))
     cells = SegmentationDataset.generated(9, size=32)
     with pytest.raises(ValueError, match=r"batch_size is 2, and there are 4 workers"):
         next(train(UNet(base_channels=2, depth=1), cells, batch_size=2))

@@ -73,7 +73,7 @@ def test_a_run_that_cannot_fit_is_warned_of_before_it_starts_and_one_that_fits_i
 OUT = """
 import resource, torch
 from unet_lab.datasets import SegmentationDataset
-from unet_lab.training.loop import train
+from unet_lab.training import train
 from unet_lab.unet import UNet
 cells = SegmentationDataset.generated(8, 256)
 list(train(UNet(base_channels=1, depth=1), cells.subset([0]), epochs=1))

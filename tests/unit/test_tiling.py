@@ -14,7 +14,7 @@ from unet_lab.datasets import generate_cell, iterate_pages, read_pages, standard
 from unet_lab.geometry import tile_margin
 from unet_lab.inference import plan_tiles, predict, predict_logits, predict_pages, predict_tiled, tiles, tiling
 from unet_lab.inference.predict import OutOfMemory
-from unet_lab.inference.tiling import mean_and_spread
+from unet_lab.inference.tiling import scale_of
 from unet_lab.unet import UNet
 
 VARIATIONS = [{}, {"up": "bilinear"}, {"up": "nearest"}, {"attention": True}, {"residual": True}, {"padding": "valid"}]
@@ -111,7 +111,7 @@ def test_gaussian_sums_are_a_weighted_mean():
 def test_large_sums_lie_in_a_file(monkeypatch):
     model, image = network(), noise(90, 130)
     in_memory = put_together(model, image, 40, 12, "gaussian")
-    monkeypatch.setattr(tiling, "_MOST_IN_MEMORY", 0)
+    monkeypatch.setattr(tiling, "MOST_IN_MEMORY", 0)
     assert torch.equal(put_together(model, image, 40, 12, "gaussian"), in_memory)
 
 
@@ -124,15 +124,15 @@ def test_norms_that_look_at_the_whole_are_named(norm):
 
 
 @given(st.integers(1, 70), st.integers(1, 70), st.sampled_from([np.uint8, np.uint16, np.float64]))
-def test_mean_and_spread_in_one_pass(height, width, dtype):
+def test_mean_and_standard_deviation_in_one_pass(height, width, dtype):
     image = (np.random.default_rng(0).random((height, width)) * 250 + 60_000 * (dtype == np.uint16)).astype(dtype)
-    tiling._BLOCK, before = 16, tiling._BLOCK
+    tiling.BLOCK, before = 16, tiling.BLOCK
     try:
-        mean, spread = mean_and_spread(image)
+        _, _, mean, std = scale_of(image)
     finally:
-        tiling._BLOCK = before
+        tiling.BLOCK = before
     assert mean == pytest.approx(image.mean(dtype=np.float64), rel=1e-12)
-    assert spread == pytest.approx(image.std(dtype=np.float64) or 1, rel=1e-9)
+    assert std == pytest.approx(image.std(dtype=np.float64) or 1, rel=1e-9)
 
 
 def test_from_one_file_into_another(tmp_path):
@@ -237,7 +237,8 @@ def test_a_broken_page_does_not_cost_the_others(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"image": np.zeros((3, 4, 5))}, r"has shape \(3, 4, 5\)"),
+        ({"image": np.zeros((3, 4, 5, 6))}, r"has shape \(3, 4, 5, 6\)"),
+        ({"image": np.zeros((30, 40, 5))}, r"UNet\(in_channels=5, …\)"),
         ({"image": [[1, 2]]}, "is a list"),
         ({"image": np.zeros((0, 4))}, "at least one pixel"),
         ({"image": np.full((4, 4), np.nan)}, "16 pixels from row 0, column 0"),
@@ -249,7 +250,7 @@ def test_a_broken_page_does_not_cost_the_others(tmp_path):
         ({"overlap": 1.5}, "whole numbers of pixels"),
         ({"out": np.zeros((4, 4), np.uint8)}, r"needed is uint8 \(100, 100\)"),
         ({"out": np.zeros((100, 100), np.int64)}, "int64"),
-        ({"model": nn.Conv2d(1, 3, 1)}, "no `settings`"),
+        ({"model": nn.Conv2d(1, 3, 1, stride=2)}, "logits of another scale"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_words(arguments, words):
@@ -271,3 +272,21 @@ def test_memory_that_runs_out_is_explained(monkeypatch):
         predict_tiled(model, noise(200, 200), 72)
     with pytest.raises(OutOfMemory, match="predict_tiled"):
         predict(model, noise(100, 100))
+
+
+@pytest.mark.parametrize("blend", ["crop", "gaussian"])
+def test_colour_with_hot_pixels_tile_by_tile_is_as_in_the_whole(blend):
+    torch.manual_seed(0)
+    model = UNet(in_channels=3, base_channels=4, depth=2).eval()
+    image = np.random.default_rng(1).integers(60, 120, (150, 130, 3)).astype(np.uint16)
+    image[::40, ::40] = 60_000
+    whole = predict(model, image)
+    tiled = predict_tiled(model, image, tile=96, blend=blend)
+    assert (tiled == whole).mean() > (0.999 if blend == "crop" else 0.97)
+
+
+def test_a_network_of_your_own_is_measured():
+    torch.manual_seed(0)
+    own = nn.Sequential(nn.Conv2d(1, 4, 5, padding=2), nn.ReLU(), nn.Conv2d(4, 2, 3, padding=1))
+    image = noise(130, 120)
+    assert np.array_equal(predict_tiled(own, image, tile=48), predict(own, image))

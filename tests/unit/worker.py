@@ -62,7 +62,7 @@ if __name__ == "__main__":
     for case in sys.argv[2:]:
         results[case] = run(case, folder)
     world = join()
-    sums = world.gathered({case: result["losses"] for case, result in results.items()})
+    sums = world.all_gather({case: result["losses"] for case, result in results.items()})
     assert all(other == sums[0] for other in sums), "the workers do not agree"
     if world.is_first:
         (folder / f"{world.size}.json").write_text(json.dumps(results))

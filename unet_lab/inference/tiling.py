@@ -175,7 +175,7 @@ class Scale(NamedTuple):
 
     def apply(self, piece: np.ndarray) -> np.ndarray:
         """A part of the image, standardised as the whole; float32."""
-        return (np.clip(piece.astype(np.float32), self.low, self.high) - self.mean) / self.std
+        return (np.clip(piece.astype(np.float32), self.low, self.high) - self.mean.astype(np.float32)) / self.std.astype(np.float32)
 
 
 def scale_of(image: np.ndarray) -> Scale:
@@ -197,7 +197,7 @@ def scale_of(image: np.ndarray) -> Scale:
         mean += apart * pixels / both
         count = both
     std = (squares / count) ** 0.5
-    return Scale(low, high, mean.astype(np.float32), np.where(std > 0, std, 1.0).astype(np.float32))
+    return Scale(low, high, mean, np.where(std > 0, std, 1.0))
 
 
 def pieces(image: np.ndarray) -> Iterator[tuple[np.ndarray, int, int]]:

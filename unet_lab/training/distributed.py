@@ -9,8 +9,9 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -171,8 +172,12 @@ def meeting_place() -> dict:
 
 def leave() -> None:
     """Close the connections while Python still runs: gloo's threads that outlive it abort the process now and then
-    (github.com/pytorch/pytorch, pull request 179291). What still holds the group, DistributedDataParallel, is collected first."""
+    (github.com/pytorch/pytorch, pull request 179291). What still holds the group, DistributedDataParallel, is collected first.
+    Where all went well, workers leave together: none closes a connection that another still reads from."""
     if dist.is_initialized():
         gc.collect()
+        if dist.get_backend() == "gloo" and getattr(sys, "last_value", None) is None:
+            with suppress(RuntimeError):  # another one died; nothing to wait for
+                dist.monitored_barrier(timeout=timedelta(seconds=20))
         dist.destroy_process_group()
         gc.collect()

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from unet_lab.datasets.masks import IGNORE
 from unet_lab.datasets.pairs import SegmentationDataset
 from unet_lab.files import remove_parts
-from unet_lab.inference.predict import explaining_memory
 from unet_lab.losses import cross_entropy
 from unet_lab.metrics import scores
 from unet_lab.training.batches import RANK_STRIDE, EpochLoader, epoch_seed
@@ -24,7 +23,6 @@ from unet_lab.training.checkpoint import newest_checkpoint, save_checkpoint
 from unet_lab.training.device import memory_layout, random_states, set_random_states
 from unet_lab.training.distributed import Workers
 from unet_lab.training.history import EpochReport, copy_of_weights, only_best_marked
-from unet_lab.training.memory import ways_out
 from unet_lab.training.recipe import check_loss, loss_name, make_scheduler, whole_batch_loss
 from unet_lab.training.settings import TrainingSettings
 from unet_lab.training.validation import evaluate_together
@@ -73,9 +71,7 @@ class RunState:
         for image, mask in self.loader.batches(epoch, self.position):
             self.in_batch = sizes[self.position]
             self.due = self.is_due()
-            doing = f"training on a batch of {len(image)} images of {image.shape[-2]} x {image.shape[-1]}"
-            with explaining_memory(doing, ways_out(self.settings.batch_size)):
-                yield image.to(device, memory_format=memory_layout(device)), mask.to(device)
+            yield image.to(device, memory_format=memory_layout(device)), mask.to(device)
 
     def precision(self) -> AbstractContextManager:
         device = self.settings.torch_device

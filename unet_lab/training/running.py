@@ -15,12 +15,13 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from unet_lab.datasets.pairs import SegmentationDataset
+from unet_lab.inference.predict import explaining_memory
 from unet_lab.training.batches import EpochLoader
 from unet_lab.training.device import memory_layout
 from unet_lab.training.distributed import averaging, join
 from unet_lab.training.history import EpochReport, History
 from unet_lab.training.loop import Step, training_loop
-from unet_lab.training.memory import recomputing, warn_if_too_large
+from unet_lab.training.memory import recomputing, warn_if_too_large, ways_out
 from unet_lab.training.recipe import make_optimizer
 from unet_lab.training.run_state import RunState
 from unet_lab.training.settings import TrainingSettings
@@ -50,14 +51,21 @@ def train(
     Raises ValueError for sizes or settings that do not fit, or a checkpoint of another run; OSError where the checkpoint cannot
     be written at the start; TrainingDiverged for a loss that is no number; OutOfMemory; WorkerLost.
     """
-    return (report for report in steps(model, training, validation, **settings) if isinstance(report, EpochReport))
+    run = steps(model, training, validation, **settings)
+    return (report for report in run if isinstance(report, EpochReport))
 
 
 def steps(
     model: nn.Module, training: SegmentationDataset, validation: SegmentationDataset | None = None, **settings
 ) -> Iterator[Step | EpochReport]:
     """Like `train`, but yields the number of the step after every step too, for a progress bar."""
-    told = TrainingSettings.of(settings)
+    return run_steps(model, training, validation, TrainingSettings.of(settings))
+
+
+def run_steps(
+    model: nn.Module, training: SegmentationDataset, validation: SegmentationDataset | None, told: TrainingSettings
+) -> Iterator[Step | EpochReport]:
+    """A run, once its settings have been read: check, prepare, resume, and the loop."""
     workers, device = join(), told.torch_device
     size = told.check(model, training, validation, workers)
     share = min(math.ceil(told.batch_size / workers.size), len(training))
@@ -66,7 +74,12 @@ def steps(
     optimizer = make_optimizer(told.optimizer, model.parameters(), told.learning_rate, told.weight_decay)
     run = RunState(model, optimizer, EpochLoader(training, told, workers, size), validation, told, workers)
     yield from run.resume(training)
-    with recomputing(model, told.recompute), averaging(model, workers, told.sync_batch_norm) as network:
+    doing = f"training on a batch of {share} images of {size[0]} x {size[1]}"
+    with (
+        explaining_memory(doing, ways_out(told.batch_size)),
+        recomputing(model, told.recompute),
+        averaging(model, workers, told.sync_batch_norm) as network,
+    ):
         yield from training_loop(network, optimizer, run.scheduler, run, told.clip)
 
 

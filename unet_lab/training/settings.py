@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from pathlib import Path
 
 import torch
@@ -105,9 +106,11 @@ class TrainingSettings:
     def of(cls, given: dict) -> TrainingSettings:
         """From keywords; raises TypeError, naming the nearest, for one that there is not."""
         known = [field.name for field in fields(cls)]
-        strange = [name for name in given if name not in known]
-        if strange:
-            raise TypeError(f"train() got an unexpected keyword argument {strange[0]!r}; there are {', '.join(known)}.")
+        for name in given:
+            if name not in known:
+                nearest = get_close_matches(name, known, n=1)
+                meant = f"Did you mean {nearest[0]}? " if nearest else ""
+                raise TypeError(f"there is an unexpected keyword argument, {name!r}. {meant}Allowed are {', '.join(known)}.")
         return cls(**given)
 
     @property
