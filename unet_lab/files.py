@@ -35,7 +35,7 @@ def write_whole(path: str | Path, content: bytes | memoryview | Callable[[Binary
     path = Path(path)
     temporary = None
     try:
-        _check_room(path, content)
+        check_room(path, content)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".", suffix=".part")
         os.close(handle)
         with open(temporary, "wb") as stream:
@@ -46,9 +46,9 @@ def write_whole(path: str | Path, content: bytes | memoryview | Callable[[Binary
         if keep_previous and path.exists():
             os.replace(path, previous_of(path))
         os.replace(temporary, path)
-        _settle(path.parent)
+        settle(path.parent)
     except OSError as error:
-        raise _explained(error, path) from None
+        raise explained_error(error, path) from None
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
@@ -68,7 +68,7 @@ def remove_parts(path: str | Path) -> None:
             part.unlink(missing_ok=True)
 
 
-def _check_room(path: Path, content) -> None:
+def check_room(path: Path, content) -> None:
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "no folder")
     if path.is_dir():
@@ -77,7 +77,7 @@ def _check_room(path: Path, content) -> None:
         raise OSError(errno.ENOSPC, "full")
 
 
-def _settle(folder: Path) -> None:
+def settle(folder: Path) -> None:
     """Make the change of names outlast a power cut; Windows does so by itself, and has no such call."""
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)
@@ -87,7 +87,7 @@ def _settle(folder: Path) -> None:
             os.close(handle)
 
 
-def _explained(error: OSError, path: Path) -> OSError:
+def explained_error(error: OSError, path: Path) -> OSError:
     """The same error with words that help; OSError makes a PermissionError and the like of the number by itself."""
     if error.errno in _FULL:
         free = shutil.disk_usage(path.parent).free / 1e6

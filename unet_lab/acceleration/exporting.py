@@ -33,13 +33,13 @@ def export(model: nn.Module, path: str | Path, example: Tensor) -> Path:
         content = onnx_bytes(model, example)
     else:
         stream = io.BytesIO()
-        torch.export.save(_exported(model, example), stream)
+        torch.export.save(exported(model, example), stream)
         content = stream.getvalue()
     runnable = path.suffix == ".pt2" or not missing("onnxruntime")
     if runnable:
         with torch.no_grad():
-            expected = _evaluating(model)(example)
-        got = _loaded(content, path.suffix)(example)
+            expected = evaluating(model)(example)
+        got = loaded(content, path.suffix)(example)
         apart = float((got - expected).abs().max())
         if not apart <= 1e-3 * max(1.0, float(expected.abs().max())):
             raise ValueError(f"{path.name}: not written; run again after export, the network's output differs by {apart:.2g}.")
@@ -57,9 +57,9 @@ def load_exported(path: str | Path) -> Callable[[Tensor], Tensor]:
         raise ValueError(f"{path.name} ends in {path.suffix!r}; allowed are {' and '.join(FORMATS)}.")
     content = path.read_bytes()
     if path.suffix == ".onnx":
-        _need("onnxruntime")
+        need("onnxruntime")
     try:
-        return _loaded(content, path.suffix)
+        return loaded(content, path.suffix)
     except Exception as error:  # each runtime has errors of its own, of no common kind
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ValueError(f"{path}: no network that can be run ({first}). Export it again.") from None
@@ -67,11 +67,11 @@ def load_exported(path: str | Path) -> Callable[[Tensor], Tensor]:
 
 def onnx_bytes(model: nn.Module, example: Tensor) -> bytes:
     """The network in ONNX's form. Raises ImportError where onnx or onnxscript is not installed."""
-    _need("onnx", "onnxscript")
+    need("onnx", "onnxscript")
     import onnx
 
     with quiet(), torch.no_grad():
-        program = torch.onnx.export(_evaluating(model), (example.detach().clone(),), dynamo=True, verbose=False)
+        program = torch.onnx.export(evaluating(model), (example.detach().clone(),), dynamo=True, verbose=False)
     network = program.model_proto
     if {node.op_type for node in network.graph.node} <= _SIZELESS:
         for tensor in (*network.graph.input, *network.graph.output):
@@ -83,12 +83,12 @@ def onnx_bytes(model: nn.Module, example: Tensor) -> bytes:
     return network.SerializeToString()
 
 
-def _exported(model: nn.Module, example: Tensor) -> torch.export.ExportedProgram:
+def exported(model: nn.Module, example: Tensor) -> torch.export.ExportedProgram:
     with torch.no_grad():
-        return torch.export.export(_evaluating(model), (example.detach().clone(),))
+        return torch.export.export(evaluating(model), (example.detach().clone(),))
 
 
-def _loaded(content: bytes, suffix: str) -> Callable[[Tensor], Tensor]:
+def loaded(content: bytes, suffix: str) -> Callable[[Tensor], Tensor]:
     if suffix == ".onnx":
         return OnnxRuntime(content)
     program = torch.export.load(io.BytesIO(content))
@@ -103,14 +103,14 @@ def _loaded(content: bytes, suffix: str) -> Callable[[Tensor], Tensor]:
     return run
 
 
-def _evaluating(model: nn.Module) -> nn.Module:
+def evaluating(model: nn.Module) -> nn.Module:
     """The model itself where it evaluates already, else a copy that does: exporting must not change the caller's mode."""
     if not any(m.training for m in model.modules()):
         return model
     return copy.deepcopy(model).eval()
 
 
-def _need(*packages: str) -> None:
+def need(*packages: str) -> None:
     advice = missing(*packages)
     if advice:
         raise ImportError(f"ONNX files need a package that is {advice}.")

@@ -59,11 +59,11 @@ def judge(function: Callable, answer) -> Verdict:
     if answer is None or answer is ...:
         return Verdict("not tried", "Replace the None (or the ...) above and run the cell again.")
     with limits.printing_kept() as printed, limits.chance_restored():
-        verdict = _judged(function, answer)
+        verdict = judged(function, answer)
     return verdict._replace(printed=str(printed))
 
 
-def _judged(function: Callable, answer) -> Verdict:
+def judged(function: Callable, answer) -> Verdict:
     try:
         limits.within(limits.SECONDS, lambda: function(answer))
     except NotTried as empty:
@@ -88,8 +88,8 @@ def _judged(function: Callable, answer) -> Verdict:
     except Exception as error:  # the student's code may fail in any way
         if isinstance(error, MemoryError) or "allocate memory" in str(error):  # NumPy's and PyTorch's
             clue = "Look at the shapes of what you make: print them before. Is there one of (H, W, H, W)?"
-            return Verdict("wrong", f"it needs more memory than there is: {_short(str(error)) or 'no room left'}.", (clue,))
-        finding = f"it stopped with {type(error).__name__}: {_short(str(error))}{_place(error)}"
+            return Verdict("wrong", f"it needs more memory than there is: {short(str(error)) or 'no room left'}.", (clue,))
+        finding = f"it stopped with {type(error).__name__}: {short(str(error))}{_place(error)}"
         hints = ("Read the last line of the error first: it names what went wrong. Then call it yourself on a small input.",)
         return Verdict("wrong", finding, hints)
     return Verdict("right")
@@ -131,7 +131,7 @@ def _display(picture: DescribedFigure) -> None:
         display(picture)
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
     """The first line, not too much of it."""
     first = text.strip().splitlines()[0] if text.strip() else ""
     return first if len(first) < 200 else first[:200] + " …"
@@ -151,15 +151,15 @@ def called(function, *arguments):
     """The function's result on copies of what it is given; NotTried where there is none, Wrong where it changes its input."""
     if not callable(function):
         raise Wrong(
-            f"expected a function, got {type(function).__name__} ({_short(repr(function))}).",
+            f"expected a function, got {type(function).__name__} ({short(repr(function))}).",
             "Give the function itself, without brackets: check(name, my_function).",
         )
-    copies = [_copied(a) for a in arguments]
+    copies = [copied(a) for a in arguments]
     result = function(*copies)
     if result is None or result is ...:
         raise NotTried
     for before, after in zip(arguments, copies, strict=True):
-        if not _same(before, after):
+        if not same(before, after):
             kind = "array" if isinstance(before, np.ndarray | Tensor) else type(before).__name__
             raise Wrong(
                 f"the answer may be right, but your function changed the {kind} that it was given.",
@@ -170,7 +170,7 @@ def called(function, *arguments):
     return result
 
 
-def _copied(argument):
+def copied(argument):
     if isinstance(argument, np.ndarray):
         return argument.copy()
     if isinstance(argument, Tensor):
@@ -178,7 +178,7 @@ def _copied(argument):
     return copy.deepcopy(argument) if isinstance(argument, list | dict | set) else argument
 
 
-def _same(before, after) -> bool:
+def same(before, after) -> bool:
     if isinstance(before, np.ndarray):
         return before.shape == after.shape and bool(np.array_equal(before, after, equal_nan=before.dtype.kind == "f"))
     if isinstance(before, Tensor):
@@ -238,10 +238,10 @@ def compare(shown: str, got, right: np.ndarray, suspects: list[tuple], otherwise
         with np.errstate(all="ignore"):
             value = np.asarray(suspect() if callable(suspect) else suspect, dtype=np.float64)
         if got.shape == value.shape and np.allclose(got, value, atol=1e-4, equal_nan=True):
-            raise Wrong(f"{shown}: {_both(got, right)}. {finding}", clue, *hints, picture=picture)
+            raise Wrong(f"{shown}: {both(got, right)}. {finding}", clue, *hints, picture=picture)
     if got.shape != right.shape:
         raise Wrong(f"{shown}: the shape is {got.shape}, expected {right.shape}.", otherwise, *hints, picture=picture)
-    raise Wrong(f"{shown}: {_both(got, right)}.", otherwise, *hints, picture=picture)
+    raise Wrong(f"{shown}: {both(got, right)}.", otherwise, *hints, picture=picture)
 
 
 def side_by_side(got, right, given=None) -> DescribedFigure | None:
@@ -267,7 +267,7 @@ def smallest(goes_wrong: Callable[..., bool], *arrays: np.ndarray) -> tuple[np.n
         while step and arrays[0].shape[axis] > 1:
             for kept in (slice(step, None), slice(None, -step)):
                 cut = tuple(a[kept] if axis == 0 else a[:, kept] for a in arrays)
-                if cut[0].size and _fails(goes_wrong, cut):
+                if cut[0].size and fails(goes_wrong, cut):
                     arrays = cut
                     break
             else:
@@ -275,14 +275,14 @@ def smallest(goes_wrong: Callable[..., bool], *arrays: np.ndarray) -> tuple[np.n
     return arrays
 
 
-def _fails(goes_wrong, arrays) -> bool:
+def fails(goes_wrong, arrays) -> bool:
     try:
         return bool(goes_wrong(*(a.copy() for a in arrays)))
     except Exception:  # not the mistake that we look for
         return False
 
 
-def _both(got: np.ndarray, right: np.ndarray) -> str:
+def both(got: np.ndarray, right: np.ndarray) -> str:
     if right.size > 12 or got.size > 12:
         if got.shape != right.shape:
             return f"the shape is {got.shape}, expected {right.shape}"

@@ -34,7 +34,7 @@ def within(seconds: float, work: Callable[[], object]) -> None:
     watchman = _Watchman(seconds)
     try:
         try:
-            _answer_at_work(work)
+            answer_at_work(work)
         finally:
             watchman.leave()
     except BaseException:
@@ -42,15 +42,15 @@ def within(seconds: float, work: Callable[[], object]) -> None:
         raise
 
 
-def _answer_at_work(work: Callable[[], object]) -> None:
+def answer_at_work(work: Callable[[], object]) -> None:
     """The watchman throws only while this frame is there."""
     work()
 
 
-def _is_at_work(frame: FrameType | None) -> bool:
+def is_at_work(frame: FrameType | None) -> bool:
     """Whether the answer runs just now, and not Python's import on its behalf: a module that is half there stays broken."""
     while frame is not None and frame.f_code.co_filename != "<frozen importlib._bootstrap>":
-        if frame.f_code is _answer_at_work.__code__:
+        if frame.f_code is answer_at_work.__code__:
             return True
         frame = frame.f_back
     return False
@@ -83,7 +83,7 @@ class _Watchman:
         wait = seconds
         while not self._over.wait(wait):
             with self._lock:
-                if self._over.is_set() or not _is_at_work(sys._current_frames().get(self._here)):
+                if self._over.is_set() or not is_at_work(sys._current_frames().get(self._here)):
                     wait = 0.01
                     continue
                 self._throws += 1
@@ -98,7 +98,7 @@ class _Watchman:
 
     def _ring(self, number, frame: FrameType | None) -> None:
         """In the main thread, at the alarm."""
-        if not _is_at_work(frame):
+        if not is_at_work(frame):
             return
         if self._throws > 2:  # something swallows it
             self._throw_once_more(frame, after=self._throws % 4)
@@ -109,14 +109,14 @@ class _Watchman:
 
         def tracer(frame, event, arg):
             nonlocal after
-            if event == "line" and _is_at_work(frame):
+            if event == "line" and is_at_work(frame):
                 after -= 1
                 if after < 0:
                     raise TooLong  # which also ends the tracing
             return tracer
 
         sys.settrace(tracer)
-        while frame.f_code is not _answer_at_work.__code__:
+        while frame.f_code is not answer_at_work.__code__:
             frame.f_trace, frame = tracer, frame.f_back
 
 

@@ -12,7 +12,7 @@ def progress_panel(lessons: dict[str, tuple[str, ...]]) -> Explorer:
 
     def draw(notebook):
         found = load_progress()
-        picture = _squares(lessons, found, notebook)
+        picture = squares(lessons, found, notebook)
         passed = sum(1 for names in lessons.values() for name in names if found.get(name, {}).get("passed"))
         lines = [f"{passed} of {sum(map(len, lessons.values()))} exercises passed. In {notebook}:"]
         for name in lessons[notebook]:
@@ -29,7 +29,7 @@ def progress_panel(lessons: dict[str, tuple[str, ...]]) -> Explorer:
     return Explorer(controls, draw, "Reset reads the file again. It is yours: it lies on this machine only.")
 
 
-def _squares(lessons: dict[str, tuple[str, ...]], found: dict[str, dict], marked: str) -> DescribedFigure:
+def squares(lessons: dict[str, tuple[str, ...]], found: dict[str, dict], marked: str) -> DescribedFigure:
     words = "A row for each notebook, a square for each of its exercises."
     picture = DescribedFigure(7.2, 0.55 + 0.235 * len(lessons), words, layout="none")
     axes = picture.add_axes((0.36, 0.01, 0.6, 0.9))

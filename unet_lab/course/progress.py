@@ -43,7 +43,7 @@ def load_progress(path: str | Path | None = None) -> dict[str, dict]:
     path = Path(path) if path else progress_file()
     if path is None or not path.exists():
         return {}
-    return _exercises(_read(path), path)
+    return _exercises(read(path), path)
 
 
 def record(name: str, right: bool) -> None:
@@ -57,10 +57,10 @@ def record(name: str, right: bool) -> None:
         if right and entry["passed"]:
             return
         if right:
-            entry["passed"] = _now()
+            entry["passed"] = now()
         else:
             entry["tries"] += 1
-        write_whole(path, _text({"format": FORMAT, "exercises": found}))
+        write_whole(path, text({"format": FORMAT, "exercises": found}))
 
 
 def export_progress(path: str | Path, student: str, exercises: dict[str, dict] | None = None) -> dict:
@@ -75,16 +75,16 @@ def export_progress(path: str | Path, student: str, exercises: dict[str, dict] |
     if path.exists():
         raise FileExistsError(f"{path} is there already; give another name, or remove it.")
     found = load_progress() if exercises is None else exercises
-    content = {"format": FORMAT, "student": student, "written": _now(), "course": _version(), "exercises": found}
+    content = {"format": FORMAT, "student": student, "written": now(), "course": _version(), "exercises": found}
     signed = content | {"sha256": signature(content)}
-    write_whole(path, _text(signed))
+    write_whole(path, text(signed))
     return signed
 
 
 def read_export(path: str | Path) -> dict:
     """A file that `export_progress` wrote. Raises ValueError where it is none, or where it was changed since."""
     path = Path(path)
-    content = _read(path)
+    content = read(path)
     if "sha256" not in content or not isinstance(content.get("student"), str):
         raise ValueError(f"{path.name}: no exported progress (no sha256, or no student). lab.py progress --export writes it.")
     if content["sha256"] != signature(content):
@@ -115,7 +115,7 @@ def progress_table(lessons: dict[str, tuple[str, ...]], found: dict[str, dict]) 
     return "\n".join(lines)
 
 
-def _read(path: Path) -> dict:
+def read(path: Path) -> dict:
     if path.stat().st_size > LARGEST:
         size = path.stat().st_size / 1e6
         raise ValueError(f"{path.name} has {size:.0f} MB; progress takes a few thousand bytes. Is it another file?")
@@ -130,23 +130,23 @@ def _read(path: Path) -> dict:
 
 def _exercises(content: dict, path: Path) -> dict[str, dict]:
     found = content.get("exercises")
-    if not isinstance(found, dict) or not all(map(_is_entry, found.values())):
+    if not isinstance(found, dict) or not all(map(is_entry, found.values())):
         raise ValueError(f"{path.name}: its list of exercises is damaged. Move it away; the next check begins a new one.")
     return found
 
 
-def _is_entry(entry) -> bool:
+def is_entry(entry) -> bool:
     if not isinstance(entry, dict) or set(entry) != {"tries", "passed"}:
         return False
     tries, passed = entry["tries"], entry["passed"]
     return isinstance(tries, int) and not isinstance(tries, bool) and tries >= 0 and (passed is None or isinstance(passed, str))
 
 
-def _text(content: dict) -> bytes:
+def text(content: dict) -> bytes:
     return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode("utf-8")
 
 
-def _now() -> str:
+def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 

@@ -135,7 +135,8 @@ def split(
     """Split into training and validation by chance, but never one image on both sides.
 
     What is drawn is the group (slide, dish, patient; where none is given, the source image), not the pair: all crops of one
-    image, and images with the same pixels under two names, stay together. The same seed gives the same split, whatever the order of the pairs.
+    image, and images with the same pixels under two names, stay together. The same seed gives the same split,
+    whatever the order of the pairs.
 
     Returns (training, validation), both non-empty; with n sources, round(train_fraction * n) of them are for training.
     Raises ValueError for fewer than two sources or a fraction outside 0..1.

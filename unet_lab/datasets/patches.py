@@ -28,12 +28,12 @@ class Patches(Dataset):
 
     def __getitem__(self, index: tuple[int, int]) -> tuple[Tensor, Tensor]:
         number, seed = index
-        image, mask = self.dataset[number]                    # (C, H, W), (H, W)
+        image, mask = self.dataset[number]  # (C, H, W), (H, W)
         generator = np.random.default_rng([seed, 7])
         image, mask = padded_to(image, mask, self.size)
         top, left = self.corner(mask, generator)
         window = np.s_[top : top + self.size, left : left + self.size]
-        return image[(slice(None), *window)], mask[window]    # (C, size, size), (size, size)
+        return image[(slice(None), *window)], mask[window]  # (C, size, size), (size, size)
 
     def corner(self, mask: Tensor, generator: np.random.Generator) -> tuple[int, int]:
         """Top and left of the window in a mask that is at least as large as it."""

@@ -51,8 +51,8 @@ def explore_metrics(image: np.ndarray, truth: np.ndarray) -> Explorer:
         show_mask(left, prediction, "prediction")
         show_image(middle, error_map(image, truth, prediction), "errors")
         table.axis("off")
-        cells = [[_number(v) for v in values] for _, values in rows]
-        cells[0] = [_number(each.accuracy), "(all", "classes)"]
+        cells = [[number(v) for v in values] for _, values in rows]
+        cells[0] = [number(each.accuracy), "(all", "classes)"]
         drawn = table.table(cells, rowLabels=[n for n, _ in rows], colLabels=CLASS_NAMES, loc="center", bbox=(0.2, 0, 0.8, 1))
         drawn.auto_set_font_size(False)
         drawn.set_fontsize(9)
@@ -70,7 +70,7 @@ def explore_metrics(image: np.ndarray, truth: np.ndarray) -> Explorer:
     return Explorer(controls, draw, "Which metric drops first? Which hardly notices? Lose the nucleus: what does accuracy say?")
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     return "empty" if np.isnan(value) else f"{value:.3f}" if value <= 1 else f"{value:.1f}"
 
 

@@ -119,7 +119,7 @@ def explore_crop(image: np.ndarray) -> Explorer:
         lost = skip.shape[0] - below.shape[0]
         down, right = min(down, lost), min(right, lost)
         cropped = skip[down : down + below.shape[0], right : right + below.shape[1]]
-        both = np.stack([_unit(cropped), (_unit(cropped) + _unit(below)) / 2, _unit(below)], axis=2)
+        both = np.stack([unit(cropped), (unit(cropped) + unit(below)) / 2, unit(below)], axis=2)
         figure, panels = panel_row((1.15, 1, 1, 1), 2.9, "Skip with its crop window, the map from below, both.", gap=0.08)
         show_image(panels[0], skip, f"skip, {skip.shape[0]} x {skip.shape[0]}, and the crop")
         panels[0].set_gid("skip")
@@ -154,6 +154,6 @@ def explore_crop(image: np.ndarray) -> Explorer:
     return Explorer(controls, draw, help_line, on_click)
 
 
-def _unit(values: np.ndarray) -> np.ndarray:
+def unit(values: np.ndarray) -> np.ndarray:
     low, high = np.percentile(values, (1, 99))
     return np.clip((values - low) / (high - low), 0, 1)

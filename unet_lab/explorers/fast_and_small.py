@@ -40,7 +40,7 @@ def explore_speed(accelerated: Accelerated, images: torch.Tensor) -> Explorer:
         draw_trials(bars, timed, marked=way, short=True)
         grey = images[image, 0].numpy()
         show_image(mask, overlay(grey, classes.numpy().astype(np.uint8)), f"mask: {way}")
-        show_image(changed, _marked(grey, other), "pixels with another class: red")
+        show_image(changed, marked(grey, other), "pixels with another class: red")
         sure = expected[image].softmax(dim=0).amax(dim=0).numpy()
         where = ""
         if other.any():
@@ -60,7 +60,7 @@ def explore_speed(accelerated: Accelerated, images: torch.Tensor) -> Explorer:
     return Explorer(controls, draw, "Which way is the fastest that changes no pixel? Where lie those that the others change?")
 
 
-def _marked(grey: np.ndarray, where: np.ndarray) -> np.ndarray:
+def marked(grey: np.ndarray, where: np.ndarray) -> np.ndarray:
     """The image, paler, with pixels in red, each with its neighbours, so that one alone is seen; RGB (H, W, 3), 0..1."""
     pale = 0.4 + 0.6 * (grey - grey.min()) / max(float(np.ptp(grey)), 1e-6)
     figure = np.repeat(pale[..., None], 3, axis=2)

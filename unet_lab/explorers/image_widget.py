@@ -17,7 +17,7 @@ from unet_lab.plots.figure import DescribedFigure
 
 
 class ImageWidget(anywidget.AnyWidget):
-    """Shows a `DescribedFigure`. `on_click(panel, row, column)` is called for clicks on axes that have a gid, with that gid as `panel`.
+    """Shows a `DescribedFigure`. Clicks on axes that have a gid call `on_click(panel, row, column)`, with that gid as `panel`.
 
     row and column are whole numbers in the axes' own coordinates: of an image, the pixel.
     """

@@ -24,14 +24,14 @@ from unet_lab.plots.kernels import draw_bar, draw_map
 from unet_lab.unet import UNet
 
 
-def _place_sliders(shape: tuple[int, int], row: int, column: int) -> dict:
+def place_sliders(shape: tuple[int, int], row: int, column: int) -> dict:
     return {
         "row": slider("pixel's row", row, 0, shape[0] - 1),
         "column": slider("pixel's column", column, 0, shape[1] - 1),
     }
 
 
-def _to_place(_panel, row, column) -> dict:
+def to_place(_panel, row, column) -> dict:
     return {"row": row, "column": column}
 
 
@@ -60,7 +60,7 @@ def explore_receptive_field(model: UNet, image: np.ndarray) -> Explorer:
         left.set(xlim=(-0.5, heat.shape[1] - 0.5), ylim=(heat.shape[0] - 0.5, -0.5))
         draw_cross(left, row, column)
         left.set_gid("image")
-        _draw_levels(figure.add_subplot(grid[1]), {name: fields[name] for name in stages}, depth)
+        draw_levels(figure.add_subplot(grid[1]), {name: fields[name] for name in stages}, depth)
         small = figure.add_axes((0.86, 0.66, 0.125, 0.27))
         show_mask(small, mask, "prediction")
         draw_cross(small, row, column)
@@ -75,21 +75,21 @@ def explore_receptive_field(model: UNet, image: np.ndarray) -> Explorer:
         )
         return figure, words
 
-    controls = _place_sliders(image.shape, image.shape[0] // 2, image.shape[1] // 2)
+    controls = place_sliders(image.shape, image.shape[0] // 2, image.shape[1] // 2)
     controls["follow"] = dropdown("follow the logit of", ["the winner", *CLASS_NAMES], "the winner")
     help_line = (
         "Click a pixel on the rim of the nucleus, then one in the background. Which one looks farther? Through which level?"
     )
-    return Explorer(controls, draw, help_line, _to_place)
+    return Explorer(controls, draw, help_line, to_place)
 
 
-def _draw_levels(axes, fields: dict[str, np.ndarray], depth: int) -> None:
+def draw_levels(axes, fields: dict[str, np.ndarray], depth: int) -> None:
     """The fields of all stages where the stages stand in the U, each in its own range."""
     for name, field in fields.items():
         level = depth if name == "bottleneck" else int(name.split(".")[1])
         level = depth - 1 - level if name.startswith("decoder") else level
         left, top = {"e": 0.0, "b": 1.3, "d": 2.6}[name[0]], 1.25 * level
-        shown = _coarse(field) ** 0.5
+        shown = coarse(field) ** 0.5
         axes.imshow(shown / (shown.max() or 1), cmap="plasma", extent=(left, left + 1, top + 1, top), vmin=0, vmax=1)
         label = f"{name.removesuffix('.block')}, {field.shape[0]}²"
         axes.text(left + 0.5, top - 0.04, label, fontsize=8, ha="center", va="bottom")
@@ -97,7 +97,7 @@ def _draw_levels(axes, fields: dict[str, np.ndarray], depth: int) -> None:
     axes.axis("off")
 
 
-def _coarse(field: np.ndarray, most: int = 32) -> np.ndarray:
+def coarse(field: np.ndarray, most: int = 32) -> np.ndarray:
     """The maxima of blocks, so that a single pixel is still seen where the figure is small."""
     step = max(1, -(-field.shape[0] // most))
     padded = np.pad(field, [(0, -s % step) for s in field.shape])
@@ -187,12 +187,12 @@ def explore_attribution(model: UNet, image: np.ndarray, patch: int = 12, progres
         )
         return figure, words
 
-    controls = _place_sliders(image.shape, *_far_sighted(fallen, patch))
+    controls = place_sliders(image.shape, *far_sighted(fallen, patch))
     help_line = "Find a pixel that changes its class when something far away is covered. Do the two maps agree there?"
-    return Explorer(controls, draw, help_line, _to_place)
+    return Explorer(controls, draw, help_line, to_place)
 
 
-def _far_sighted(fallen: np.ndarray, patch: int) -> tuple[int, int]:
+def far_sighted(fallen: np.ndarray, patch: int) -> tuple[int, int]:
     """The pixel that loses most when something two or more patches away from it is covered: worth seeing first."""
     height, width = fallen.shape[2:]
     best, place = -1.0, (height // 2, width // 2)

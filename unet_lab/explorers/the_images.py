@@ -16,7 +16,7 @@ def explore_samples(dataset: SegmentationDataset, codes=MASK_CODES, class_names=
     """One image, its mask as overlay, as grey codes or as class colours, and the greys of each class."""
 
     def draw(sample, view, strength):
-        image, mask, source = dataset.pairs[sample]
+        image, mask, source, *_ = dataset.pairs[sample]
         figure = DescribedFigure(9.8, 3.3, f"Image {source}, its mask, and a histogram of greys for each class.")
         left, middle, right = figure.subplots(1, 3, width_ratios=(1, 1, 1.25))
         show_image(left, image, source)

@@ -66,7 +66,7 @@ class TrainingMonitor(Explorer):
         self.stop_button.description = "Stopping …"
 
     def _frame(self) -> None:
-        self.frames.append([predict(self._model, image) for image, _, _ in self._samples.pairs])
+        self.frames.append([predict(self._model, image) for image, *_ in self._samples.pairs])
         self.controls["epoch"].max = len(self.history.reports)
         self.set(epoch=len(self.history.reports))
 
@@ -83,7 +83,7 @@ class TrainingMonitor(Explorer):
         else:
             left.set(xlabel="epoch", ylabel="cross entropy (nats)")
             right.set(xlabel="epoch", ylabel="validation score", ylim=(0, 1.02))
-        image, truth, _ = self._samples.pairs[sample]
+        image, truth, *_ = self._samples.pairs[sample]
         panels = [figure.add_subplot(grid[1, 2 * k : 2 * k + 2]) for k in range(3)]
         show_image(panels[0], image, "input")
         show_mask(panels[1], truth, "truth", self._samples.num_classes)

@@ -37,13 +37,13 @@ def explore_failures(patients: Mapping[str | None, Symptoms]) -> Explorer:
         symptoms = patients[fault]
         figure = show_symptoms(symptoms, ORDER, switch)
         words = "Nothing is switched." if fault is None else f"The switch: {FAULTS[fault].switch}."
-        return figure, f"{words} {_told(symptoms)}"
+        return figure, f"{words} {told(symptoms)}"
 
     help_line = "Before you switch: what will the six figures show? Which of them gives it away, and which look healthy?"
     return Explorer({"switch": dropdown("break it", list(names), HEALTHY)}, draw, help_line)
 
 
-def _told(symptoms: Symptoms) -> str:
+def told(symptoms: Symptoms) -> str:
     """What one would read off a log."""
     if symptoms.error:
         return f"It stopped: {symptoms.error.splitlines()[0][:160]}"
@@ -89,7 +89,7 @@ TESTS = {
             "also among the training images."
         ),
     ),
-    "IoU on validation": (None, _told),
+    "IoU on validation": (None, told),
 }
 
 
@@ -105,9 +105,9 @@ def explore_faults(patients: Mapping[str, Symptoms]) -> Explorer:
             mine.append(test)
         symptoms = patients[patient]
         spent = sum(map(len, ordered.values()))
-        words = f"Patient {patient}: {_told(symptoms) if test == NEW else TESTS[test][1](symptoms)}"
+        words = f"Patient {patient}: {told(symptoms) if test == NEW else TESTS[test][1](symptoms)}"
         lines = [words, f"Tests ordered for {patient}: {', '.join(mine) or 'none'}. Points spent on all patients: {spent}."]
-        return _picture(patient, symptoms, test), "\n".join(lines)
+        return picture(patient, symptoms, test), "\n".join(lines)
 
     controls = {
         "patient": dropdown("patient", list(patients), next(iter(patients))),
@@ -117,7 +117,7 @@ def explore_faults(patients: Mapping[str, Symptoms]) -> Explorer:
     return Explorer(controls, draw, help_line)
 
 
-def _picture(patient: str, symptoms: Symptoms, test: str) -> DescribedFigure:
+def picture(patient: str, symptoms: Symptoms, test: str) -> DescribedFigure:
     figure = DescribedFigure(7.0, 3.0, f"Patient {patient}, {test}.")
     axes = figure.subplots()
     draw = None if test == NEW else TESTS[test][0]

@@ -89,29 +89,29 @@ def _probabilities(image: np.ndarray, views: int) -> Tensor:
     """Class probabilities (3, H, W), float32, on the CPU."""
     if views not in (1, 8):
         raise ValueError(f"views is {views!r}; allowed are 1 (as it is) and 8 (rotations and mirror images).")
-    grey = _to_grey(image)
-    first = _at_working_size(grey, views)
-    found = _largest(first)
+    grey = to_grey(image)
+    first = at_working_size(grey, views)
+    found = largest(first)
     extent = 0.0 if found is None else max(s.stop - s.start for s in found) / max(grey.shape)
     if extent > SMALL_CELL:
         return first
     if extent < SMALL_CELL / 2 and max(grey.shape) > 1.5 * WORKING_SIZE:  # perhaps too small to be seen: look at twice the size
-        found = _largest(_at_working_size(grey, 1, 2 * WORKING_SIZE)) or found
-    if found is None or (window := _window_around(found, grey.shape)) is None:
+        found = largest(at_working_size(grey, 1, 2 * WORKING_SIZE)) or found
+    if found is None or (window := window_around(found, grey.shape)) is None:
         return first
     closer = torch.zeros_like(first)
     closer[BACKGROUND] = 1.0  # one cell to a frame: what lies outside the window is none
-    closer[(slice(None), *window)] = _at_working_size(grey[window], views)
+    closer[(slice(None), *window)] = at_working_size(grey[window], views)
     return closer
 
 
-def _largest(probabilities: Tensor) -> tuple[slice, slice] | None:
+def largest(probabilities: Tensor) -> tuple[slice, slice] | None:
     """Rows and columns of the largest piece that is no background; None where there is none."""
     parts, count = label((probabilities.argmax(dim=0) > 0).numpy())
     return find_objects(parts)[np.argmax(np.bincount(parts.ravel())[1:])] if count else None
 
 
-def _window_around(found: tuple[slice, slice], shape: tuple[int, int]) -> tuple[slice, slice] | None:
+def window_around(found: tuple[slice, slice], shape: tuple[int, int]) -> tuple[slice, slice] | None:
     """The square of the frame in which a small cell has the extent that cells had in training; None for a speck."""
     rows, columns = found
     extent = max(rows.stop - rows.start, columns.stop - columns.start)
@@ -123,7 +123,7 @@ def _window_around(found: tuple[slice, slice], shape: tuple[int, int]) -> tuple[
     return slice(top, min(shape[0], middle[0] + half)), slice(left, min(shape[1], middle[1] + half))
 
 
-def _at_working_size(grey: np.ndarray, views: int, size: int = WORKING_SIZE) -> Tensor:
+def at_working_size(grey: np.ndarray, views: int, size: int = WORKING_SIZE) -> Tensor:
     """Class probabilities (3, H, W) of a grey image, from the model's answers at `size` pixels."""
     height, width = grey.shape
     scale = size / max(height, width)
@@ -133,18 +133,18 @@ def _at_working_size(grey: np.ndarray, views: int, size: int = WORKING_SIZE) -> 
     for turns in range(4 if views == 8 else 1):
         for mirrored in (False, True) if views == 8 else (False,):
             view = np.rot90(shrunk[:, ::-1] if mirrored else shrunk, turns)
-            answer = predict_logits(_small_model(), np.ascontiguousarray(view)).softmax(dim=0).cpu()  # (3, h, w)
+            answer = predict_logits(small_model(), np.ascontiguousarray(view)).softmax(dim=0).cpu()  # (3, h, w)
             answer = torch.rot90(answer, -turns, (1, 2))
             total = total + (answer.flip(2) if mirrored else answer)
     return F.interpolate(total[None] / views, (height, width), mode="bilinear")[0]  # (3, H, W)
 
 
 @cache
-def _small_model() -> nn.Module:
+def small_model() -> nn.Module:
     return load_pretrained("small")
 
 
-def _to_grey(image: np.ndarray) -> np.ndarray:
+def to_grey(image: np.ndarray) -> np.ndarray:
     """(H, W) float32 from grey or RGB, 8 or 16 bit."""
     allowed = "allowed are (H, W) grey and (H, W, 3) RGB arrays of uint8 or uint16"
     if not isinstance(image, np.ndarray):

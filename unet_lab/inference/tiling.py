@@ -57,7 +57,7 @@ def predict_tiled(
 
     Parameters
     ----------
-    image : (H, W) or (H, W, C) numbers, finite: an array, a `numpy.memmap`, or anything that has `shape` and `dtype` and can be sliced.
+    image : (H, W) or (H, W, C) numbers, finite: an array, a `numpy.memmap`, or what has `shape` and `dtype` and can be sliced.
     tile : side of what the network is shown at once, in pixels; rounded down to a size that it accepts.
     overlap : how far neighbouring tiles overlap, in pixels; where None, as far as the network sees (`tile_margin`, twice).
     blend : what becomes of pixels that several tiles know. "crop": the tile in which they lie farther from the border decides.
@@ -175,7 +175,8 @@ class Scale(NamedTuple):
 
     def apply(self, piece: np.ndarray) -> np.ndarray:
         """A part of the image, standardised as the whole; float32."""
-        return (np.clip(piece.astype(np.float32), self.low, self.high) - self.mean.astype(np.float32)) / self.std.astype(np.float32)
+        mean, std = self.mean.astype(np.float32), self.std.astype(np.float32)
+        return (np.clip(piece.astype(np.float32), self.low, self.high) - mean) / std
 
 
 def scale_of(image: np.ndarray) -> Scale:
@@ -239,7 +240,7 @@ def blended_tiles(model, image, plan: Plan, scale: Scale, bar) -> Iterator[Tile]
         for column in plan.columns:
             logits = tile_logits(model, image, plan, row.start, column.start, scale).cpu()
             if sums is None:
-                sums, weights = allocate((len(logits), high, total)), allocate((1, high, total))  # (C, high, total), (1, high, total)
+                sums, weights = allocate((len(logits), high, total)), allocate((1, high, total))
             there = slice(column.start, column.start + wide)
             sums[:, :, there] += (logits * weight).numpy()
             weights[:, :, there] += weight.numpy()
@@ -309,7 +310,7 @@ def check_sliceable(image) -> tuple[int, ...]:
     if len(shape) not in (2, 3) or 0 in shape:
         what = f"has shape {shape}" if hasattr(image, "shape") else f"is a {type(image).__name__}"
         raise ValueError(
-            f"the image {what}; allowed are (H, W) and (H, W, C), with at least one pixel. For the pages of a TIFF: predict_pages."
+            f"the image {what}; allowed are (H, W) and (H, W, C), at least one pixel. For the pages of a TIFF: predict_pages."
         )
     if np.dtype(image.dtype).kind not in "uif":
         raise ValueError(f"the image's type is {image.dtype}; allowed are whole numbers and floats.")

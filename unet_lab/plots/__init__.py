@@ -1,7 +1,7 @@
 """Figures from arrays: same colour per class everywhere, safe for colour-blind readers, no state.
 
-Every `show_…` and `draw_unet` returns a `DescribedFigure`: a matplotlib figure that shows itself at the end of a cell, on white so that
-it reads in light and dark themes, with a sentence that says what is on it for those who cannot see it. The others draw on axes.
+Every `show_…` and `draw_unet` returns a `DescribedFigure`: a matplotlib figure that shows itself at the end of a cell, on white so
+that it reads in light and dark themes, with a sentence that says what is on it for those who cannot see it. The others draw on axes.
 """
 
 from unet_lab.plots.answers import show_answer

@@ -18,8 +18,8 @@ def write_report(
 
     Parameters
     ----------
-    path : ends in .html. parts : (heading, content) in order; content is text, a DescribedFigure, or a mapping of names to values, which
-        becomes a table. overwrite : replace a report of that name.
+    path : ends in .html. parts : (heading, content) in order; content is text, a DescribedFigure, or a mapping of names to values,
+        which becomes a table. overwrite : replace a report of that name.
 
     Returns the path. Raises ValueError for another ending or another kind of content, FileExistsError where the file is there.
 

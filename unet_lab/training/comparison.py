@@ -82,9 +82,7 @@ class Outcome(NamedTuple):
         return float(np.std(self.ious, ddof=1)) if len(self.ious) > 1 else float("nan")
 
 
-def run_once(
-    candidate: Candidate, protocol: Protocol, rate: float, seed: int, on: str = "test"
-) -> tuple[float, list[float]]:
+def run_once(candidate: Candidate, protocol: Protocol, rate: float, seed: int, on: str = "test") -> tuple[float, list[float]]:
     """Train one network once. Returns its macro IoU on unseen cells, and the mean training loss of each quarter of the steps.
 
     On the CPU in float32, so that all are alike on every machine.
@@ -128,7 +126,7 @@ def rate_quality(candidate: Candidate, protocol: Protocol, rate: float) -> float
 
 
 def difference(outcome: Outcome, baseline: Outcome) -> tuple[float, float]:
-    """Mean macro IoU of one minus the other's, and that difference's standard error, from their standard deviations over the seeds.
+    """Mean macro IoU of one minus the other's, and that difference's standard error, from how both vary over the seeds.
 
     The runs of two networks with one seed have nothing in common but the order of the batches, so they are not paired
     (Welch 1947). A difference of less than about two standard errors may be chance.

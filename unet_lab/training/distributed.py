@@ -97,8 +97,8 @@ def averaging(model: nn.Module, workers: Workers, sync_batch_norm: bool) -> Iter
         if not any(sign in str(error).lower() for sign in signs):
             raise
         raise WorkerLost(
-            f"worker {workers.rank} of {workers.size} lost another one, and the run ends. Start it again: with checkpoint=… it goes "
-            f"on from the last one; torchrun --max-restarts=3 does so by itself. What was seen: {str(error).strip()[:300]}"
+            f"worker {workers.rank} of {workers.size} lost another one, and the run ends. Start it again: with checkpoint=… it "
+            f"goes on from the last one; torchrun --max-restarts=3 does so by itself. What was seen: {str(error).strip()[:300]}"
         ) from error
     finally:
         for parent, name, original in swapped:

@@ -73,8 +73,8 @@ def training_loop(network: nn.Module, optimizer: torch.optim.Optimizer, schedule
     together. Raises TrainingDiverged for a loss that is no number.
     """
     for epoch in run.epochs_left():
-        network.train()                                             # dropout draws, batch norm learns its statistics
-        for image, mask in run.batches(epoch):                      # (n, C, H, W), (n, H, W)
+        network.train()  # dropout draws, batch norm learns its statistics
+        for image, mask in run.batches(epoch):  # (n, C, H, W), (n, H, W)
             value = training_step(network, optimizer, image, mask, run, clip)
             if not math.isfinite(value):
                 raise TrainingDiverged(

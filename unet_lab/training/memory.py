@@ -121,7 +121,7 @@ def recomputing(model: nn.Module, active: bool = True) -> Iterator[None]:
     if active and not stages:
         raise ValueError(f"recompute=True works on the stages of a UNet; {type(model).__name__} has no encoder and decoder.")
     for stage in stages.values():
-        stage.forward = _checkpointed(stage)
+        stage.forward = checkpointed(stage)
     try:
         yield
     finally:
@@ -129,7 +129,7 @@ def recomputing(model: nn.Module, active: bool = True) -> Iterator[None]:
             del stage.forward  # the class's own is back
 
 
-def _checkpointed(stage: nn.Module):
+def checkpointed(stage: nn.Module):
     plain = type(stage).forward
 
     @contextmanager

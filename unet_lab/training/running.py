@@ -38,8 +38,8 @@ def train(
     ----------
     model : is moved to the device and changed in place.
     training, validation : datasets. Training images have one size, or any sizes with `patch=…`; validation judges whole images.
-    settings : those of `TrainingSettings`, by name: epochs (10), batch_size (8), learning_rate (0.001), loss, optimizer, schedule,
-        seed, device, augmentation, patch, checkpoint and others, each explained there.
+    settings : those of `TrainingSettings`, by name: epochs (10), batch_size (8), learning_rate (0.001), loss, optimizer,
+        schedule, seed, device, augmentation, patch, checkpoint and others, each explained there.
 
     With `checkpoint`, a run that was stopped goes on bit for bit as if it had never stopped: the finished epochs are yielded
     again, without being trained, then the missing ones. A finished run goes on with a larger `epochs`; its schedule then begins

@@ -98,7 +98,7 @@ class TrainingSettings:
         check_choice("optimizer", self.optimizer, OPTIMIZERS, " and a function of (parameters, learning rate)")
         check_choice("schedule", self.schedule, SCHEDULES, " and a function of (optimizer, steps)")
         if self.loss is not None and not callable(self.loss):
-            raise ValueError(f"loss is {self.loss!r}; allowed is a function of (logits, mask), e.g. unet_lab.losses.soft_dice_loss.")
+            raise ValueError(f"loss is {self.loss!r}; allowed is a function of (logits, mask), e.g. losses.soft_dice_loss.")
         if self.loss is not None and self.reduction != "mean":
             raise ValueError("reduction is of cross entropy; with loss=… let your own function reduce, and leave reduction out.")
 

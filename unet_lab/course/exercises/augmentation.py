@@ -33,7 +33,7 @@ def flip_rotate(answer) -> None:
         got = [np.asarray(a) for a in result]
         same = [g.shape == r.shape and np.array_equal(g, r) for g, r in zip(got, right, strict=True)]
         if not all(same):
-            _say_how(case, got, right, same, image, mask, mirrored, turns, neighbour)
+            say_how(case, got, right, same, image, mask, mirrored, turns, neighbour)
         if any(s < 0 for g in got for s in g.strides):
             raise Wrong(
                 f"{case}: right, but it is a view with a negative stride; torch.from_numpy would refuse it.",
@@ -42,7 +42,7 @@ def flip_rotate(answer) -> None:
             )
 
 
-def _say_how(case, got, right, same, image, mask, mirrored, turns, neighbour) -> None:
+def say_how(case, got, right, same, image, mask, mirrored, turns, neighbour) -> None:
     wrong = 1 if same[0] else 0
     picture = side_by_side(got[wrong], right[wrong], (image, mask)[wrong])
     if any(same):
@@ -67,14 +67,14 @@ def _say_how(case, got, right, same, image, mask, mirrored, turns, neighbour) ->
     )
 
 
-def _turned(array, angle, order):
+def turned(array, angle, order):
     return rotate(array, angle, reshape=False, order=order, mode="reflect")
 
 
-def _pair(image, mask, angle, mask_angle=None, mask_order=0):
+def pair(image, mask, angle, mask_angle=None, mask_order=0):
     mask_angle = angle if mask_angle is None else mask_angle
-    image = standardise(_turned(np.asarray(image, np.float32), angle, 1))
-    labels = _turned(np.asarray(mask, np.float32), mask_angle, mask_order)
+    image = standardise(turned(np.asarray(image, np.float32), angle, 1))
+    labels = turned(np.asarray(mask, np.float32), mask_angle, mask_order)
     return image, np.rint(labels).astype(np.uint8)
 
 
@@ -83,12 +83,12 @@ def _angle(seed):
 
 
 SUSPECTS = {
-    "A": lambda image, mask, seed: _pair(image, mask, _angle(seed), mask_order=1),
-    "B": lambda image, mask, seed: _pair(image, mask, _angle(seed)),
-    "C": lambda image, mask, seed: _pair(image, mask, _angle(seed), _angle(seed + 1000)),
-    "D": lambda image, mask, seed: _pair(image, mask, 70.0),
-    "E": lambda image, mask, seed: _pair(image, mask, _angle(seed), 0.0),
-    "F": lambda image, mask, seed: (lambda i, m: (1.7 * i + 0.6, m))(*_pair(image, mask, _angle(seed))),
+    "A": lambda image, mask, seed: pair(image, mask, _angle(seed), mask_order=1),
+    "B": lambda image, mask, seed: pair(image, mask, _angle(seed)),
+    "C": lambda image, mask, seed: pair(image, mask, _angle(seed), _angle(seed + 1000)),
+    "D": lambda image, mask, seed: pair(image, mask, 70.0),
+    "E": lambda image, mask, seed: pair(image, mask, _angle(seed), 0.0),
+    "F": lambda image, mask, seed: (lambda i, m: (1.7 * i + 0.6, m))(*pair(image, mask, _angle(seed))),
 }
 _TRUTH = {"A": "mask mixed", "B": "fine", "C": "two draws", "D": "no chance", "E": "mask left behind", "F": "not standardised"}
 _TESTS = {

@@ -47,10 +47,10 @@ def encoder_stage(answer) -> None:
             "skip = block(x), then pooled = pool(skip): one block only, and the pooling has no weights.",
             neighbour,
         )
-    _check_block(model, neighbour)
+    check_block(model, neighbour)
 
 
-def _check_block(model, neighbour) -> None:
+def check_block(model, neighbour) -> None:
     x = torch.randn(1, 2, 16, 24, requires_grad=True)
     skip = model.train()(x)[1]
     if (skip < 0).any():

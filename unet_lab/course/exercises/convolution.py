@@ -132,10 +132,10 @@ def conv_block(answer) -> None:
             "A layer that is not stored in self, or that is used twice, counts once at most.",
             neighbour,
         )
-    _check_order(model, convolutions, norms, x, neighbour)
+    check_order(model, convolutions, norms, x, neighbour)
 
 
-def _check_order(model, convolutions, norms, x, neighbour) -> None:
+def check_order(model, convolutions, norms, x, neighbour) -> None:
     """Its answer must be that of convolution, norm, ReLU, twice; if not, of which other order is it?"""
     generator = torch.Generator().manual_seed(1)
     model.eval()

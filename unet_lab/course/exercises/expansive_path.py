@@ -15,7 +15,7 @@ def _torch(image, kernel, stride):
     return F.conv_transpose2d(torch.tensor(image)[None, None], torch.tensor(kernel)[None, None], stride=stride)[0, 0].numpy()
 
 
-def _overwritten(image, kernel, stride):
+def overwritten(image, kernel, stride):
     out = np.zeros_like(_torch(image, kernel, stride))
     size = len(kernel)
     for row, column in np.ndindex(image.shape):
@@ -42,7 +42,7 @@ def transposed_convolution(answer) -> None:
 
         size = len(kernel)
         suspects = [
-            (lambda i=image, k=kernel, s=stride: _overwritten(i, k, s), "Where stamps overlap, the later one wins.",
+            (lambda i=image, k=kernel, s=stride: overwritten(i, k, s), "Where stamps overlap, the later one wins.",
              "Stamps add up: out[...] += value * kernel, not =."),
             (lambda w=with_, s=stride: w(stride=1) if s > 1 else np.nan, "The stamps stand one pixel apart.",
              "The stamp of input (r, c) begins at row r * stride, column c * stride."),
@@ -84,7 +84,7 @@ def decoder_stage(answer) -> None:
             "Up: 8 to 4 channels, twice the size. Concatenate: 4 + 4 channels. Block: 8 to 4, same size.",
             neighbour,
         )
-    _check_use(model, x, same, out, neighbour)
+    check_use(model, x, same, out, neighbour)
     try:
         cropped = model(x, large)
     except Exception as error:
@@ -111,7 +111,7 @@ def decoder_stage(answer) -> None:
         )
 
 
-def _check_use(model, x, skip, out, neighbour) -> None:
+def check_use(model, x, skip, out, neighbour) -> None:
     """Both inputs must matter, side by side; and there must be a block with everything in it."""
     if torch.equal(out, model(x, torch.zeros_like(skip))) or torch.equal(out, model(x, torch.randn_like(skip))):
         raise Wrong(

@@ -49,7 +49,7 @@ def fold_norm(answer) -> None:
             (weight * scale[:, None], "You scaled the rows of the kernels.", order + along),
         ]  # fmt: skip
         compare(
-            f"weights with eps {eps:g}", got[0], (weight * column).numpy(), _arrays(suspects),
+            f"weights with eps {eps:g}", got[0], (weight * column).numpy(), arrays(suspects),
             "scale = gamma / sqrt(variance + eps), one number for each output channel; the weights of a channel times its scale.",
             neighbour,
         )  # fmt: skip
@@ -65,12 +65,12 @@ def fold_norm(answer) -> None:
             (bias + beta, "Neither mean nor scale are in it.", shift),
         ]  # fmt: skip
         compare(
-            f"bias with eps {eps:g}", got[1], ((bias - mean) * scale + beta).numpy(), _arrays(suspects),
+            f"bias with eps {eps:g}", got[1], ((bias - mean) * scale + beta).numpy(), arrays(suspects),
             "bias' = (bias - mean) · scale + beta.", neighbour,
         )  # fmt: skip
 
 
-def _arrays(suspects):
+def arrays(suspects):
     return [(value.numpy(), finding, clue) for value, finding, clue in suspects]
 
 
@@ -104,11 +104,11 @@ def batch_plan(answer) -> None:
         truths = [isinstance(part, bool | np.bool_) for part in got]
         if truths != [False, True] or not isinstance(batch, int | np.integer):
             raise Wrong(f"{shown}, expected a whole number, then True or False.", "The batch size comes first.", neighbour)
-        _judge(shown, needed, budget, largest, int(batch), bool(recompute), neighbour)
+        judge(shown, needed, budget, largest, int(batch), bool(recompute), neighbour)
 
 
-def _judge(shown, needed, budget, largest, batch, recompute, neighbour) -> None:
-    right = _plan(needed, budget, largest)
+def judge(shown, needed, budget, largest, batch, recompute, neighbour) -> None:
+    right = plan(needed, budget, largest)
     if (batch, recompute) == right:
         return
     takes = needed(batch, recompute)
@@ -124,7 +124,7 @@ def _judge(shown, needed, budget, largest, batch, recompute, neighbour) -> None:
         raise Wrong(f"{shown}: that takes {takes}, more than the budget.", clue, neighbour)
     if batch > largest:
         raise Wrong(f"{shown}: it fits, but {largest} is the most that is wanted.", "Begin at `largest`.", neighbour)
-    if (batch, recompute) == _plan(lambda b, r: needed(b, r) + 1, budget, largest):
+    if (batch, recompute) == plan(lambda b, r: needed(b, r) + 1, budget, largest):
         clue = "Up to the budget: <=, not <."
         raise Wrong(f"{shown}: {right[0]} take just {budget}, which is within it.", clue, neighbour)
     if batch == right[0]:
@@ -145,7 +145,7 @@ def _judge(shown, needed, budget, largest, batch, recompute, neighbour) -> None:
     raise Wrong(f"{shown}: that fits, and so do {right[0]}.", clue, neighbour)
 
 
-def _plan(needed, budget, largest) -> tuple[int, bool]:
+def plan(needed, budget, largest) -> tuple[int, bool]:
     for batch in range(largest, 0, -1):
         for recompute in (False, True):
             if needed(batch, recompute) <= budget:

@@ -27,11 +27,11 @@ def tile_starts(answer) -> None:
             got = [int(v) for v in got]
         except (TypeError, ValueError):
             raise Wrong(f"{shown} is {got!r}, expected a list of whole numbers.", "return starts", neighbour) from None
-        _judge(shown, got, length, tile, overlap, cell, neighbour)
+        judge(shown, got, length, tile, overlap, cell, neighbour)
 
 
-def _judge(shown, got, length, tile, overlap, cell, neighbour) -> None:
-    right = _starts(length, tile, overlap, cell)
+def judge(shown, got, length, tile, overlap, cell, neighbour) -> None:
+    right = starts(length, tile, overlap, cell)
     if got == right:
         return
     finding = f"{shown} is {got}."
@@ -72,7 +72,7 @@ def _judge(shown, got, length, tile, overlap, cell, neighbour) -> None:
     )  # fmt: skip
 
 
-def _starts(length: int, tile: int, overlap: int, cell: int) -> list[int]:
+def starts(length: int, tile: int, overlap: int, cell: int) -> list[int]:
     if tile >= length:
         return [0]
     step = (tile - overlap) // cell * cell

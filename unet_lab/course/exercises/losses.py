@@ -13,7 +13,7 @@ from unet_lab.losses import cross_entropy, soft_dice_loss
 FIRST_LOG = 1697953.4625  # the report's figure 4: "Epoch [1/10] Average Loss", a sum over batches of 3 images
 
 
-def _example(seed, images=2, classes=3, size=4):
+def example(seed, images=2, classes=3, size=4):
     generator = torch.Generator().manual_seed(seed)
     logits = 2 * torch.randn(images, classes, size, size, generator=generator)
     mask = torch.randint(0, classes, (images, size, size), generator=generator)
@@ -24,7 +24,7 @@ def weighted_cross_entropy(answer) -> None:
     """my_loss(logits (N, C, H, W), mask (N, H, W), weights (C,)): the weighted mean over pixels of -log p(true class)."""
     one = torch.tensor([2.0, 0.0]).view(1, 2, 1, 1)
     cases = [(one, torch.zeros(1, 1, 1, dtype=torch.int64), torch.tensor([1.0, 1.0]))]
-    cases += [(*_example(0), torch.tensor([1.0, 1.0, 1.0])), (*_example(1), torch.tensor([0.5, 1.0, 4.0]))]
+    cases += [(*example(0), torch.tensor([1.0, 1.0, 1.0])), (*example(1), torch.tensor([0.5, 1.0, 4.0]))]
     for logits, mask, weights in cases:
         right = cross_entropy(logits, mask, weights=weights)
         got = called(answer, logits, mask, weights)
@@ -43,8 +43,8 @@ def weighted_cross_entropy(answer) -> None:
             ((w * (1 - p)).sum() / w.sum(), "There is no logarithm.", "The loss is -log(p), not 1 - p."),
             ((guessed * each).sum() / guessed.sum(), "Your weights are those of the predicted class.",
              "A pixel counts by its true class: weights[mask]."),
-            (_wrong_axis(logits, mask, w, 2), "The softmax runs over rows, not over classes.", "Classes are dimension 1: dim=1."),
-            (_wrong_axis(logits, mask, w, 3), "The softmax runs over columns, not classes.", "Classes are dimension 1: dim=1."),
+            (wrong_axis(logits, mask, w, 2), "The softmax runs over rows, not over classes.", "Classes are dimension 1: dim=1."),
+            (wrong_axis(logits, mask, w, 3), "The softmax runs over columns, not classes.", "Classes are dimension 1: dim=1."),
         ]  # fmt: skip
         compare(
             f"for logits {tuple(logits.shape)} and weights {weights.tolist()}", got, right, suspects,
@@ -64,7 +64,7 @@ def weighted_cross_entropy(answer) -> None:
         )
 
 
-def _wrong_axis(logits, mask, weights, axis):
+def wrong_axis(logits, mask, weights, axis):
     log_p = logits.log_softmax(axis).gather(1, mask[:, None])[:, 0]
     return -(weights * log_p).sum() / weights.sum()
 
@@ -73,7 +73,7 @@ def soft_dice(answer) -> None:
     """my_dice_loss(logits (N, C, H, W), mask (N, H, W)): 1 - the mean over classes of 2·sum(p·t) / (sum(p) + sum(t))."""
     empty = torch.zeros(1, 3, 2, 2)
     empty[:, 2] = -200
-    cases = [_example(3), _example(4, images=3, size=6), (empty, torch.tensor([[[0, 1], [1, 1]]]))]
+    cases = [example(3), example(4, images=3, size=6), (empty, torch.tensor([[[0, 1], [1, 1]]]))]
     for number_, (logits, mask) in enumerate(cases):
         right = soft_dice_loss(logits, mask)
         got = called(answer, logits, mask)

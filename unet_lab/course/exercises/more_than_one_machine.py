@@ -156,10 +156,10 @@ def data_parallel_step(answer) -> None:
 
             got = Room(workers).run(work)
             case = f"{workers} worker{'s' * (workers > 1)} with {', '.join(map(str, sizes))} images, step {step}"
-            _judge(case, got, expected[-1], models, single, start, step, sizes)
+            judge(case, got, expected[-1], models, single, start, step, sizes)
 
 
-def _judge(case, got, expected, models, single, start, step, sizes) -> None:
+def judge(case, got, expected, models, single, start, step, sizes) -> None:
     neighbour = (
         "A neighbour, the mean of 1, 2, 3 and 8 in two shares: (1 + 2 + 3) and (8). Sums 6 and 8, counts 3 and 1; all_reduce "
         "both: 14 / 4. The mean of the means, (2 + 8) / 2, is another number."

@@ -55,14 +55,14 @@ def mystery(letter: str) -> nn.Module:
 
 def same_twice(model: nn.Module) -> bool:
     """True where the same image gets the same answer twice."""
-    x = _image()
+    x = image()
     with torch.no_grad():
         return bool(torch.equal(model(x), model(x)))
 
 
 def sees(model: nn.Module) -> int:
     """Width in pixels of the square of the input that one output pixel depends on, by gradient, for one random image."""
-    x = _image().requires_grad_()
+    x = image().requires_grad_()
     middle = x.shape[-1] // 2
     model(x)[0, :, middle, middle].sum().backward()
     touched = (x.grad[0, 0] != 0).nonzero()
@@ -74,7 +74,7 @@ def skip_matters(model: nn.Module, level: int) -> bool | None:
     stages = [module for module in model.modules() if isinstance(module, EncoderStage)]
     if level >= len(stages):
         return None
-    x = _image()
+    x = image()
     with torch.no_grad():
         torch.manual_seed(1)  # so that a network that draws by chance draws the same both times
         before = model(x)
@@ -85,7 +85,7 @@ def skip_matters(model: nn.Module, level: int) -> bool | None:
     return bool((after - before).abs().max() > 1e-4 * before.abs().max())
 
 
-def _image() -> Tensor:
+def image() -> Tensor:
     return torch.randn(1, 1, 64, 64, generator=torch.Generator().manual_seed(0))
 
 

@@ -22,10 +22,10 @@ def encode_mask(answer) -> None:
         if grey.size > 10:
             grey, truth = smallest(lambda g, t, codes=codes: not np.array_equal(answer(g, codes), t), grey, truth)
             got = called(answer, grey, codes)
-        _compare(grey, codes, truth, got)
+        compare(grey, codes, truth, got)
 
 
-def _compare(grey, codes, truth, got) -> None:
+def compare(grey, codes, truth, got) -> None:
     shown = f"codes {codes}, greys {grey.ravel().tolist() if grey.size < 10 else 'of a whole mask'}"
     neighbour = (
         "A neighbour: to turn shoe sizes into positions, start with zeros, then for position, size in enumerate(sizes): "
@@ -79,8 +79,8 @@ def _compare(grey, codes, truth, got) -> None:
 def split(answer) -> None:
     """my_split(count, train_fraction, seed) returns two sequences of indices: training and validation."""
     for count, fraction in ((10, 0.8), (40, 0.8), (25, 0.6)):
-        _check_split(answer, count, fraction)
-    first, again, other = (_indices(called(answer, 40, 0.8, seed)) for seed in (1, 1, 2))
+        check_split(answer, count, fraction)
+    first, again, other = (indices(called(answer, 40, 0.8, seed)) for seed in (1, 1, 2))
     if first != again:
         raise Wrong(
             "two calls with the same seed give two different splits.",
@@ -96,8 +96,8 @@ def split(answer) -> None:
         )
 
 
-def _check_split(answer, count, fraction) -> None:
-    training, validation = _indices(called(answer, count, fraction, 1))
+def check_split(answer, count, fraction) -> None:
+    training, validation = indices(called(answer, count, fraction, 1))
     where = f"for {count} images at {fraction:.0%}"
     neighbour = "A neighbour: a pack of cards is cut by shuffling once and then taking pack[:20] and pack[20:]."
     shared = set(training) & set(validation)
@@ -132,7 +132,7 @@ def _check_split(answer, count, fraction) -> None:
         )
 
 
-def _indices(result) -> tuple[list[int], list[int]]:
+def indices(result) -> tuple[list[int], list[int]]:
     try:
         training, validation = result
         return [int(i) for i in training], [int(i) for i in validation]

@@ -18,16 +18,16 @@ def unet(answer) -> None:
     out = model.eval()(x)
     if out is None:
         raise NotTried
-    _check_parts(model)
+    check_parts(model)
     if tuple(out.shape) != (2, 3, 32, 32):
         raise Wrong(
             f"for input (2, 1, 32, 32) the output is {tuple(out.shape)}, expected (2, 3, 32, 32).",
             "As many decoder stages as encoder stages bring the size back; the head turns channels into classes.",
             "Print x.shape after every stage, and write the sizes down beside the U.",
         )
-    _check_head(model, x, out)
-    _check_skips(model, x, out)
-    _check_gradients(model, x)
+    check_head(model, x, out)
+    check_skips(model, x, out)
+    check_gradients(model, x)
     try:
         shape = tuple(answer(2, 5, 4, 3)(torch.randn(1, 2, 32, 32)).shape)
     except Exception as error:
@@ -40,7 +40,7 @@ def unet(answer) -> None:
         )
 
 
-def _check_parts(model) -> None:
+def check_parts(model) -> None:
     mine, ours = sum(p.numel() for p in model.parameters()), count_parameters(base_channels=4, depth=2)
     if mine < ours:
         stages = [m for m in model.modules() if isinstance(m, EncoderStage | DecoderStage)]
@@ -66,7 +66,7 @@ def _check_parts(model) -> None:
         )
 
 
-def _check_head(model, x, out) -> None:
+def check_head(model, x, out) -> None:
     neighbour = "A neighbour: a linear regression ends in its weighted sum; there is no function around it."
     if torch.allclose(out.sum(dim=1), torch.ones(2, 32, 32), atol=1e-4):
         raise Wrong(
@@ -90,7 +90,7 @@ def _check_head(model, x, out) -> None:
         )
 
 
-def _check_skips(model, x, out) -> None:
+def check_skips(model, x, out) -> None:
     """Disturb what each encoder stage hands across; each must change the output, and arrive where it belongs."""
     encoders = [m for m in model.modules() if isinstance(m, EncoderStage)]
     decoders = [m for m in model.modules() if isinstance(m, DecoderStage)]
@@ -118,7 +118,7 @@ def _check_skips(model, x, out) -> None:
         raise Wrong(f"{len(sent)} skips sent and {len(arrived)} used, expected 2 and 2.", order, neighbour)
 
 
-def _check_gradients(model, x) -> None:
+def check_gradients(model, x) -> None:
     model.train()
     model.zero_grad()
     model(x).square().mean().backward()
@@ -138,10 +138,10 @@ def parameter_count(answer) -> None:
         right = count_parameters(base_channels=base, depth=depth)
         if got == right:
             continue
-        raise _count_hint(base, depth, got, right)
+        raise count_hint(base, depth, got, right)
 
 
-def _count_hint(base, depth, got, right) -> Wrong:
+def count_hint(base, depth, got, right) -> Wrong:
     channels = [base * 2**k for k in range(depth + 1)]
     blocks = [(1, channels[0])] + [(channels[k], channels[k + 1]) for k in range(depth)]
     blocks += [(2 * c, c) for c in channels[:depth]]

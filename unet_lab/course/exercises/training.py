@@ -16,13 +16,13 @@ from unet_lab.unet import UNet
 STEPS = 30
 
 
-def _batch():
+def batch():
     dataset = SegmentationDataset.generated(4, size=32, first_seed=500)
     images, masks = zip(*(dataset[i] for i in range(4)), strict=True)
     return torch.stack(images), torch.stack(masks)
 
 
-def _reference(model, optimizer, image, mask) -> float:
+def reference(model, optimizer, image, mask) -> float:
     model.train()
     optimizer.zero_grad()
     loss = cross_entropy(model(image), mask)
@@ -37,7 +37,7 @@ def training_step(answer) -> None:
         kind = type(answer).__name__
         raise Wrong(f"expected a function, got {kind}.", "Give the function itself: check('training_step', my_step).")
     torch.manual_seed(0)
-    image, mask = _batch()
+    image, mask = batch()
     ours = UNet(base_channels=4, depth=2).eval()  # in evaluation mode on purpose: a step has to change that
     mine = copy.deepcopy(ours)
     our_optimizer, my_optimizer = (torch.optim.SGD(m.parameters(), lr=0.05) for m in (ours, mine))
@@ -45,7 +45,7 @@ def training_step(answer) -> None:
     five = "A step is five lines: zero_grad, forward, loss, backward, step."
     neighbour = "A neighbour, for one weight w: w.grad = None; loss = (w * 3 - 6)**2; loss.backward(); w.data -= 0.1 * w.grad."
     for count in (1, 2):
-        expected = _reference(ours, our_optimizer, image, mask)
+        expected = reference(ours, our_optimizer, image, mask)
         got = answer(mine, my_optimizer, image, mask)
         if got is None:
             raise NotTried
@@ -76,10 +76,10 @@ def training_step(answer) -> None:
                 "In evaluation mode batch norm uses its running averages, and those never learn.",
                 neighbour,
             )
-        _compare(count, got, expected, mine, ours, image, mask, five, neighbour)
+        compare(count, got, expected, mine, ours, image, mask, five, neighbour)
 
 
-def _compare(count, got, expected, mine, ours, image, mask, five, neighbour) -> None:
+def compare(count, got, expected, mine, ours, image, mask, five, neighbour) -> None:
     same = all(torch.allclose(a, b, atol=1e-6) for a, b in zip(mine.parameters(), ours.parameters(), strict=True))
     if same and math.isclose(got, expected, rel_tol=1e-4):
         return
@@ -118,14 +118,14 @@ def _compare(count, got, expected, mine, ours, image, mask, five, neighbour) -> 
 def learning_rate_curve(learning_rate: float, steps: int = STEPS) -> list[float]:
     """The loss at each of `steps` Adam steps of a tiny U-Net on one batch of 4 generated cells; always the same start."""
     torch.manual_seed(0)
-    image, mask = _batch()
+    image, mask = batch()
     model = UNet(base_channels=8, depth=2)
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
-    return [_reference(model, optimizer, image, mask) for _ in range(steps)]
+    return [reference(model, optimizer, image, mask) for _ in range(steps)]
 
 
 @cache
-def _best_end() -> float:
+def best_end() -> float:
     return min(sum(learning_rate_curve(10.0**k)[-5:]) / 5 for k in range(-4, 0))
 
 
@@ -136,7 +136,7 @@ def learning_rate(answer) -> None:
         raise Wrong(f"{given} is not above 0.", "Adam's usual values lie between 0.0001 and 0.1.")
     curve = learning_rate_curve(given)
     end = sum(curve[-5:]) / 5
-    best = _best_end()
+    best = best_end()
     leaps = max(curve) > 1.5 * curve[0]  # it may come back from there, by luck
     if math.isfinite(end) and end <= 2 * best and not leaps:
         return

@@ -54,11 +54,11 @@ def attention_gate(answer) -> None:
         )
     if torch.allclose(out, truth, atol=1e-4):
         return
-    _say_how(right, skip, gating, out, neighbour)
+    say_how(right, skip, gating, out, neighbour)
 
 
 @torch.no_grad()
-def _say_how(gate, skip, gating, out, neighbour) -> None:
+def say_how(gate, skip, gating, out, neighbour) -> None:
     a, b = gate.theta(skip), gate.phi(gating)
     q, plain = gate.psi(torch.relu(a + b)), gate.psi(a + b)
 

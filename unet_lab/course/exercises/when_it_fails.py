@@ -57,7 +57,7 @@ def _outputs(rng, size=(2, 3, 4, 4)):
     return rng.normal(0, 3, size)
 
 
-def _softmax(logits):
+def softmax(logits):
     p = np.exp(logits - logits.max(axis=1, keepdims=True))
     return p / p.sum(axis=1, keepdims=True)
 
@@ -87,11 +87,11 @@ def own_doctor(answer) -> None:
          "Look at every loss, not only at the last."),
         ("a loss that climbs from 1.1 to 40", [1.1, 3.0, 9.0, 20.0, 40.0], free, mine, yours, "rate too high",
          "It need not be NaN: compare the end with the beginning."),
-        ("outputs of a softmax", falling, _softmax(free), mine, yours, "softmax twice",
+        ("outputs of a softmax", falling, softmax(free), mine, yours, "softmax twice",
          "They lie between 0 and 1, and outputs.sum(axis=1) is 1 everywhere (to rounding: np.allclose)."),
         ("outputs between 0 and 1 that are no softmax", falling, single, mine, yours, "healthy",
          "Between 0 and 1 is not enough: do they add up to 1 over the classes, axis 1?"),
-        ("outputs that add up to 1 and go below 0", falling, _balanced(free), mine, yours, "healthy",
+        ("outputs that add up to 1 and go below 0", falling, balanced(free), mine, yours, "healthy",
          "To add up to 1 is not enough: a softmax is never below 0."),
         ("one validation image among the training images", falling, free, mine, [*yours, "c3"], "leak",
          "One image on both sides is enough: set(a) & set(b)."),
@@ -107,6 +107,6 @@ def own_doctor(answer) -> None:
             raise Wrong(f"for {what}: yours {got!r}, expected {right!r}.", clue, neighbour)
 
 
-def _balanced(outputs):
+def balanced(outputs):
     """Moved so that they add up to 1 at every pixel, as logits may by chance."""
     return outputs - (outputs.sum(axis=1, keepdims=True) - 1) / outputs.shape[1]

@@ -79,7 +79,7 @@ def split_by_dish(answer) -> None:
         "A neighbour: to deal out whole families, not people: families = sorted({p.split('-')[0] for p in people}), shuffle the "
         "families, cut the list of families, then collect everybody of each."
     )
-    first = _sides(called(answer, names, 0.75, 1))
+    first = sides(called(answer, names, 0.75, 1))
     training, validation = first
     both = sorted(set(training) & set(validation))
     if both:
@@ -111,18 +111,18 @@ def split_by_dish(answer) -> None:
         raise Wrong(
             f"{len(dishes[0])} of 12 dishes for training, expected round(12 * 0.75) = 9.", "The share counts dishes.", neighbour
         )
-    again, other = _sides(called(answer, names, 0.75, 1)), _sides(called(answer, names, 0.75, 2))
+    again, other = sides(called(answer, names, 0.75, 1)), sides(called(answer, names, 0.75, 2))
     if (set(again[0]), set(again[1])) != (set(training), set(validation)):
         raise Wrong("two calls with seed 1 give two splits.", "Draw with np.random.default_rng(seed), made inside.", neighbour)
     if set(other[0]) == set(training):
-        third = _sides(called(answer, names, 0.75, 3))
+        third = sides(called(answer, names, 0.75, 3))
         if set(third[0]) == set(training):
             raise Wrong(
                 "seeds 1, 2 and 3 give the same split: nothing is drawn by chance.",
                 "Dishes are numbered by day; the last ones may differ in kind. Shuffle the dishes with the seed.",
                 neighbour,
             )
-    turned = _sides(called(answer, names[::-1], 0.75, 1))
+    turned = sides(called(answer, names[::-1], 0.75, 1))
     if set(turned[0]) != set(training):
         raise Wrong(
             "with the same names in another order the split is another one.",
@@ -131,7 +131,7 @@ def split_by_dish(answer) -> None:
         )
 
 
-def _sides(result) -> tuple[list[str], list[str]]:
+def sides(result) -> tuple[list[str], list[str]]:
     try:
         training, validation = result
         training, validation = list(training), list(validation)

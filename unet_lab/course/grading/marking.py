@@ -65,7 +65,7 @@ def mark(submission: Submission, limits: Limits | None = None) -> list[Row]:
     """The rows of one submission."""
     limits = limits or Limits()
     if submission.kind == "export":
-        return _from_export(submission)
+        return from_export(submission)
     student, file = submission.student, submission.path.name
     try:
         cells = read_cells(submission.path)
@@ -75,7 +75,7 @@ def mark(submission: Submission, limits: Limits | None = None) -> list[Row]:
     if lesson is None:
         return [Row(student, file, "", "error", "none of the course's notebooks: no check in it, and another name")]
     expected = list(LESSONS[lesson])
-    found, reason = _verdicts(submission.path, expected, limits)
+    found, reason = verdicts(submission.path, expected, limits)
     rows = []
     for name in expected:
         entry = found.get(name)
@@ -88,25 +88,25 @@ def mark(submission: Submission, limits: Limits | None = None) -> list[Row]:
     return rows
 
 
-def _verdicts(notebook: Path, expected: list[str], limits: Limits) -> tuple[dict[str, dict], str]:
+def verdicts(notebook: Path, expected: list[str], limits: Limits) -> tuple[dict[str, dict], str]:
     """Quick first: the cells that the checks need. Then what that leaves open: each answer alone, where the process died of one;
     the whole notebook in order, where something was missing that names do not tell."""
     end = time.monotonic() + limits.seconds
-    found, reason = _run(notebook, "quick", limits)
+    found, reason = run(notebook, "quick", limits)
     for name in expected if reason else ():
         left = end - time.monotonic()
         if found.get(name, {}).get("state") not in _CLEAR and left > 1:
-            alone, why = _run(notebook, f"only:{name}", limits._replace(seconds=left))
+            alone, why = run(notebook, f"only:{name}", limits._replace(seconds=left))
             found[name] = alone.get(name) or {"exercise": name, "state": "error", "finding": why, "seconds": 0.0}
     unclear = [name for name in expected if found.get(name, {}).get("state") not in _CLEAR]
     left = end - time.monotonic()
     if unclear and not reason and left > 1:
-        again, reason = _run(notebook, "all", limits._replace(seconds=left))
+        again, reason = run(notebook, "all", limits._replace(seconds=left))
         found |= {name: entry for name, entry in again.items() if name in unclear}
     return found, reason
 
 
-def _run(notebook: Path, how: str, limits: Limits) -> tuple[dict[str, dict], str]:
+def run(notebook: Path, how: str, limits: Limits) -> tuple[dict[str, dict], str]:
     """Verdicts by exercise, and why the process ended before its time, if it did."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, tempfile.TemporaryDirectory() as outside:
         results = Path(outside, "results")
@@ -121,8 +121,8 @@ def _run(notebook: Path, how: str, limits: Limits) -> tuple[dict[str, dict], str
         )  # fmt: skip
         process.stdin.write(f"{results}\n".encode())
         process.stdin.close()
-        reason = _watch(process, limits)
-        found, ended, broken = _read(results)
+        reason = watch(process, limits)
+        found, ended, broken = read(results)
     if broken:
         return found, broken
     if not reason and not ended:
@@ -130,7 +130,7 @@ def _run(notebook: Path, how: str, limits: Limits) -> tuple[dict[str, dict], str
     return found, reason
 
 
-def _watch(process: subprocess.Popen, limits: Limits) -> str:
+def watch(process: subprocess.Popen, limits: Limits) -> str:
     """Wait for the process and whatever it started; end them at a limit, and say which."""
     family, end = psutil.Process(process.pid), time.monotonic() + limits.seconds
     reason = ""
@@ -155,7 +155,7 @@ def _watch(process: subprocess.Popen, limits: Limits) -> str:
     return reason
 
 
-def _read(results: Path) -> tuple[dict[str, dict], bool, str]:
+def read(results: Path) -> tuple[dict[str, dict], bool, str]:
     found, ended, broken = {}, False, ""
     for line in results.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
@@ -173,7 +173,7 @@ def _read(results: Path) -> tuple[dict[str, dict], bool, str]:
     return found, ended, broken
 
 
-def _from_export(submission: Submission) -> list[Row]:
+def from_export(submission: Submission) -> list[Row]:
     """What a student's own file says: reported, not checked."""
     file = submission.path.name
     try:

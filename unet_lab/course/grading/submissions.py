@@ -48,11 +48,11 @@ def _found(folder: Path) -> Iterator[Submission]:
         hidden = any(part in _KEPT_OUT or part.startswith(("._", "~$")) for part in inside.parts)
         if hidden or path.suffix.lower() not in (".ipynb", ".json"):
             continue
-        student = inside.parts[0] if len(inside.parts) > 1 else _name_of(path)
+        student = inside.parts[0] if len(inside.parts) > 1 else name_of(path)
         yield Submission(student, path, "notebook" if path.suffix.lower() == ".ipynb" else "export")
 
 
-def _name_of(path: Path) -> str:
+def name_of(path: Path) -> str:
     """The student's name out of a file's: what is left when the notebook's own name is taken away."""
     stem = path.stem
     for lesson in LESSONS:

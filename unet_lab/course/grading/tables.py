@@ -28,11 +28,11 @@ def write_tables(rows: Iterable[Row], path: str | Path) -> tuple[Path, Path]:
     write_whole(details, _csv(["student", "file", "exercise", "state", "finding", "seconds"], [list(row) for row in rows]))
     names = [name for exercises in LESSONS.values() for name in exercises]
     head = ["student", "passed", "reported only", "of", *names, "remarks"]
-    write_whole(path, _csv(head, list(_students(rows, names))))
+    write_whole(path, _csv(head, list(students(rows, names))))
     return path, details
 
 
-def _students(rows: list[Row], names: list[str]):
+def students(rows: list[Row], names: list[str]):
     for student in dict.fromkeys(row.student for row in rows):
         mine = [row for row in rows if row.student == student]
         best: dict[str, Row] = {}
@@ -51,11 +51,11 @@ def _csv(head: list[str], lines: list[list]) -> bytes:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\r\n")
     writer.writerow(head)
-    writer.writerows([[_harmless(value) for value in line] for line in lines])
+    writer.writerows([[harmless(value) for value in line] for line in lines])
     return ("\ufeff" + stream.getvalue()).encode("utf-8")  # the mark that Excel knows UTF-8 by
 
 
-def _harmless(value):
+def harmless(value):
     """Text that a spreadsheet would take for a formula gets an apostrophe before it; line breaks become blanks."""
     if not isinstance(value, str):
         return value
