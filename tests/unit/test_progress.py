@@ -7,6 +7,7 @@ import runpy
 import subprocess
 import sys
 
+import platformdirs
 import pytest
 
 from tests.conftest import ROOT
@@ -57,10 +58,21 @@ def test_a_file_that_cannot_be_used_is_left_alone_and_the_check_goes_on(file, ca
     assert "✓ read_shape: right." in capsys.readouterr().out
 
 
-def test_a_folder_that_may_not_be_written_to_is_no_error(tmp_path, monkeypatch):
+def test_a_folder_that_may_not_be_written_to_is_no_error(tmp_path, monkeypatch, capsys):
+    (tmp_path / "nowhere").touch()  # a file, where a folder should be
     monkeypatch.setenv(WHERE, str(tmp_path / "nowhere" / "progress.json"))
+    monkeypatch.setattr(progress, "told", set())
     record("iou", True)
+    record("iou", True)
+    assert capsys.readouterr().out.count("Your progress is not kept") == 1  # said once
     assert load_progress() == {}
+
+
+def test_two_notebooks_that_write_at_once_lose_nothing(file):
+    script = "from unet_lab.course.progress import record\nfor k in range(20): record(f'task {k} {NAME}', True)"
+    both = [subprocess.Popen([sys.executable, "-c", f"NAME = {n}\n{script}"], cwd=ROOT, env=os.environ.copy()) for n in (1, 2)]
+    assert [process.wait(timeout=300) for process in both] == [0, 0]
+    assert len(load_progress()) == 40
 
 
 def test_nothing_is_kept_in_a_solution_or_where_it_is_switched_off(file, monkeypatch):
@@ -78,7 +90,7 @@ def test_the_usual_place_is_beside_lab_py(monkeypatch):
     monkeypatch.delenv(WHERE)
     assert progress_file() == ROOT / "progress.json"
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # a course that is shared by many
-    assert progress_file().name == ".unet-lab-progress.json"
+    assert progress_file() == platformdirs.user_data_path("unet-lab", appauthor=False) / "progress.json"
 
 
 def test_an_exported_file_is_read_back_and_any_change_is_seen(file, tmp_path):

@@ -7,32 +7,41 @@ it. A lecturer who wants to know runs the checks again (`lab.py grade`).
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-import threading
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from filelock import FileLock, Timeout
+from platformdirs import user_data_path
 
 from unet_lab.files import write_whole
 
 WHERE = "UNET_LAB_PROGRESS"  # environment variable: another file, or "off"
 FORMAT = 1
 LARGEST = 1_000_000  # bytes of a file that is read
-_FILE = Path(__file__).resolve().parents[2] / "progress.json"
-_writing = threading.Lock()
+COURSE = Path(__file__).resolve().parents[2]  # where lab.py lies, in a checkout
+PATIENCE = 5  # seconds that one notebook waits for another to write its line
+
+told: set[str] = set()  # what has been said once, and is not said again
 
 
 def progress_file() -> Path | None:
-    """The file that holds this student's progress; None while a solution is being run, or where it is switched off."""
+    """The file that holds this student's progress; None while a solution is being run, or where it is switched off.
+
+    In a checkout it lies beside lab.py; where the package was installed, or the checkout belongs to somebody else, in the user's
+    own folder for data (platformdirs).
+    """
     chosen = os.environ.get(WHERE, "")
     if chosen == "off" or "solutions" in Path(os.environ.get("JPY_SESSION_NAME", "")).parts:
         return None
     if chosen:
         return Path(chosen)
-    return _FILE if os.access(_FILE.parent, os.W_OK) else Path.home() / ".unet-lab-progress.json"  # a course shared by many
+    if (COURSE / "lab.py").is_file() and os.access(COURSE, os.W_OK):
+        return COURSE / "progress.json"
+    return user_data_path("unet-lab", appauthor=False) / "progress.json"
 
 
 def load_progress(path: str | Path | None = None) -> dict[str, dict]:
@@ -47,11 +56,19 @@ def load_progress(path: str | Path | None = None) -> dict[str, dict]:
 
 
 def record(name: str, right: bool) -> None:
-    """Note a try. A file that cannot be read or written is left alone: an exercise must not fail for that."""
-    path = progress_file()
-    if path is None:
-        return
-    with _writing, contextlib.suppress(OSError, ValueError):
+    """Note a try. A file that cannot be read or written is left alone, and one line says so: no exercise fails for that."""
+    try:
+        path = progress_file()
+        if path is not None:
+            note_try(path, name, right)
+    except (OSError, ValueError, RuntimeError, Timeout) as error:  # RuntimeError: there is no home
+        say_once(f"Your progress is not kept: {error}")
+
+
+def note_try(path: Path, name: str, right: bool) -> None:
+    """Add a try to a file of progress; other notebooks, which may do the same at this moment, wait."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{path}.lock", timeout=PATIENCE):
         found = load_progress(path)
         entry = found.setdefault(name, {"tries": 0, "passed": None})
         if right and entry["passed"]:
@@ -61,6 +78,13 @@ def record(name: str, right: bool) -> None:
         else:
             entry["tries"] += 1
         write_whole(path, text({"format": FORMAT, "exercises": found}))
+
+
+def say_once(words: str) -> None:
+    """Print a line, unless it has been printed before."""
+    if words not in told:
+        told.add(words)
+        print(words)
 
 
 def export_progress(path: str | Path, student: str, exercises: dict[str, dict] | None = None) -> dict:
