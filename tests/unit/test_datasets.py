@@ -62,8 +62,10 @@ def test_bad_masks_are_refused(mask, codes, message):
 
 
 def test_grey_codes_are_not_taken_for_indices():
-    with pytest.raises(ValueError, match=r"from 0 to 255; allowed are class indices 0 to 2\. These look like grey codes"):
+    with pytest.raises(ValueError, match=r"0 and 255 only.*encode_mask\(mask, \(0, 255\)\)"):
         SegmentationDataset([(np.zeros((4, 4), np.uint8), np.eye(4, dtype=np.uint8) * 255)])
+    with pytest.raises(ValueError, match=r"from 0 to 128; allowed are class indices 0 to 2\. These look like grey codes"):
+        SegmentationDataset([(np.zeros((4, 4), np.uint8), np.eye(4, dtype=np.uint8) * 128)])
 
 
 def test_binary_mask_of_booleans_is_read():
@@ -143,8 +145,9 @@ def test_split_is_by_seed_and_not_by_order():
 def test_crops_tile_the_image_and_remember_it():
     dataset = SegmentationDataset.generated(2, size=50)
     crops = dataset.crops(20)
-    assert len(crops) == 8
-    assert np.array_equal(crops.pairs[3].image, dataset.pairs[0].image[20:40, 20:40])
+    assert len(crops) == 18  # three by three of each: the last overlap
+    assert np.array_equal(crops.pairs[4].image, dataset.pairs[0].image[20:40, 20:40])
+    assert np.array_equal(crops.pairs[8].image, dataset.pairs[0].image[30:, 30:])
     assert {p.source for p in crops.pairs} == {"seed 0", "seed 1"}
     with pytest.raises(ValueError, match="does not fit"):
         dataset.crops(51)

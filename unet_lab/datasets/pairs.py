@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from unet_lab.datasets.generator.cells import generate_cell
-from unet_lab.datasets.masks import check_indices
+from unet_lab.datasets.masks import IGNORE, check_indices
 from unet_lab.datasets.standardise import check_image, standardise
 
 
@@ -56,6 +56,7 @@ class SegmentationDataset(Dataset):
             self.pairs.append(Pair(image, mask, pair.source, pair.group))
         if not self.pairs:
             raise ValueError("the dataset is empty; it needs at least one pair of image and mask.")
+        check_something_to_learn([pair.mask for pair in self.pairs])
         self.channels = channels_of(self.pairs[0].image)
         for pair in self.pairs:
             if channels_of(pair.image) != self.channels:
@@ -113,6 +114,16 @@ class SegmentationDataset(Dataset):
                     window = np.s_[top : top + size, left : left + size]
                     pairs.append(Pair(image[window], mask[window], source, group))
         return self.with_pairs(pairs)
+
+
+def check_something_to_learn(masks: Sequence[np.ndarray]) -> None:
+    """Raises ValueError where masks hold 0 and 255 only: most likely black and white, not background and IGNORE."""
+    present = [np.unique(mask) for mask in masks]
+    if set(np.unique(np.concatenate(present)).tolist()) == {0, IGNORE}:
+        raise ValueError(
+            "the masks hold the values 0 and 255 only. As class indices 255 is IGNORE, a pixel that nobody judged, and nothing is "
+            "left to learn. If these are grey codes: encode_mask(mask, (0, 255)), or load_folder(…, codes=(0, 255))."
+        )
 
 
 def crop_starts(length: int, size: int) -> list[int]:

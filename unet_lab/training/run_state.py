@@ -44,6 +44,7 @@ class RunState:
         self.model, self.optimizer, self.loader, self.validation = model, optimizer, loader, validation
         self.settings, self.workers = settings, workers
         self.steps_per_epoch = settings.steps_per_epoch(loader.count)
+        self.rates = [group["lr"] for group in optimizer.param_groups]
         self.scheduler = make_scheduler(settings.schedule, optimizer, settings.epochs * self.steps_per_epoch)
         self.loss_function = whole_batch_loss(settings.loss, settings.reduction)
         self.reports: list[EpochReport] = []
@@ -179,6 +180,8 @@ class RunState:
         self.reports = self.reports_of(state)
         longer = self.settings.epochs > state["settings"]["epochs"]
         if longer:  # a finished run that goes on: its schedule begins anew, over what was added
+            for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+                group["lr"] = group["initial_lr"] = rate
             added = (self.settings.epochs - len(self.reports)) * self.steps_per_epoch
             self.scheduler = make_scheduler(self.settings.schedule, self.optimizer, added)
         elif self.scheduler is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
@@ -140,6 +141,7 @@ class TrainingSettings:
                 check_fit(model, dataset, role)
         size = (self.patch, self.patch) if self.patch else check_sizes(training)
         check_workers(model, len(training), self.batch_size, workers, self.sync_batch_norm)
+        check_norm(model, len(training) % self.batch_size or min(self.batch_size, len(training)), size)
         return size
 
 
@@ -184,6 +186,24 @@ def check_sizes(dataset: SegmentationDataset) -> tuple[int, int]:
             f"or cut them: dataset.crops(size), with size at most {smallest}."
         )
     return sizes[0]
+
+
+def check_norm(model: nn.Module, smallest: int, size: tuple[int, int]) -> None:
+    """Run the smallest batch of an epoch on PyTorch's meta device: a mean over a single value leaves nothing to learn from.
+
+    Raises ValueError, in words, where a normalisation would meet one. Networks that cannot be run so are let through.
+    """
+    try:
+        twin = copy.deepcopy(model).to("meta").train()
+        twin(torch.empty(smallest, input_channels(model), *size, device="meta"))
+    except Exception as error:  # whatever a network of your own raises without numbers, its first step will say better
+        if "Expected more than 1" not in str(error):
+            return
+        raise ValueError(
+            f"a normalisation would meet a single value per channel: the smallest batch of an epoch has {smallest} image(s) of "
+            f"{size[0]} x {size[1]} pixels, of which one is left at the bottom of the U. Choose another batch_size, larger images, "
+            f"a smaller depth, or norm=None."
+        ) from None
 
 
 def check_workers(model: nn.Module, images: int, batch_size: int, workers: Workers, sync_batch_norm: bool) -> None:
