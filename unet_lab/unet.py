@@ -151,7 +151,7 @@ class UNet(nn.Module):
     def receptive_field(self, pixel: int) -> tuple[int, int]:
         """First and last pixel that output pixel `pixel` depends on, along one axis (`geometry.unet_receptive_field`).
 
-        >>> first, last = UNet(base_channels=1, up="bilinear").receptive_field(8)
+        >>> first, last = UNet(base_channels=1, up="bilinear").receptive_field(0)
         >>> last - first + 1
         220
         """
