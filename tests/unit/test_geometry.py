@@ -1,4 +1,4 @@
-"""A network's own answers about sizes, fields and margins, held against gradients, tiles and a measurement that knows nothing of it."""
+"""What a network says of its sizes, fields and margins, held against gradients, tiles and a measurement from outside."""
 
 import numpy as np
 import pytest
@@ -120,7 +120,10 @@ def test_evaluating_leaves_every_part_in_its_own_mode():
     model = network().train()
     model.bottleneck.eval()
     before = [m.training for m in model.modules()]
-    with pytest.raises(RuntimeError), evaluating(model):
+    with evaluating(model):
         assert not any(m.training for m in model.modules())
-        raise RuntimeError
+    assert [m.training for m in model.modules()] == before
+    broken = pytest.raises(ValueError, match="the input has shape")
+    with broken, evaluating(model):
+        model(torch.zeros(2, 3))
     assert [m.training for m in model.modules()] == before

@@ -121,8 +121,8 @@ def check_something_to_learn(masks: Sequence[np.ndarray]) -> None:
     present = [np.unique(mask) for mask in masks]
     if set(np.unique(np.concatenate(present)).tolist()) == {0, IGNORE}:
         raise ValueError(
-            "the masks hold the values 0 and 255 only. As class indices 255 is IGNORE, a pixel that nobody judged, and nothing is "
-            "left to learn. If these are grey codes: encode_mask(mask, (0, 255)), or load_folder(…, codes=(0, 255))."
+            "the masks hold the values 0 and 255 only. As class indices 255 is IGNORE, a pixel that nobody judged, and nothing "
+            "is left to learn. If these are grey codes: encode_mask(mask, (0, 255)), or load_folder(…, codes=(0, 255))."
         )
 
 

@@ -70,8 +70,16 @@ class EpochLoader:
             generator=own,
             collate_fn=partial(collate, channels=self.channels, size=self.size),
         )
-        for (image, mask), of_images in zip(loader, seeds, strict=True):
-            yield self.augmented(image, mask, of_images)
+        try:
+            for (image, mask), of_images in zip(loader, seeds, strict=True):
+                yield self.augmented(image, mask, of_images)
+        except RuntimeError as error:
+            if "exited unexpectedly" not in str(error) and "bootstrapping" not in str(error):
+                raise
+            raise RuntimeError(
+                f"a process that prepares batches ended (workers={self.settings.workers}). In a script on Windows or macOS put "
+                f"the call below `if __name__ == '__main__':`, for each of these processes reads the script again; or take workers=0."
+            ) from error
 
     def augmented(self, image: Tensor, mask: Tensor, seeds: list[int]) -> tuple[Tensor, Tensor]:
         """The batch on the device, changed by the augmentation where there is one."""

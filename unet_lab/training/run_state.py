@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from unet_lab.datasets.masks import IGNORE
 from unet_lab.datasets.pairs import SegmentationDataset
 from unet_lab.files import remove_parts
+from unet_lab.foreign import unwrapped
 from unet_lab.losses import cross_entropy
 from unet_lab.metrics import scores
 from unet_lab.training.batches import RANK_STRIDE, EpochLoader, epoch_seed
@@ -231,10 +232,11 @@ def name_of(choice) -> str:
 
 
 def describe(model: nn.Module) -> dict:
-    """A network in plain values: a U-Net's settings; of any other its class and the shapes of its weights."""
-    if type(model) is UNet:
-        return model.settings
-    return {"class": type(model).__qualname__, "shapes": {name: list(v.shape) for name, v in model.state_dict().items()}}
+    """A network in plain values: a U-Net's settings; of any other its class and its printed parts."""
+    model = unwrapped(model)
+    if isinstance(model, UNet) and model.is_as_built:
+        return model.settings | {"num_classes": model.num_classes}
+    return {"class": type(model).__qualname__, "parts": str(model)}
 
 
 def check_same_run(checkpoint: str | Path, state: dict, ours: dict) -> None:

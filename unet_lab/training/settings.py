@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from unet_lab.datasets.pairs import SegmentationDataset
-from unet_lab.foreign import input_channels
+from unet_lab.foreign import input_channels, unwrapped
 from unet_lab.training.device import best_device, has_bfloat16
 from unet_lab.training.distributed import Workers
 from unet_lab.training.recipe import OPTIMIZERS, SCHEDULES, Loss, MakeOptimizer, MakeScheduler
@@ -140,6 +140,7 @@ class TrainingSettings:
             if dataset is not None:
                 check_fit(model, dataset, role)
         size = (self.patch, self.patch) if self.patch else check_sizes(training)
+        check_poolings(model, size, "patch" if self.patch else "images")
         check_workers(model, len(training), self.batch_size, workers, self.sync_batch_norm)
         check_norm(model, len(training) % self.batch_size or min(self.batch_size, len(training)), size)
         return size
@@ -201,9 +202,24 @@ def check_norm(model: nn.Module, smallest: int, size: tuple[int, int]) -> None:
             return
         raise ValueError(
             f"a normalisation would meet a single value per channel: the smallest batch of an epoch has {smallest} image(s) of "
-            f"{size[0]} x {size[1]} pixels, of which one is left at the bottom of the U. Choose another batch_size, larger images, "
-            f"a smaller depth, or norm=None."
+            f"{size[0]} x {size[1]} pixels, of which one is left at the bottom of the U. Choose another batch_size, larger "
+            f"images, a smaller depth, or norm=None."
         ) from None
+
+
+def check_poolings(model: nn.Module, size: tuple[int, int], what: str) -> None:
+    """Raises ValueError where a U-Net cannot halve what it is to learn from, with what would do."""
+    inner = unwrapped(model)
+    bad = [side for side in size if isinstance(inner, UNet) and inner.nearest_sizes(side) != [side]]
+    if bad:
+        nearest = inner.nearest_sizes(bad[0])
+        given = f"patch is {size[0]}" if what == "patch" else f"the training images are {size[0]} x {size[1]}"
+        window = next((side for side in nearest[::-1] if side <= min(size)), nearest[0])
+        cut = f" Or dataset.crops({window})." if what != "patch" and window <= min(size) else ""
+        raise ValueError(
+            f"{given}, and {bad[0]} pixels cannot be halved as often as this network halves. Nearest sizes: "
+            f"{', '.join(map(str, nearest))}. Draw windows: patch={window}.{cut}"
+        )
 
 
 def check_workers(model: nn.Module, images: int, batch_size: int, workers: Workers, sync_batch_norm: bool) -> None:
