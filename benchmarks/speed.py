@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/speed.py [ROUNDS]
 
 Inference: 1 x 1 x 256 x 256 at the report's width, and the shipped network at the size that it works at. The network of the
-report's width is trained first, for some minutes (kept in build/), since int8 says nothing on weights drawn by chance.
+report's width is trained first, for some minutes (kept in build/), since int8 says nothing on weights drawn at random.
 Training: whole steps, as `train` makes them.
 """
 

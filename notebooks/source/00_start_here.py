@@ -96,7 +96,7 @@ explorer
 # %% [markdown]
 # ## Break it on purpose
 #
-# Here errors are part of the lesson: they say what was given, what is allowed, and how to mend it. This is what a network hears
+# Here errors are part of the lesson: they say what was given, what is allowed, and how to fix it. This is what a network hears
 # most often: an image of the wrong kind.
 
 # %% tags=["nbval-check-output"]

@@ -201,7 +201,7 @@ print("largest difference, standardised: ", round(float(np.abs(standardise(image
 # ## Split, and leak
 #
 # Some pairs train the network; the others, the **validation set**, tell how good it is on what it has not seen. Usual is 80 % to
-# 20 %, drawn by chance. Sounds easy. Now suppose the images are cut into crops first, to get more of them. **Predict:** of the validation
+# 20 %, drawn at random. Sounds easy. Now suppose the images are cut into crops first, to get more of them. **Predict:** of the validation
 # crops, how many have a neighbour from the very same cell in the training set?
 
 # %% tags=["nbval-check-output"]
@@ -227,7 +227,7 @@ print(f"split():     {len(both)} cells on both sides; {len(training)} crops trai
 
 # %%
 def my_split(count, train_fraction, seed):
-    """Returns two sequences that share out the indices 0 … count-1 by chance: training first, then validation."""
+    """Returns two sequences that share out the indices 0 … count-1 at random: training first, then validation."""
     ### BEGIN SOLUTION
     order = np.random.default_rng(seed).permutation(count)
     training = round(count * train_fraction)

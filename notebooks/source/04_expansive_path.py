@@ -128,7 +128,7 @@ print("transposed after convolution gives the image:", np.allclose(back / back.m
 #
 # ## Explore: three ways up
 #
-# All ones go in. **Find out:** which methods give all ones back with equal weights, which with weights drawn by chance? The U-Net uses
+# All ones go in. **Find out:** which methods give all ones back with equal weights, which with random weights? The U-Net uses
 # 2x2 at stride 2: its stamps never overlap; can it still make a pattern? What would a network have to learn to avoid it?
 
 # %%
@@ -278,5 +278,5 @@ check("decoder_stage", MyDecoderStage);
 
 # %% jupyter={"source_hidden": true} tags=["nbval-check-output"]
 # For the automatic tests: turn every control of this page's explorers, as a hand would.
-print(ways.drive(weights="drawn by chance"))
+print(ways.drive(weights="random"))
 print(crop.drive())

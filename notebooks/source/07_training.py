@@ -284,7 +284,7 @@ check("learning_rate", my_learning_rate);
 # It is confidently wrong before it has learnt anything: far above ln 3. Images that are not standardised, or a mask in another code.</details>
 #
 # <details><summary>What does it prove if a network cannot overfit four images?</summary>
-# That something is wired wrongly: data, loss, gradients or learning rate. More data cannot mend that.</details>
+# That something is wired wrongly: data, loss, gradients or learning rate. More data cannot fix that.</details>
 #
 # <details><summary>Training loss sinks, validation loss rises. What happens, and what do you keep?</summary>
 # It learns the training images by heart. Keep the weights of the epoch with the best validation score: fit and the monitor do.</details>

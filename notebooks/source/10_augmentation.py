@@ -85,12 +85,12 @@ print("of the nearest neighbour:  ", np.unique(nearest).tolist())
 #
 # ## Elastic deformation, by hand
 #
-# The 2015 paper had 30 training images. Its main trick: tissue is soft, so bend it. Draw random displacements on a coarse 3 x 3 grid, 10 pixels in spread;
+# The 2015 paper had 30 training images. Its main trick: tissue is soft, so bend it. Draw random displacements on a coarse 3 x 3 grid, with a standard deviation of 10 pixels;
 # between them, interpolate smoothly (bicubic); then take each pixel from where its displacement points. Nine arrows bend the whole image:
 
 # %%
-chance = torch.Generator().manual_seed(5)
-coarse = 10 * torch.randn(1, 2, 3, 3, generator=chance)                                  # (1, 2, 3, 3): x and y, in pixels
+generator = torch.Generator().manual_seed(5)
+coarse = 10 * torch.randn(1, 2, 3, 3, generator=generator)                                  # (1, 2, 3, 3): x and y, in pixels
 fine = F.interpolate(coarse, image.shape, mode="bicubic", align_corners=True)            # (1, 2, H, W): for every pixel
 rows, columns = np.mgrid[: image.shape[0], : image.shape[1]]
 from_column, from_row = columns + fine[0, 0].numpy(), rows + fine[0, 1].numpy()          # where each pixel comes from
@@ -123,7 +123,7 @@ print(f"mask: {(labels_by_library[0].numpy() == bent_mask).mean():.2%} of the pi
 # %% [markdown]
 # ## A change that does nothing
 #
-# Microscopes differ in brightness and contrast. So let us change both by chance? **Predict** what the network sees of `2 * image + 30`.
+# Microscopes differ in brightness and contrast. So let us change both at random? **Predict** what the network sees of `2 * image + 30`.
 
 # %% tags=["nbval-check-output"]
 brighter = 2.0 * image + 30
@@ -135,7 +135,7 @@ print("largest difference after standardising below 1e-5:", bool(np.abs(standard
 #
 # ## Explore
 #
-# How strong may a change be? The rule of thumb: as long as *you* would still draw this mask over this image. Start with the elastic spread, then try noise and
+# How strong may a change be? The rule of thumb: as long as *you* would still draw this mask over this image. Start with the elastic standard deviation, then try noise and
 # blur, then all.
 
 # %%
@@ -244,7 +244,7 @@ check("flip_rotate", my_flip_rotate);
 # %% [markdown]
 # ## Exercise 2: find the bugs
 #
-# Six augmentations, `SUSPECTS["A"]` to `"F"`, are called with (image, mask, seed) and return a pair, turned by an angle of chance. Some are broken, as
+# Six augmentations, `SUSPECTS["A"]` to `"F"`, are called with (image, mask, seed) and return a pair, turned by a random angle. Some are broken, as
 # augmentations out there are broken. Test them, and name each fault with a word of `FAULTS`. Each fault occurs once.
 
 # %%
@@ -266,7 +266,7 @@ my_faults = {
     "A": "mask mixed",
     "B": "fine",
     "C": "two draws",
-    "D": "no chance",
+    "D": "not random",
     "E": "mask left behind",
     "F": "not standardised",
 }

@@ -59,7 +59,7 @@ print("the same network:", A.settings == B.settings)
 # %% [markdown]
 # They are one network, started from two seeds. Other first weights and another order of the batches: that alone made this difference. (Of five seeds these two
 # lie farthest apart. Whoever tries five seeds and reports the best has chosen just so.) Every comparison on this page therefore has several seeds for each side, and its differences come with
-# their chance.
+# their randomness.
 #
 # ## Five normalisations
 #
@@ -163,7 +163,7 @@ parts = [o for o in outcomes if o.candidate.group != "normalisation"]
 show_outcomes([baseline, *parts], baseline)
 
 # %%
-print(f"{'':36s}  macro IoU ± spread   against the baseline   in standard errors    rate")
+print(f"{'':36s}  macro IoU ± std      against the baseline   in standard errors    rate")
 for outcome in [baseline, *parts]:
     gained, error = difference(outcome, baseline)
     verdict = "" if outcome is baseline else f"{gained:+.3f} ± {error:.3f}   {abs(gained) / error:17.1f}"
@@ -285,7 +285,7 @@ class MyAttentionGate(nn.Module):
 check("attention_gate", MyAttentionGate);
 
 # %% [markdown]
-# ## Exercise 2: mend a comparison
+# ## Exercise 2: fix a comparison
 #
 # "Our network B beats the U-Net by 2 % IoU." This is how the two were compared; numbers of cells are seeds of `generate_cell`. Copy it into `my_plan` and change it until it is fair.
 

@@ -98,7 +98,7 @@ figure
 
 # %% [markdown]
 # Two faults at once. Some differences line up along the cuts; others ring cells far from any cut. The second kind first: `predict` standardises what it is given, here
-# **each tile by itself**. A tile with much cell has another mean than one with little. `tiles` from the library measures mean and spread of the whole image
+# **each tile by itself**. A tile with much cell has another mean than one with little. `tiles` from the library measures mean and standard deviation of the whole image
 # once, and hands you the logits tile by tile. How many pixels differ now, near the cuts and far from them?
 
 # %% tags=["nbval-check-output"]
@@ -113,18 +113,18 @@ def by_tiles(tile, overlap, blend):
 rows, columns = np.indices(sheet.image.shape)
 from_cut = np.minimum(*(np.minimum(p % SIDE, SIDE - 1 - p % SIDE) for p in (rows, columns)))     # pixels to the nearest cut
 one_scale = by_tiles(SIDE, 0, "none").argmax(0).numpy()
-for name, mask in (("each tile standardised by itself", naive), ("the sheet's mean and spread", one_scale)):
+for name, mask in (("each tile standardised by itself", naive), ("the sheet's mean and std", one_scale)):
     apart = mask != at_once
     print(f"{name:33s} differs in more than 1 % of the pixels far from cuts: {apart[from_cut > 24].mean() > 0.01}")
 
 # %%
-for name, mask in (("each tile standardised by itself", naive), ("the sheet's mean and spread", one_scale)):
+for name, mask in (("each tile standardised by itself", naive), ("the sheet's mean and std", one_scale)):
     apart = mask != at_once
     close, far = apart[from_cut < 8].mean(), apart[from_cut > 24].mean()
     print(f"{name:33s} {close:6.2%} differ within 8 px of a cut, {far:6.2%} beyond 24 px")
 
 # %% [markdown]
-# First rule: **one mean and one spread for the whole image**. What is left sits at the cuts: there the network looks beyond the tile, and sees zeros (padding)
+# First rule: **one mean and one standard deviation for the whole image**. What is left sits at the cuts: there the network looks beyond the tile, and sees zeros (padding)
 # where the neighbour's pixels are.
 #
 # ## How far in does the damage reach?
@@ -325,7 +325,7 @@ check("seamless_overlap", my_overlap);
 # The overlap: is it twice the margin? Then where the tiles start: multiples of 2^depth? Then the normalisation.</details>
 #
 # <details><summary>Whole tiles are off, in flat parts of the image above all. Why?</summary>
-# Each tile was standardised by itself: in a flat tile noise is stretched to spread 1. Use the whole image's mean and spread.</details>
+# Each tile was standardised by itself: in a flat tile noise is stretched to a standard deviation of 1. Use the whole image's mean and standard deviation.</details>
 #
 # <details><summary>A colleague's network has instance norm. What do you tell her about tiling?</summary>
 # That no overlap removes the seams. Take tiles as large as in training, blend them, and score what comes out, tiled.</details>

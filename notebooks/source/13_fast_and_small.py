@@ -74,7 +74,7 @@ print(f"first run {times[0]:.1f} ms;  the others from {low:.1f} to {high:.1f} ms
 #
 # - **Warm up**, then measure. Quote a **median**, not the best and not one.
 # - To compare two ways, let them **take turns** in one run. If the machine slows down, it slows both.
-# - Compare by the **ratio of each turn**, and give its spread.
+# - Compare by the **ratio of each turn**, and give its range.
 #
 # Is a batch of four cheaper than four single images? Two works that take turns:
 

@@ -63,11 +63,11 @@ for name, fault in FAULTS.items():
 # **Predict:** which of the ten stop with an error? Which let the loss fall as if nothing were wrong? (Those are the dangerous ones.)
 
 # %%
-patients = {fault: run_with_fault(fault) for fault in tqdm([None, *FAULTS], unit="run")}
+runs_by_fault = {fault: run_with_fault(fault) for fault in tqdm([None, *FAULTS], unit="run")}
 
 # %% tags=["nbval-check-output"]
 for name in FAULTS:
-    run = patients[name]
+    run = runs_by_fault[name]
     falls = bool(run.losses) and np.isfinite(run.losses[-1]) and run.losses[-1] < 0.7 * run.losses[0]
     print(f"{name:22s} {'stops: ' + run.error[:40] if run.error else 'the loss falls' if falls else 'the loss falls a little'}")
 
@@ -79,7 +79,7 @@ for name in FAULTS:
 # Throw one switch after the other. Before each: what will the six pictures show? After each: which picture gives it away? Is there one that nothing gives away?
 
 # %%
-explorer = explore_failures(patients)
+explorer = explore_failures(runs_by_fault)
 explorer
 
 # %% [markdown]
@@ -139,13 +139,13 @@ for rate in (0.1, 0.5, 0.9, 1.1, 3.0):
 # the ten does it name? And what does it say of a healthy run? (A doctor who finds something in everybody is of no use.)
 
 # %% tags=["nbval-check-output"]
-print("healthy run:", examine_run(patients[None]))
-named = sum(examine_run(patients[name]).names == (fault.title,) for name, fault in FAULTS.items())
+print("healthy run:", examine_run(runs_by_fault[None]))
+named = sum(examine_run(runs_by_fault[name]).names == (fault.title,) for name, fault in FAULTS.items())
 print(f"{named} of {len(FAULTS)} named, each by its own name and no other")
 
 # %%
 for name in ("mode forgotten", "flattering accuracy"):
-    print(examine_run(patients[name]), "\n")
+    print(examine_run(runs_by_fault[name]), "\n")
 
 # %% [markdown]
 # Read in the source how it decides (`unet_lab/doctor/run_checks.py`): causes come first, and only where there is none does it speak of outcomes. "All background" has many causes; it is the last thing to say.
@@ -162,17 +162,17 @@ with torch.no_grad():
 print("one NaN:       ", examine_model(shipped, cells).names)
 
 # %% [markdown]
-# ## The clinic
+# ## Name the fault
 #
-# Five unknown runs. **Order tests**; each costs a point, once for each patient. Name the fault, by its short name from the list above. Note your guess *before* each test, and whether the test changed your mind: a test whose outcome cannot change your
+# Five unknown runs. **Order tests**; each costs a point, once for each run. Name the fault, by its short name from the list above. Note your guess *before* each test, and whether the test changed your mind: a test whose outcome cannot change your
 # mind is not worth its point. Ten points for all five is good.
 
 # %%
-unknown = {letter: unknown_fault(letter) for letter in tqdm("ABCDE", unit="patient")}
+unknown = {letter: unknown_fault(letter) for letter in tqdm("ABCDE", unit="run")}
 
 # %%
-clinic = explore_faults(unknown)
-clinic
+faults_explorer = explore_faults(unknown)
+faults_explorer
 
 # %% [markdown]
 # ## Exercise 1: five diagnoses
@@ -185,7 +185,7 @@ my_diagnoses = {
     "B": "interpolated masks",  # a ring of nucleus around each cell in the masks to learn from
     "C": "leak",  # all pictures healthy; validation images are among the training images
     "D": "softmax twice",  # outputs from 0 to 1, their sum 1
-    "E": "normalised otherwise",  # the network was trained on spread 1 and is asked about spread 46
+    "E": "normalised otherwise",  # the network was trained on standard deviation 1 and is asked about 46
 }
 ### END SOLUTION
 
@@ -222,7 +222,7 @@ check("own_doctor", my_doctor);
 #
 # When your own run fails, go from cheap to dear, and change one thing at a time:
 #
-# 1. **Look at a batch** as the network gets it: shapes, types, mean and spread, the values in the masks; image and mask over each other. (Half of the ten show there, in a minute.)
+# 1. **Look at a batch** as the network gets it: shapes, types, mean and standard deviation, the values in the masks; image and mask over each other. (Half of the ten show there, in a minute.)
 # 2. **The first loss.** Is it near ln 3, for three classes? If not, something is wrong before any training.
 # 3. **Overfit one batch** ([07](07_training.ipynb)). If that fails, the fault is in network, loss or loop; data is not to blame.
 # 4. **Outputs and modes.** Logits below 0? The same answer whatever the neighbours?
@@ -258,4 +258,4 @@ for fault in FAULTS.values():
 # %% jupyter={"source_hidden": true} tags=["nbval-check-output"]
 # For the automatic tests: turn every control of this page's explorers, as a hand would.
 print(explorer.drive())
-print(clinic.drive())
+print(faults_explorer.drive())

@@ -14,7 +14,7 @@
 # **The question:** a folder of images from another laboratory lies before you. How does it become a trained network, and a report that
 # you would sign?
 #
-# Afterwards you can take a new data set from files to a report: look, say which code means which class, find what is wrong and mend it,
+# Afterwards you can take a new data set from files to a report: look, say which code means which class, find what is wrong and fix it,
 # split without leakage, train from scratch and from a trained network, evaluate, store and load the model. The mistake that nearly
 # everybody makes on the way is to *trust the files*.
 #
@@ -130,13 +130,13 @@ for finding in findings:
     print(f"{finding.name}: {', '.join(finding.where)}")
 
 # %% [markdown]
-# Three, in three images of 23. Each finding says what was seen, why it matters and how to mend it:
+# Three, in three images of 23. Each finding says what was seen, why it matters and how to fix it:
 
 # %%
 findings
 
 # %% [markdown]
-# Before you mend anything: **look at these three**. The doctor counts; whether an upside-down mask is a mistake, only eyes can say. Find
+# Before you fix anything: **look at these three**. The doctor counts; whether an upside-down mask is a mistake, only eyes can say. Find
 # `dish3_1`, `dish9_2` and `dish11_2` in the explorer. Does the mask lie on its cell? Which image does `dish9_2` remind you of?
 
 # %%
@@ -207,7 +207,7 @@ print("words on the split:", examine_data(training, validation=validation) or "n
 # ## From scratch, or from the shipped model?
 #
 # The shipped model has learnt on thousands of generated cells, none of them in a dark field. **Predict:** what is its IoU here, as it
-# comes? And after training on some 15 images: which is ahead, a network that starts from chance, or one that starts from those
+# comes? And after training on some 15 images: which is ahead, a network that starts from random weights, or one that starts from those
 # weights?
 
 # %%
@@ -311,7 +311,7 @@ print("same answer:", np.array_equal(predict(again, strange), predict(tuned, str
 # %% [markdown]
 # ## The report
 #
-# One file with everything in it: what the data are, what was mended, how it was split, the numbers with their averaging, the worst
+# One file with everything in it: what the data are, what was fixed, how it was split, the numbers with their averaging, the worst
 # faces. Give a path of your own, such as `my_report.html`, to keep it.
 
 # %% tags=["nbval-check-output"]

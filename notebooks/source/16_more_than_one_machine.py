@@ -108,13 +108,13 @@ print("mean of halves:", "right" if difference(whole, (halves[0] + halves[1]) / 
 # %%
 first = normed.encoder[0].block[0](image)  # (4, 4, 32, 32): what the first batch norm sees
 for name, part in (("all four", first), ("worker 0", first[:2]), ("worker 1", first[2:])):
-    print(f"{name}: mean {part[:, 0].mean():+.3f}, spread {part[:, 0].std():.3f} (first channel)")
+    print(f"{name}: mean {part[:, 0].mean():+.3f}, standard deviation {part[:, 0].std():.3f} (first channel)")
 print(f"gradient off by {difference(whole, (halves[0] + halves[1]) / 2):.0%}")
 
 # %% [markdown]
-# Batch norm divides by the spread *of the batch that it sees*, and a worker sees its own share only. With 16 images each that hardly matters; with one or two
+# Batch norm divides by the standard deviation *of the batch that it sees*, and a worker sees its own share only. With 16 images each that hardly matters; with one or two
 # it is another training. The cure is **synchronised batch norm**: the workers exchange sums and counts, and all use the mean and the
-# spread of the whole batch. PyTorch has it for GPUs as `nn.SyncBatchNorm`; `unet_lab.training.distributed.SyncedBatchNorm2d` writes it out in 15 lines, for
+# standard deviation of the whole batch. PyTorch has it for GPUs as `nn.SyncBatchNorm`; `unet_lab.training.distributed.SyncedBatchNorm2d` writes it out in 15 lines, for
 # CPUs too.
 #
 # ## torchrun

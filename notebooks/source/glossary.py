@@ -39,7 +39,7 @@
 # %% [markdown] since=6 also=["augment", "augmenting"]
 # ### Augmentation
 #
-# Change images and masks by chance, in ways that leave the truth true: turn, mirror, bend, darken. A network learns from the changes what does not matter. Taught in [10](10_augmentation.ipynb).
+# Change images and masks at random, in ways that leave the truth true: turn, mirror, bend, darken. A network learns from the changes what does not matter. Taught in [10](10_augmentation.ipynb).
 
 # %% [markdown] since=1 also=["baselines"]
 # ### Baseline
@@ -89,7 +89,7 @@
 # %% [markdown] since=7 also=["checkpoints"]
 # ### Checkpoint
 #
-# A file with everything that a run needs to go on: weights, the optimiser's state, the position, the streams of chance. Taught in [07](07_training.ipynb).
+# A file with everything that a run needs to go on: weights, the optimiser's state, the position, the states of the random number generators. Taught in [07](07_training.ipynb).
 
 # %% [markdown] since=0 also=["classes"]
 # ### Class
@@ -159,7 +159,7 @@
 # %% [markdown] since=2 also=["training mode"]
 # ### Evaluation mode
 #
-# A network's two modes differ where layers look at the batch (batch norm) or draw by chance (dropout). model.eval() and model.train() set them. Taught in [02](02_convolution.ipynb).
+# A network's two modes differ where layers look at the batch (batch norm) or draw random numbers (dropout). model.eval() and model.train() set them. Taught in [02](02_convolution.ipynb).
 
 # %% [markdown] since=4 also=["decoder"]
 # ### Expansive path
@@ -319,7 +319,7 @@
 # %% [markdown] since=0 also=["seeds"]
 # ### Seed
 #
-# The number that a stream of chance begins with. The same seed gives the same draws. Taught in [00](00_start_here.ipynb).
+# The number that a random number generator starts from. The same seed gives the same draws. Taught in [00](00_start_here.ipynb).
 
 # %% [markdown] since=0 also=["segment", "segments"]
 # ### Segmentation
@@ -339,7 +339,7 @@
 # %% [markdown] since=1 also=["standardised", "standardises", "standardising"]
 # ### Standardise
 #
-# Subtract an image's mean and divide by its spread, so that all images come with mean 0 and spread 1. Taught in [01](01_the_images.ipynb).
+# Subtract an image's mean and divide by its standard deviation, so that all images come with mean 0 and standard deviation 1. Taught in [01](01_the_images.ipynb).
 
 # %% [markdown] since=2 also=["strides"]
 # ### Stride

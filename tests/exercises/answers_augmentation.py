@@ -2,7 +2,7 @@
 
 import numpy as np
 
-RIGHT = {"A": "mask mixed", "B": "fine", "C": "two draws", "D": "no chance", "E": "mask left behind", "F": "not standardised"}
+RIGHT = {"A": "mask mixed", "B": "fine", "C": "two draws", "D": "not random", "E": "mask left behind", "F": "not standardised"}
 
 
 def pair(change):

@@ -55,7 +55,7 @@ WRONG = {
         "overlap": (overlap, "in training and in validation."),
         "swapped": (lambda n, f, s: by_dish(n, f, s)[::-1], "parts are swapped"),
         "five letters": (lambda n, f, s: by_dish(n, f, s, key=lambda x: x[:5]), "always stay together"),
-        "seed ignored": (lambda n, f, s: by_dish(n, f, 0), "nothing is drawn by chance"),
+        "seed ignored": (lambda n, f, s: by_dish(n, f, 0), "nothing is drawn at random"),
         "never the same": (lambda n, f, s: by_dish(n, f, None), "two splits"),
         "half and half": (lambda n, f, s: by_dish(n, 0.5, s), "expected round(12 * 0.75)"),
         "order of the files": (lambda n, f, s: by_dish(n, f, s, order=False), "in another order"),

@@ -315,7 +315,7 @@ WRONG = {
         "another number": (lambda b, d: 7, "The difference is"),
     },
     "mysteries": {
-        "A": (VERDICT | {"A": "U-Net"}, "drawn by chance"),
+        "A": (VERDICT | {"A": "U-Net"}, "drawn at random"),
         "B": (VERDICT | {"B": "U-Net"}, "the decoder never used it"),
         "C": (VERDICT | {"C": "skips carry nothing"}, "each skip matters"),
         "D": (VERDICT | {"D": "no pooling"}, "what lies below does not arrive"),

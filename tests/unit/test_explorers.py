@@ -88,7 +88,7 @@ def monitor(epochs=2):
 def test_every_control_changes_something_and_reset_undoes_it(name):
     explorer = made(name)
     before = explorer.png, explorer.words
-    start = {"04 upsampling": {"weights": "drawn by chance"}, "06 loss": {"kind": "focal"}}.get(name, {})
+    start = {"04 upsampling": {"weights": "random"}, "06 loss": {"kind": "focal"}}.get(name, {})
     assert "controls turned" in explorer.drive(**start)
     assert (explorer.png, explorer.words) == before
     assert all(0 < len(control.description) <= 23 for control in explorer.controls.values()), "no label, or one that is cut off"

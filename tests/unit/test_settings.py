@@ -12,7 +12,7 @@ from unet_lab.datasets import IGNORE, Pair, SegmentationDataset
 from unet_lab.datasets.patches import Patches
 from unet_lab.training import REPORT_RECIPE, evaluate, fit, plan_training, train
 from unet_lab.training.batches import epoch_batches, epoch_seed
-from unet_lab.training.settings import TrainingSettings
+from unet_lab.training import TrainingSettings
 from unet_lab.unet import UNet
 
 CELLS = SegmentationDataset.generated(6, size=32)

@@ -143,7 +143,7 @@ def channels_of(image: np.ndarray) -> int:
 def split(
     dataset: SegmentationDataset, train_fraction: float = 0.8, seed: int = 0
 ) -> tuple[SegmentationDataset, SegmentationDataset]:
-    """Split into training and validation by chance, but never one image on both sides.
+    """Split into training and validation at random, but never one image on both sides.
 
     What is drawn is the group (slide, dish, patient; where none is given, the source image), not the pair: all crops of one
     image, and images with the same pixels under two names, stay together. The same seed gives the same split,

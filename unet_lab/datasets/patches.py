@@ -14,7 +14,7 @@ from unet_lab.datasets.pairs import SegmentationDataset
 class Patches(Dataset):
     """One window of `size` x `size` pixels from each image; which one follows from the seed that is asked for with the image.
 
-    An index is a pair (image, seed). Windows come from everywhere in the image; with the chance `foreground` a window is centred
+    An index is a pair (image, seed). Windows come from everywhere in the image; with probability `foreground` a window is centred
     on a pixel that is neither background nor ignored. Images smaller than the window are padded by reflection (by zeros where
     nothing is left to reflect), and what was padded is IGNORE in the mask: no loss sees it. Each image is standardised as a
     whole, before it is cut, as `predict` does.

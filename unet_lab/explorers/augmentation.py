@@ -45,17 +45,17 @@ def explore_augmentation(image: np.ndarray, mask: np.ndarray, num_classes: int =
         return figure, words
 
     controls = {
-        "elastic": float_slider("elastic (px, spread)", 10.0, 0.0, 40.0, 1.0),
+        "elastic": float_slider("elastic (px, std)", 10.0, 0.0, 40.0, 1.0),
         "rotation": float_slider("rotation (°, at most)", 0.0, 0.0, 180.0, 5.0),
         "zoom": float_slider("zoom (share, at most)", 0.0, 0.0, 0.5, 0.05),
         "gamma": float_slider("gamma (log, at most)", 0.0, 0.0, 1.5, 0.1),
-        "noise": float_slider("noise (spread, at most)", 0.0, 0.0, 2.0, 0.1),
+        "noise": float_slider("noise (std, at most)", 0.0, 0.0, 2.0, 0.1),
         "blur": float_slider("blur (px, at most)", 0.0, 0.0, 6.0, 0.5),
         "cutout": float_slider("cut-out (share of side)", 0.0, 0.0, 0.6, 0.05),
         "flip": checkbox("mirror images", False),
         "seed": slider("seed", 0, 0, 50),
     }
-    help_line = "From which elastic spread on is it no cell any more? A change teaches as long as you would still draw this mask."
+    help_line = "From which elastic strength on is it no cell any more? A change teaches as long as you would still draw this mask."
     return Explorer(controls, draw, help_line)
 
 

@@ -53,7 +53,7 @@ def explore_upsampling() -> Explorer:
         if method.startswith("transposed"):
             size = int(method[-1])
             kernel = torch.ones(1, 1, size, size)
-            if weights == "drawn by chance":
+            if weights == "random":
                 kernel = 1 + torch.randn(1, 1, size, size, generator=torch.Generator().manual_seed(seed))
             elif weights == "a tent":
                 tent = 1 - (torch.arange(size) - (size - 1) / 2).abs() / (size / 2)
@@ -80,7 +80,7 @@ def explore_upsampling() -> Explorer:
     controls = {
         "given": dropdown("map", list(inputs), "all ones"),
         "method": dropdown("method", list(METHODS), "transposed 3x3"),
-        "weights": dropdown("weights", ["all equal", "drawn by chance", "a tent"], "all equal"),
+        "weights": dropdown("weights", ["all equal", "random", "a tent"], "all equal"),
         "seed": slider("chance (seed)", 0, 0, 20),
     }
     help_line = "All ones come in: which methods give all ones back, with which weights? Even stamps, and still a pattern: when?"

@@ -14,7 +14,7 @@ FAULTS = {
     "mask mixed": "the mask is interpolated: labels appear where two others meet",
     "mask left behind": "the image moves, the mask does not",
     "two draws": "image and mask are each moved by chances of their own",
-    "no chance": "whatever the seed, the change is the same",
+    "not random": "whatever the seed, the change is the same",
     "not standardised": "the image that comes out no longer has mean 0 and spread 1",
 }
 
@@ -90,13 +90,13 @@ SUSPECTS = {
     "E": lambda image, mask, seed: pair(image, mask, _angle(seed), 0.0),
     "F": lambda image, mask, seed: (lambda i, m: (1.7 * i + 0.6, m))(*pair(image, mask, _angle(seed))),
 }
-_TRUTH = {"A": "mask mixed", "B": "fine", "C": "two draws", "D": "no chance", "E": "mask left behind", "F": "not standardised"}
+_TRUTH = {"A": "mask mixed", "B": "fine", "C": "two draws", "D": "not random", "E": "mask left behind", "F": "not standardised"}
 _TESTS = {
     "fine": "Test it in all ways: labels, place, two seeds, mean and spread. If none of them fails, it is fine.",
     "mask mixed": "Count labels: give it a mask with 0 and 2 only, and print np.unique of the mask that comes out.",
     "mask left behind": "Give it the mask as the image too: do they lie on each other? Does the mask move at all?",
     "two draws": "Give it the mask as the image too: do they lie on each other? Compare with another seed: do both move?",
-    "no chance": "Call it with two seeds, and compare the images that come out.",
+    "not random": "Call it with two seeds, and compare the images that come out.",
     "not standardised": "Print mean and standard deviation of the image that comes out.",
 }
 

@@ -15,7 +15,7 @@ _HINTS = (
     "It answers alike twice, sees far, and each skip matters: what else should a U-Net do?",
     "Take a skip away and nothing changes: the decoder never used it.",
     "There is no skip to take away, and it sees as far as its few convolutions reach: each 3x3 adds 2 pixels.",
-    "Ask twice with the same image: something in it is drawn by chance, although dropout is off.",
+    "Ask twice with the same image: something in it is drawn at random, although dropout is off.",
     "Only the upper skip matters, and it sees less than two blocks and two poolings would: what lies below does not arrive.",
 )
 

@@ -118,7 +118,7 @@ def split_by_dish(answer) -> None:
         third = sides(called(answer, names, 0.75, 3))
         if set(third[0]) == set(training):
             raise Wrong(
-                "seeds 1, 2 and 3 give the same split: nothing is drawn by chance.",
+                "seeds 1, 2 and 3 give the same split: nothing is drawn at random.",
                 "Dishes are numbered by day; the last ones may differ in kind. Shuffle the dishes with the seed.",
                 neighbour,
             )
