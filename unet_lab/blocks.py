@@ -7,6 +7,7 @@ channels, height, width.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import gcd
 
 import torch
@@ -16,6 +17,8 @@ PADDINGS = ("same", "valid")
 NORMS = ("batch", "instance", "group", "layer", None)
 UPS = ("transposed", "nearest", "bilinear")
 SKIPS = ("concatenate", "sum", "none")
+Activation = Callable[[], nn.Module] | None
+Block = Callable[[int, int, str, str | None], nn.Module]  # in_channels, out_channels, padding, norm
 
 
 class ConvBlock(nn.Sequential):
@@ -30,18 +33,26 @@ class ConvBlock(nn.Sequential):
         to side, 4 per block.
     norm : "batch" puts batch normalisation between convolution and ReLU; None leaves it out, as in the 2015 paper; the
         others are in `normalisation`.
+    activation : makes the non-linearity: a class or function without arguments; ReLU where None.
 
     Raises ValueError for any other padding or norm.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, padding: str = "same", norm: str | None = "batch"):
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        padding: str = "same",
+        norm: str | None = "batch",
+        activation: Activation = None,
+    ):
         if padding not in PADDINGS:
             raise ValueError(f"padding is {padding!r}; allowed are 'same' (keeps the size) and 'valid' (no padding).")
         layers = []
         for channels in (in_channels, out_channels):
             layers.append(nn.Conv2d(channels, out_channels, kernel_size=3, padding=1 if padding == "same" else 0))
             layers.extend(normalisation(norm, out_channels))
-            layers.append(nn.ReLU(inplace=True))
+            layers.append(nn.ReLU(inplace=True) if activation is None else activation())
         super().__init__(*layers)
 
     def _get_name(self) -> str:
@@ -76,9 +87,16 @@ class ResidualBlock(nn.Module):
     3.3, option B); with valid padding x is cropped. Same parameters and errors as `ConvBlock`.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, padding: str = "same", norm: str | None = "batch"):
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        padding: str = "same",
+        norm: str | None = "batch",
+        activation: Activation = None,
+    ):
         super().__init__()
-        *layers, self.relu = ConvBlock(in_channels, out_channels, padding, norm)
+        *layers, self.relu = ConvBlock(in_channels, out_channels, padding, norm, activation)
         self.layers = nn.Sequential(*layers)
         self.shortcut = nn.Identity() if in_channels == out_channels else nn.Conv2d(in_channels, out_channels, kernel_size=1)
 
@@ -94,11 +112,11 @@ class EncoderStage(nn.Module):
     """One step down the contracting path: find features, hand them across the U, halve the size.
 
     Returns both what goes on down (`x`) and what goes across to the decoder (`skip`).
-    Ronneberger et al. 2015, section 2. `block` is the class of the double convolution: ConvBlock or ResidualBlock.
+    Ronneberger et al. 2015, section 2. `block` makes the double convolution: ConvBlock, ResidualBlock or your own.
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, padding: str = "same", norm: str | None = "batch", block: type = ConvBlock
+        self, in_channels: int, out_channels: int, padding: str = "same", norm: str | None = "batch", block: Block = ConvBlock
     ):
         super().__init__()
         self.block = block(in_channels, out_channels, padding, norm)
@@ -126,7 +144,7 @@ class Bottleneck(nn.Module):
         padding: str = "same",
         norm: str | None = "batch",
         dropout: float = 0.0,
-        block: type = ConvBlock,
+        block: Block = ConvBlock,
     ):
         super().__init__()
         if not 0 <= dropout < 1:
@@ -163,7 +181,7 @@ class DecoderStage(nn.Module):
         up: str = "transposed",
         skip: str = "concatenate",
         attention: bool = False,
-        block: type = ConvBlock,
+        block: Block = ConvBlock,
     ):
         super().__init__()
         if skip not in SKIPS:

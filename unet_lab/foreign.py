@@ -179,6 +179,17 @@ def input_channels(model: nn.Module) -> int:
     return first.in_channels
 
 
+def class_logits(out: object) -> Tensor:
+    """Logits (N, num_classes, H, W) out of what a network returns (`main_output`), with at least two classes.
+
+    One channel z, as networks with a sigmoid have it, is the logit of class 1 against class 0: (0, z) has the same probabilities.
+    """
+    logits = main_output(out)
+    if logits.ndim == 4 and logits.shape[1] == 1:
+        return torch.cat([torch.zeros_like(logits), logits], dim=1)
+    return logits
+
+
 def main_output(out: object) -> Tensor:
     """The logits among what a network returns: the tensor itself, the first of a tuple or list, or a dictionary's "out".
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import torch
 from torch import Tensor, nn
 
 from unet_lab import geometry
-from unet_lab.blocks import Bottleneck, ConvBlock, DecoderStage, EncoderStage, ResidualBlock
+from unet_lab.blocks import Activation, Block, Bottleneck, ConvBlock, DecoderStage, EncoderStage, ResidualBlock
 from unet_lab.geometry import check_depth, fits, size_message
 
 
@@ -32,6 +32,8 @@ class UNet(nn.Module):
     up : "transposed", "nearest" or "bilinear" (`blocks.up_sampling`).
     skip : "concatenate", "sum" or "none". attention : gates in the skips (`blocks.AttentionGate`).
     residual : blocks that add to their input (`blocks.ResidualBlock`).
+    block : your own in place of ConvBlock: called with (in_channels, out_channels, padding, norm), gives a module that keeps
+        H and W (with valid padding: takes 4 off). activation : in place of ReLU in our blocks, e.g. `nn.GELU`.
 
     Input: float tensor (N, in_channels, H, W). Output: logits, float (N, num_classes, H', W') with
     H' = output_size(H, depth, padding). Raises ValueError for any other input, with the sizes that would do.
@@ -54,6 +56,8 @@ class UNet(nn.Module):
         skip: str = "concatenate",
         attention: bool = False,
         residual: bool = False,
+        block: Block | None = None,
+        activation: Activation = None,
     ):
         super().__init__()
         for name, value in [("in_channels", in_channels), ("num_classes", num_classes), ("base_channels", base_channels)]:
@@ -73,7 +77,9 @@ class UNet(nn.Module):
             "attention": attention,
             "residual": residual,
         }
-        block = ResidualBlock if residual else ConvBlock
+        block = block or (ResidualBlock if residual else ConvBlock)
+        if activation is not None:
+            block = partial(block, activation=activation)
         channels = [base_channels * 2**k for k in range(depth + 1)]  # 64, 128, 256, 512 and 1024 in the report
         inputs = [in_channels, *channels]
 

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from unet_lab.datasets import IGNORE, Pair, SegmentationDataset
 from unet_lab.datasets.patches import Patches
+from unet_lab.inference import predict
 from unet_lab.training import REPORT_RECIPE, evaluate, fit, plan_training, train
 from unet_lab.training.batches import epoch_batches, epoch_seed
 from unet_lab.training import TrainingSettings
@@ -249,3 +250,33 @@ def test_a_dataset_of_your_own_stays_your_own_in_validation_and_split():
     list(train(model, own, **QUICK))
     loss, _ = evaluate(model, own)
     assert history.reports[-1].validation_loss == pytest.approx(loss, rel=1e-6)
+
+
+def test_one_output_channel_is_learnt_predicted_and_scored_as_two_classes():
+    two = SegmentationDataset([(p.image, (p.mask > 0).astype(np.uint8)) for p in CELLS.pairs], num_classes=2)
+    model = tiny(num_classes=1)
+    assert losses(model, two, epochs=12, learning_rate=0.02)[-1] < 0.6
+    loss, matrix = evaluate(model, two)
+    logits = model.eval()(two[0][0][None])
+    expected = F.binary_cross_entropy_with_logits(logits[:, 0], two[0][1][None].float())
+    assert evaluate(model, two.subset([0]))[0] == pytest.approx(float(expected), rel=1e-5)
+    assert np.array_equal(predict(model, two.pairs[0].image), (logits[0, 0] > 0).numpy())
+    assert matrix.trace() / matrix.sum() > 0.6
+    assert np.isfinite(loss)
+
+
+def test_a_block_and_an_activation_of_your_own_are_built_in():
+    class Wide(nn.Module):
+        def __init__(self, in_channels, out_channels, padding, norm):
+            super().__init__()
+            self.conv = nn.Conv2d(in_channels, out_channels, 5, padding=2)
+
+        def forward(self, x):
+            return self.conv(x).relu()
+
+    own = UNet(base_channels=2, depth=1, block=Wide)
+    assert not own.is_as_built
+    assert losses(own)[-1] > 0
+    smooth = UNet(base_channels=2, depth=1, activation=nn.GELU)
+    assert not any(isinstance(m, nn.ReLU) for m in smooth.modules())
+    assert sum(isinstance(m, nn.GELU) for m in smooth.modules()) == 6

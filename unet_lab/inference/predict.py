@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from unet_lab.datasets.standardise import standardise
-from unet_lab.foreign import Geometry, geometry_of, input_channels, main_output
+from unet_lab.foreign import Geometry, class_logits, geometry_of, input_channels
 from unet_lab.unet import evaluating
 
 
@@ -50,7 +50,7 @@ def padded_logits(model: nn.Module, x: Tensor) -> Tensor:
     padded = np.pad(x.cpu().numpy(), [(0, 0), (0, 0), *around], mode="reflect")
     like = next(model.parameters(), torch.zeros(()))
     x = torch.from_numpy(padded).to(like.device, like.dtype)                 # (N, C, H + border, W + border)
-    logits = main_output(model(x)).float()                                   # (N, num_classes, H' >= H, W' >= W)
+    logits = class_logits(model(x)).float()                                   # (N, num_classes, H' >= H, W' >= W)
     lost = (padded.shape[-1] - logits.shape[-1]) // 2                        # with valid padding: what it takes off
     top, left = around[0][0] - lost, around[1][0] - lost
     return logits[..., top : top + height, left : left + width]              # (N, num_classes, H, W)

@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 
 from unet_lab.datasets.image_files import iterate_pages
 from unet_lab.datasets.standardise import clip_limits
-from unet_lab.foreign import geometry_of, main_output
+from unet_lab.foreign import class_logits, geometry_of
 from unet_lab.geometry import sees_everything
 from unet_lab.inference.predict import borders, check_channels, explaining_memory
 from unet_lab.unet import evaluating
@@ -289,7 +289,7 @@ def tile_logits(model: nn.Module, image, plan: Plan, top: int, left: int, scale:
     like = next(model.parameters(), torch.zeros(()))
     doing, way_out = "segmenting a tile", "a smaller tile (it is {} x {} pixels)".format(*plan.shown)
     with evaluating(model), explaining_memory(doing, way_out):
-        return main_output(model(x.to(like.device, like.dtype)))[0].float()  # (num_classes, given)
+        return class_logits(model(x.to(like.device, like.dtype)))[0].float()  # (num_classes, given)
 
 
 def read_tile(image, plan: Plan, top: int, left: int) -> np.ndarray:

@@ -78,7 +78,7 @@ class EpochLoader:
                 raise
             raise RuntimeError(
                 f"a process that prepares batches ended (workers={self.settings.workers}). In a script on Windows or macOS put "
-                f"the call below `if __name__ == '__main__':`, for each of these processes reads the script again; or take workers=0."
+                f"the call below `if __name__ == '__main__':`, for each of these processes reads the script; or take workers=0."
             ) from error
 
     def augmented(self, image: Tensor, mask: Tensor, seeds: list[int]) -> tuple[Tensor, Tensor]:

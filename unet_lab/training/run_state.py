@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from unet_lab.datasets.masks import IGNORE
 from unet_lab.datasets.pairs import SegmentationDataset
 from unet_lab.files import remove_parts
-from unet_lab.foreign import unwrapped
+from unet_lab.foreign import class_logits, unwrapped
 from unet_lab.losses import cross_entropy
 from unet_lab.metrics import scores
 from unet_lab.training.batches import RANK_STRIDE, EpochLoader, epoch_seed
@@ -82,10 +82,10 @@ class RunState:
     def loss(self, logits: Tensor, mask: Tensor) -> Tensor:
         """This worker's part of the loss, so scaled that averaging the gradients gives those of the whole batch."""
         if self.workers.size > 1 and self.settings.loss is None:
-            return self.shared_cross_entropy(logits, mask)
+            return self.shared_cross_entropy(class_logits(logits), mask)
         if not len(mask):
             return logits.sum()  # no image, but the others wait for its gradients
-        loss = self.loss_function(logits, mask)
+        loss = self.loss_function(class_logits(logits) if self.settings.loss is None else logits, mask)
         if not self.checked:
             check_loss(loss)
             self.checked = True

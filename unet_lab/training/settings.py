@@ -172,7 +172,7 @@ def check_fit(model: nn.Module, dataset: SegmentationDataset, role: str) -> None
     if channels is not None and taken != channels:
         raise ValueError(f"the {role} images have {channels} channel(s), and the network takes {taken}. What fits: {fitting}")
     given = model.num_classes if isinstance(model, UNet) else classes
-    if classes is not None and given != classes:
+    if classes is not None and given != classes and (given, classes) != (1, 2):
         raise ValueError(f"the {role} masks have {classes} classes, and the network gives {given}. What fits: {fitting}")
 
 

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 from unet_lab.blocks import center_crop
 from unet_lab.datasets.masks import IGNORE
 from unet_lab.datasets.pairs import SegmentationDataset
-from unet_lab.foreign import geometry_of, main_output
+from unet_lab.foreign import class_logits, geometry_of
 from unet_lab.inference.predict import padded_logits
 from unet_lab.losses import cross_entropy
 from unet_lab.metrics import confusion_matrix
@@ -45,7 +45,7 @@ def logits_of(model: nn.Module, image: Tensor, fits: bool) -> Tensor:
     """Logits float32 for a batch of standardised images (N, C, H, W); padded and cropped where the size does not fit."""
     like = next(model.parameters(), torch.zeros(()))
     image = image.to(like.device, memory_format=memory_layout(like.device))
-    return main_output(model(image)).float() if fits else padded_logits(model, image)
+    return class_logits(model(image)).float() if fits else padded_logits(model, image)
 
 
 def evaluate_together(
