@@ -1,6 +1,7 @@
 """Losses: one number that says how wrong the logits are.
 
 All take logits (N, C, H, W) and a mask (N, H, W) of class indices; a softmax is inside. Written out, since they are the lesson.
+A pixel that nobody judged is IGNORE in the mask: it adds nothing to a loss, and the gradient there is exactly 0.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 REDUCTIONS = ("mean", "sum", "none")
+IGNORE = 255  # in a mask: a pixel that nobody judged; no loss, no metric and no count sees it
 
 
 # fmt: off
@@ -25,23 +27,23 @@ def cross_entropy(
     Parameters
     ----------
     logits : float (N, C, H, W), not softmaxed.
-    mask : int64 (N, H, W) class indices.
-    reduction : "mean" over all pixels; "sum" (the report's choice: the loss, and so the gradient, then grows with image and
-        batch size); or "none", one loss for each pixel.
+    mask : int64 (N, H, W) class indices, or IGNORE.
+    reduction : "mean" over the judged pixels (0 if there are none); "sum" (the report's choice: the
+        loss, and so the gradient, then grows with image and batch size); or "none", one loss for each pixel.
     weights : how much a pixel counts. C numbers: one for each class; a tensor (N, H, W) or (H, W): one for each pixel, as
         `border_weights` makes them. "mean" then divides by the sum of the weights.
 
     Returns a scalar in nats, or (N, H, W) float32 for "none". A network that knows nothing costs ln(C) per pixel.
     Raises ValueError for shapes that do not match, labels out of range, another reduction, or weights that do not fit.
-    Equal to torch.nn.functional.cross_entropy with its `weight`.
+    Equal to torch.nn.functional.cross_entropy with its `weight` and ignore_index=IGNORE.
 
     >>> cross_entropy(torch.zeros(1, 3, 2, 2), torch.zeros(1, 2, 2, dtype=torch.int64)).item()  # ln 3
     1.0986123085021973
     """
-    _check(logits, mask, reduction)
+    judged, truth = split_judged(logits, mask, reduction)                        # (N, H, W) each
     log_probabilities = logits.float().log_softmax(dim=1)                        # (N, C, H, W)
-    losses = -log_probabilities.gather(1, mask[:, None])[:, 0]                   # (N, H, W)
-    return _reduce(losses, _per_pixel(weights, logits, mask), reduction)
+    losses = -log_probabilities.gather(1, truth[:, None])[:, 0]                  # (N, H, W)
+    return reduce_losses(losses, pixel_weights(weights, logits, truth), judged, reduction)
 # fmt: on
 
 
@@ -60,11 +62,11 @@ def focal_loss(
     """
     if not gamma >= 0:
         raise ValueError(f"gamma is {gamma}; allowed are numbers from 0 up (0: cross entropy; 2 is usual).")
-    _check(logits, mask, reduction)
-    log_p = logits.float().log_softmax(dim=1).gather(1, mask[:, None])[:, 0]     # (N, H, W)
+    judged, truth = split_judged(logits, mask, reduction)                        # (N, H, W) each
+    log_p = logits.float().log_softmax(dim=1).gather(1, truth[:, None])[:, 0]    # (N, H, W)
     doubt = (1 - log_p.exp()).clamp(min=1e-8)                                    # (N, H, W); at 0 its slope may be infinite
     losses = -(doubt**gamma) * log_p                                             # (N, H, W)
-    return _reduce(losses, _per_pixel(weights, logits, mask), reduction)
+    return reduce_losses(losses, pixel_weights(weights, logits, truth), judged, reduction)
 # fmt: on
 
 
@@ -80,11 +82,11 @@ def soft_dice_loss(logits: Tensor, mask: Tensor, smooth: float = 1e-5, average: 
     Returns a scalar in 0..1. Equal to MONAI's DiceLoss(softmax=True, to_onehot_y=True, batch=True) with the same smoothing.
     Milletari, Navab and Ahmadi 2016 ("V-Net", section 3), with plain sums below instead of squares.
     """
-    _check(logits, mask, "mean")
+    judged, truth = split_judged(logits, mask, "mean")                           # (N, H, W) each
     if average not in ("macro", None):
         raise ValueError(f"average is {average!r}; allowed are 'macro' and None.")
-    probabilities = logits.float().softmax(dim=1)                                # (N, C, H, W)
-    truth = F.one_hot(mask, logits.shape[1]).movedim(-1, 1).float()              # (N, C, H, W)
+    probabilities = logits.float().softmax(dim=1) * judged[:, None]              # (N, C, H, W)
+    truth = F.one_hot(truth, logits.shape[1]).movedim(-1, 1) * judged[:, None]   # (N, C, H, W)
     overlap = (probabilities * truth).sum(dim=(0, 2, 3))                         # (C,)
     sizes = (probabilities + truth).sum(dim=(0, 2, 3))                           # (C,)
     losses = 1 - (2 * overlap + smooth) / (sizes + smooth)                       # (C,)
@@ -95,14 +97,16 @@ def soft_dice_loss(logits: Tensor, mask: Tensor, smooth: float = 1e-5, average: 
 def class_weights(masks: Iterable[np.ndarray], num_classes: int = 3) -> Tensor:
     """Weights that let every class count the same in total: pixels / (num_classes * pixels of the class).
 
-    As scikit-learn's `compute_class_weight("balanced", …)`. Returns float32 (num_classes,); a class that does not occur gets 0.
+    As scikit-learn's `compute_class_weight("balanced", …)`, IGNORE not counted. Returns float32 (num_classes,); a class
+    that does not occur gets 0.
 
     >>> class_weights([np.array([[0, 0], [0, 1]])], num_classes=2).tolist()  # 4 / (2·3) and 4 / (2·1)
     [0.6666666865348816, 2.0]
     """
     counts = np.zeros(num_classes, np.int64)
     for mask in masks:
-        found = np.bincount(np.asarray(mask).ravel(), minlength=num_classes)
+        mask = np.asarray(mask)
+        found = np.bincount(mask[mask != IGNORE], minlength=num_classes)
         if len(found) > num_classes:
             raise ValueError(f"a mask holds class {len(found) - 1}; allowed are 0 to {num_classes - 1}.")
         counts += found
@@ -143,7 +147,21 @@ def border_weights(
     return weights + np.where(instances == 0, gaps, 0).astype(np.float32)
 
 
-def _check(logits: Tensor, mask: Tensor, reduction: str) -> None:
+def dice_and_cross_entropy(logits: Tensor, mask: Tensor, weights: Sequence[float] | Tensor | None = None) -> Tensor:
+    """Cross entropy plus soft Dice loss, each counting once: nnU-Net's loss (Isensee et al. 2021).
+
+    Cross entropy sees every pixel, Dice every class however small. weights : of cross entropy.
+    """
+    return cross_entropy(logits, mask, weights=weights) + soft_dice_loss(logits, mask)
+
+
+def split_judged(logits: Tensor, mask: Tensor, reduction: str) -> tuple[Tensor, Tensor]:
+    """Which pixels were judged, bool (N, H, W), and the mask with class 0 where they were not, once all is sure to fit."""
+    if logits.ndim == 4 and logits.shape[1] == 1:
+        raise ValueError(
+            "the logits have one channel, and a softmax over one channel is always 1. Give two classes, or begin your loss with "
+            "logits = torch.cat([torch.zeros_like(logits), logits], dim=1)."
+        )
     if logits.ndim != 4 or mask.shape != (logits.shape[0], *logits.shape[2:]):
         raise ValueError(
             f"logits {tuple(logits.shape)} and mask {tuple(mask.shape)} do not fit; allowed are (N, C, H, W) and (N, H, W)."
@@ -152,16 +170,19 @@ def _check(logits: Tensor, mask: Tensor, reduction: str) -> None:
         raise ValueError(f"the mask's type is {mask.dtype}; class indices are int64: mask.long().")
     if reduction not in REDUCTIONS:
         raise ValueError(f"reduction is {reduction!r}; allowed are 'mean', 'sum' and 'none'.")
-    low, high = (int(v) for v in mask.aminmax())
+    judged = mask != IGNORE
+    truth = mask.masked_fill(~judged, 0)
+    low, high = (int(v) for v in truth.aminmax())
     if low < 0 or high >= logits.shape[1]:
         raise ValueError(
             f"the mask's values run from {low} to {high}; with {logits.shape[1]} classes allowed are "
             f"0 to {logits.shape[1] - 1}. Grey codes? Use encode_mask first."
         )
+    return judged, truth
 
 
 # fmt: off
-def _per_pixel(weights, logits: Tensor, mask: Tensor) -> Tensor | None:
+def pixel_weights(weights, logits: Tensor, mask: Tensor) -> Tensor | None:
     """Weights of classes or of pixels as one (N, H, W) tensor; None where all count the same."""
     if weights is None:
         return None
@@ -179,11 +200,13 @@ def _per_pixel(weights, logits: Tensor, mask: Tensor) -> Tensor | None:
 # fmt: on
 
 
-def _reduce(losses: Tensor, weights: Tensor | None, reduction: str) -> Tensor:
-    if weights is not None:
-        losses = weights * losses
+def reduce_losses(losses: Tensor, weights: Tensor | None, judged: Tensor, reduction: str) -> Tensor:
+    """One loss for each pixel (N, H, W), weighed; or their sum, or their mean over the judged pixels."""
+    counted = judged.float() if weights is None else weights * judged
+    losses = torch.where(judged, losses, 0.0) if weights is None else torch.where(judged, weights * losses, 0.0)
     if reduction == "none":
         return losses
     if reduction == "sum":
         return losses.sum()
-    return losses.mean() if weights is None else losses.sum() / weights.sum()
+    total = counted.sum()
+    return losses.sum() / torch.where(total > 0, total, 1.0)

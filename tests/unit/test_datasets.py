@@ -51,7 +51,7 @@ def test_a_mask_resized_with_interpolation_is_refused_with_the_reason():
     [
         (np.array([[0, 7]]), (0, 255), r"no code: 7 \(1 px\)"),
         (np.zeros((2, 2, 3), np.uint8), (0, 255), "give colours as codes"),
-        (np.zeros((2, 2)), (0, 255), "whole numbers"),
+        (np.full((2, 2), 0.5), (0, 255), "whole numbers"),
         (np.zeros((2, 2), np.uint8), (0, 0), "all? ?different|2 to 254 different"),
         (np.zeros((2, 2), np.uint8), (0,), "2 to 254"),
     ],

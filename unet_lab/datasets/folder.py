@@ -5,14 +5,13 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from unet_lab.datasets.image_files import EXTENSIONS, read_mask_pages, read_pages
-from unet_lab.datasets.masks import MASK_CODES, Code, encode_mask, pack, unpack
+from unet_lab.datasets.masks import MASK_CODES, Code, Codes, count_classes, encode_mask, pack, unpack
 from unet_lab.datasets.pairs import Pair, SegmentationDataset
 from unet_lab.files import DATA
 
@@ -148,7 +147,7 @@ def find_codes(masks: str | Path) -> tuple[Code, ...]:
 
 
 def load_folder(
-    images: str | Path, masks: str | Path, codes: Sequence[Code] | Mapping[Code, int] | None = None
+    images: str | Path, masks: str | Path, codes: Codes | None = None
 ) -> SegmentationDataset:
     """Every image of one folder with its mask in another, paired by `pair_files`.
 
@@ -192,7 +191,7 @@ def load_folder(
             if picture.shape != mask.shape[:2]:
                 sizes = f"{picture.shape[0]} x {picture.shape[1]}, and its mask {mask.shape[0]} x {mask.shape[1]}"
                 raise ValueError(f"{image_file}: the image is {sizes}; they must be the same. Export them at one size.")
-    classes = max(codes.values()) + 1 if isinstance(codes, Mapping) else len(codes)
+    classes = count_classes(codes)
     return SegmentationDataset(pairs, num_classes=classes)
 
 

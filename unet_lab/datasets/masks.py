@@ -10,33 +10,62 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from unet_lab.losses import IGNORE
+
 CLASS_NAMES = ("background", "cell body", "nucleus")
 MASK_CODES = (51, 153, 255)  # dark grey, light grey, white
-IGNORE = 255  # in a mask of class indices: a pixel that nobody judged; no loss, no metric and no count sees it
-Code = int | tuple[int, int, int]  # a grey, or a colour as red, green, blue
+Code = int | tuple[int, int, int] | tuple[int, int]  # a grey, a colour as red, green, blue, or a range of greys
+Codes = Sequence[Code] | Mapping[Code, int]
 
 
-def encode_mask(grey: np.ndarray, codes: Sequence[Code] | Mapping[Code, int] = MASK_CODES) -> np.ndarray:
+def encode_mask(grey: np.ndarray, codes: Codes = MASK_CODES) -> np.ndarray:
     """Turn grey codes (or colours) into class indices: the position of a pixel's grey in `codes`.
 
     Parameters
     ----------
-    grey : (H, W) integer array of grey codes, or (H, W, 3) uint8 colours.
-    codes : the grey of class 0, of class 1, and so on; all different, 0..65535. For colours (red, green, blue) each. Where
-        several codes mean one class, a mapping from code to class: {0: 0, 128: 1, 255: 1}.
+    grey : (H, W) integer array of grey codes, or (H, W, 3) uint8 colours; floats that hold whole numbers pass.
+    codes : the grey of class 0, of class 1, and so on; all different, 0 to 2^32 - 1. For colours (red, green, blue) each. Or a
+        mapping to the class: {0: 0, 128: 1, 255: 1}; to `IGNORE` where nobody judged: {0: 0, 1: 1, 255: IGNORE}; of a range, both
+        ends included, as for instance numbers or a threshold: {0: 0, (1, 65535): 1}; of everything else: {255: 1, ...: 0}.
 
     Returns
     -------
-    (H, W) uint8 class indices 0..number of classes - 1.
+    (H, W) uint8 class indices 0..number of classes - 1, and IGNORE where the codes say so.
 
     Raises ValueError where a pixel has a grey that is not a code, with the greys found and how often.
 
     >>> encode_mask(np.array([[51, 153], [255, 51]], np.uint8)).tolist()
     [[0, 1], [2, 0]]
+    >>> encode_mask(np.array([[0, 7], [300, 255]]), {0: 0, (1, 299): 1, ...: IGNORE}).tolist()
+    [[0, 1], [255, 1]]
     """
-    grey = np.asarray(grey)
-    table = _check_codes(codes)
-    coloured = isinstance(next(iter(table)), tuple)
+    table = check_codes(codes)
+    coloured = any(is_colour(code) for code in table)
+    flat = packed_mask(np.asarray(grey), coloured)
+    indices = np.full(flat.shape, table.get(..., 0), np.uint8)
+    known = np.full(flat.shape, ... in table)
+    for code, index in sorted(table.items(), key=is_single):  # a single code within a range has the last word
+        if code is not ...:
+            first, last = (pack(np.array(code)),) * 2 if is_colour(code) else code if isinstance(code, tuple) else (code, code)
+            there = (flat >= first) & (flat <= last)
+            indices[there], known[there] = index, True
+    if not known.all():
+        raise ValueError(strangers_message(flat[~known], table, coloured))
+    return indices
+
+
+def is_colour(code: object) -> bool:
+    """(red, green, blue); a tuple of two is a range of greys."""
+    return isinstance(code, tuple) and len(code) == 3
+
+
+def is_single(item: tuple[Code, int]) -> bool:
+    """Whether a code is one value, no range."""
+    return isinstance(item[0], int) or is_colour(item[0])
+
+
+def packed_mask(grey: np.ndarray, coloured: bool) -> np.ndarray:
+    """A mask as whole numbers (H, W), colours packed into one. Raises ValueError where shape or type do not fit the codes."""
     if coloured and grey.ndim == 2:
         grey = np.repeat(grey[..., None], 3, axis=2)  # a mask in which only black and white occur reads as grey
     if grey.ndim != (3 if coloured else 2) or (coloured and grey.shape[2] != 3):
@@ -44,40 +73,50 @@ def encode_mask(grey: np.ndarray, codes: Sequence[Code] | Mapping[Code, int] = M
         raise ValueError(f"the mask has shape {grey.shape}; allowed is {shape}: codes=((0, 0, 0), (255, 0, 0)).")
     if grey.dtype == bool:
         grey = grey.astype(np.uint8)
+    if grey.dtype.kind == "f" and np.array_equal(grey, np.trunc(grey)):
+        grey = grey.astype(np.int64)  # label images that a program stored as floats
     if grey.dtype.kind not in "ui":
         raise ValueError(f"the mask's type is {grey.dtype}; grey codes are whole numbers, e.g. uint8.")
-    flat = pack(grey) if coloured else grey
-    indices = np.full(flat.shape, 255, np.uint8)
-    for code, index in table.items():
-        indices[flat == (pack(np.array(code)) if coloured else code)] = index
-    if (indices == 255).any():
-        strangers, counts = np.unique(flat[indices == 255], return_counts=True)
-        some = list(zip(strangers.tolist(), counts.tolist(), strict=True))[:6]
-        listed = ", ".join(f"{unpack(g) if coloured else g} ({n} px)" for g, n in some)
-        more = f" and {len(strangers) - 6} {'colours' if coloured else 'greys'} more" if len(strangers) > 6 else ""
+    return pack(grey) if coloured else grey
+
+
+def strangers_message(values: np.ndarray, table: dict[Code, int], coloured: bool) -> str:
+    """Which values of a mask are no code, how often they occur, and what that usually means."""
+    strangers, counts = np.unique(values, return_counts=True)
+    some = list(zip(strangers.tolist(), counts.tolist(), strict=True))[:6]
+    listed = ", ".join(f"{unpack(g) if coloured else g} ({n} px)" for g, n in some)
+    more = f" and {len(strangers) - 6} {'colours' if coloured else 'greys'} more" if len(strangers) > 6 else ""
+    hint = "Pass the codes that your masks use, darkest first: encode_mask(grey, codes=...)."
+    if len(strangers) > 3:
         hint = (
-            "Many greys between the codes: was the mask resized with interpolation, or saved as JPEG? Resize masks with nearest "
-            "neighbour, save them as PNG. What is left of such a mask, snap_mask(grey, codes) brings back to the nearest codes."
-            if len(strangers) > 3
-            else "Pass the codes that your masks use, darkest first: encode_mask(grey, codes=...)."
+            "Are these the numbers of objects? codes={0: 0, (1, 65535): 1} makes them one class. Was the mask resized with "
+            "interpolation, or saved as JPEG? Resize masks with nearest neighbour, save them as PNG; what is left, "
+            "snap_mask(grey, codes) brings back to the nearest codes."
         )
-        raise ValueError(f"the mask has greys that are no code: {listed}{more}; codes are {tuple(table)}. {hint}")
-    return indices
+    return f"the mask has greys that are no code: {listed}{more}; codes are {tuple(table)}. {hint}"
 
 
-def snap_mask(grey: np.ndarray, codes: Sequence[int] = MASK_CODES) -> np.ndarray:
-    """Bring every pixel of a mask that interpolation or JPEG has damaged to the nearest of its grey codes.
+def snap_mask(grey: np.ndarray, codes: Sequence[Code] = MASK_CODES) -> np.ndarray:
+    """Bring every pixel of a mask that interpolation or JPEG has damaged to the nearest of its codes.
 
-    (H, W) integers in, (H, W) of the same type out. A mend, not a cure: between background and nucleus interpolation makes the
-    grey of the cell body, and a thin line of false body stays there. Export the mask again where that can be done.
+    grey : (H, W) integers, or (H, W, 3) where the codes are colours. Returns the same shape and type. It does not bring back
+    what is lost: between background and nucleus interpolation makes the grey of the cell body, and a thin line of false body
+    stays there. Export the mask again where that can be done.
 
     >>> snap_mask(np.array([[0, 3, 130, 250]], np.uint8), (0, 128, 255)).tolist()
     [[0, 0, 128, 255]]
     """
     grey = np.asarray(grey)
-    if grey.ndim != 2 or grey.dtype.kind not in "ui":
-        raise ValueError(f"the mask is {grey.dtype} {grey.shape}; allowed are whole numbers, (H, W).")
-    steps = np.array(sorted(_check_codes(codes)), np.int64)
+    table = list(check_codes(codes))
+    coloured = is_colour(table[0])
+    fits = grey.ndim == 3 and grey.shape[2] == 3 if coloured else grey.ndim == 2
+    if not fits or grey.dtype.kind not in "ui":
+        shape = "(H, W, 3), since the codes are colours" if coloured else "(H, W)"
+        raise ValueError(f"the mask is {grey.dtype} {grey.shape}; allowed are whole numbers, {shape}.")
+    if coloured:
+        apart = [((grey.astype(np.int64) - np.array(colour)) ** 2).sum(axis=2) for colour in table]  # (H, W) each
+        return np.array(table)[np.argmin(apart, axis=0)].astype(grey.dtype)
+    steps = np.array(sorted(table), np.int64)
     borders = (steps[1:] + steps[:-1] + 1) // 2
     return steps[np.searchsorted(borders, grey.astype(np.int64), side="right")].astype(grey.dtype)
 
@@ -108,7 +147,7 @@ def decode_mask(indices: np.ndarray, codes: Sequence[int] = MASK_CODES) -> np.nd
     >>> decode_mask(np.array([[0, 1, 2]])).tolist()
     [[51, 153, 255]]
     """
-    indices = check_indices(indices, len(_check_codes(codes)))
+    indices = check_indices(indices, len(check_codes(codes)))
     return np.array(codes, np.uint8 if max(codes) < 256 else np.uint16)[indices]
 
 
@@ -131,18 +170,53 @@ def check_indices(mask: np.ndarray, num_classes: int, ignore: bool = False) -> n
     return mask
 
 
-def _check_codes(codes: Sequence[Code] | Mapping[Code, int]) -> dict[Code, int]:
+def check_codes(codes: Codes) -> dict[Code, int]:
     """Codes and the class of each, once they are sure to make sense."""
-    given = codes.items() if isinstance(codes, Mapping) else [(code, k) for k, code in enumerate(codes)]
-    table = {}
-    for code, index in given:
-        table[tuple(int(c) for c in code) if isinstance(code, tuple | list | np.ndarray) else int(code)] = int(index)
-    colours = [code for code in table if isinstance(code, tuple)]
-    greys = [code for code in table if not isinstance(code, tuple)]
-    if len(table) != len(given) or not 2 <= len(table) <= 254 or any(not 0 <= g <= 65535 for g in greys):
-        raise ValueError(f"codes are {codes}; allowed are 2 to 254 different greys from 0 to 65535, e.g. (0, 255).")
-    if (colours and greys) or any(len(c) != 3 or not all(0 <= v <= 255 for v in c) for c in colours):
-        raise ValueError(f"codes are {codes}; allowed are greys, or colours of three numbers 0 to 255, not both.")
-    if sorted(set(table.values())) != list(range(max(table.values()) + 1)):
-        raise ValueError(f"the classes are {sorted(set(table.values()))}; they must be 0, 1, 2 and so on, with none left out.")
+    given = list(codes.items()) if isinstance(codes, Mapping) else [(code, k) for k, code in enumerate(codes)]
+    table = {plain_code(code): plain_class(index) for code, index in given}
+    colours = [code for code in table if is_colour(code)]
+    ranges = [code for code in table if isinstance(code, tuple) and len(code) == 2]
+    greys = [code for code in table if isinstance(code, int)]
+    if len(table) != len(given) or not 2 <= len(table) <= 254 or any(not 0 <= g < 2**32 for g in greys):
+        raise ValueError(
+            f"codes are {codes}; allowed are 2 to 254 different greys from 0 up, e.g. (0, 255). Many object numbers of one class "
+            f"are a range: {{0: 0, (1, 65535): 1}}."
+        )
+    wrong = [c for c in table if isinstance(c, tuple) and len(c) not in (2, 3)] + [r for r in ranges if r[0] > r[1]]
+    mixed = bool(colours) and bool(greys or ranges)
+    if wrong or mixed or any(not 0 <= v <= 255 for c in colours for v in c):
+        raise ValueError(
+            f"codes are {codes}; allowed are greys and ranges (low, high) of them, or colours of 3 numbers 0 to 255, not both."
+        )
+    classes = sorted(set(table.values()) - {IGNORE})
+    if classes != list(range(len(classes))) or not classes:
+        raise ValueError(
+            f"the classes are {sorted(set(table.values()))}; they must be 0, 1, 2 and so on, with none left out. A code that "
+            f"nobody judged is IGNORE (unet_lab.datasets.IGNORE, 255)."
+        )
     return table
+
+
+def plain_code(code: object) -> Code:
+    """A code as plain numbers: NumPy's and lists too. Raises ValueError for what is no code."""
+    if code is ...:
+        return code  # type: ignore[return-value]
+    try:
+        return tuple(int(c) for c in code) if isinstance(code, tuple | list | np.ndarray) else int(code)  # type: ignore
+    except (TypeError, ValueError):
+        words = "allowed are greys, colours (red, green, blue), ranges (low, high) and ... for everything else"
+        raise ValueError(f"{code!r} is no code; {words}.") from None
+
+
+def plain_class(index: object) -> int:
+    """A class as a plain number. Raises ValueError for None, -1 and the like, and names IGNORE."""
+    if isinstance(index, int | np.integer) and not isinstance(index, bool) and 0 <= index <= IGNORE:
+        return int(index)
+    raise ValueError(
+        f"{index!r} is no class; allowed are 0, 1, 2 and so on, and IGNORE (unet_lab.datasets.IGNORE) for pixels nobody judged."
+    )
+
+
+def count_classes(codes: Codes) -> int:
+    """How many classes the codes name, IGNORE not counted."""
+    return len(set(check_codes(codes).values()) - {IGNORE})

@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from unet_lab.datasets.generator.cells import generate_cell
-from unet_lab.datasets.masks import IGNORE, check_indices
+from unet_lab.datasets.masks import check_indices
 from unet_lab.datasets.standardise import check_image, standardise
+from unet_lab.losses import IGNORE
 
 
 class Pair(NamedTuple):

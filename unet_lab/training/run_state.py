@@ -13,11 +13,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from unet_lab.datasets.masks import IGNORE
 from unet_lab.datasets.pairs import SegmentationDataset
 from unet_lab.files import remove_parts
 from unet_lab.foreign import class_logits, unwrapped
-from unet_lab.losses import cross_entropy
+from unet_lab.losses import IGNORE, cross_entropy
 from unet_lab.metrics import scores
 from unet_lab.training.batches import RANK_STRIDE, EpochLoader, epoch_seed
 from unet_lab.training.checkpoint import newest_checkpoint, save_checkpoint

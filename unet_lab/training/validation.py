@@ -8,12 +8,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from unet_lab.blocks import center_crop
-from unet_lab.datasets.masks import IGNORE
 from unet_lab.datasets.pairs import SegmentationDataset
 from unet_lab.foreign import class_logits, geometry_of
 from unet_lab.inference.predict import padded_logits
-from unet_lab.losses import cross_entropy
-from unet_lab.metrics import confusion_matrix
+from unet_lab.losses import IGNORE, cross_entropy
+from unet_lab.metrics import fast_confusion_matrix
 from unet_lab.training.device import memory_layout
 from unet_lab.training.distributed import Workers
 from unet_lab.training.settings import check_fit
@@ -37,7 +36,7 @@ def evaluate(model: nn.Module, dataset: SegmentationDataset, batch_size: int = 8
             mask = center_crop(mask.to(logits.device), logits.shape[-2:])  # (N, H', W')
             if bool((mask != IGNORE).any()):
                 total += cross_entropy(logits, mask, reduction="sum").item()
-            matrix += confusion_matrix(mask.cpu().numpy(), logits.argmax(dim=1).cpu().numpy(), dataset.num_classes)
+            matrix += fast_confusion_matrix(mask.cpu().numpy(), logits.argmax(dim=1).cpu().numpy(), dataset.num_classes)
     return total / max(int(matrix.sum()), 1), matrix
 
 
