@@ -55,7 +55,7 @@ def explore_augmentation(image: np.ndarray, mask: np.ndarray, num_classes: int =
         "flip": checkbox("mirror images", False),
         "seed": slider("seed", 0, 0, 50),
     }
-    help_line = "From which elastic strength on is it no cell any more? A change teaches as long as you would still draw this mask."
+    help_line = "From which elastic strength on is it a cell no more? A change teaches as long as you would still draw this mask."
     return Explorer(controls, draw, help_line)
 
 
