@@ -6,20 +6,18 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-import torch
 from scipy.ndimage import maximum_filter
-from torch import Tensor, nn
+from torch import nn
 
 from unet_lab.datasets.pairs import SegmentationDataset
 from unet_lab.doctor.findings import Finding, RunFindings
-from unet_lab.doctor.symptoms import Symptoms, fingerprint, neighbours_matter, norm_updates
-from unet_lab.foreign import geometry_of
+from unet_lab.doctor.observing import find_broken_weights, find_silent_channels, observe
+from unet_lab.doctor.symptoms import Symptoms
 from unet_lab.geometry import nearest_sizes
-from unet_lab.metrics import confusion_matrix, scores
+from unet_lab.metrics import scores
 from unet_lab.training.history import History
 
 RIM = 0.15  # share of a class's border that is lined by a class in between: below 0.1 in true masks, 0.2 in interpolated ones
-_DEAD = "a channel that is zero everywhere carries nothing, and gets no gradient through its ReLU"
 
 
 def examine_run(symptoms: Symptoms) -> RunFindings:
@@ -29,11 +27,17 @@ def examine_run(symptoms: Symptoms) -> RunFindings:
     mode, the learning rate. Only where there is none, for what many causes have in common: one class everywhere, or a score that
     flatters.
     """
-    causes = [*_sizes(symptoms), *_labels(symptoms), *_rims(symptoms), *_leak(symptoms), *_normalisation(symptoms)]
-    causes += [*_softmax(symptoms), *_mode(symptoms)]
+    causes = [
+        *find_sizes(symptoms),
+        *find_labels(symptoms),
+        *find_rims(symptoms),
+        *find_leak(symptoms),
+        *find_normalisation(symptoms),
+    ]
+    causes += [*find_softmax(symptoms), *find_mode(symptoms)]
     if not causes:
-        causes = list(_rate(symptoms))
-    return RunFindings(causes or _outcome(symptoms))
+        causes = list(find_rate(symptoms))
+    return RunFindings(causes or find_outcome(symptoms))
 
 
 def examine_model(
@@ -49,63 +53,14 @@ def examine_model(
     leaked images are found too. history : of its training, for the losses. The model is used in the mode that it is in, and left
     as it was.
     """
-    found = list(_weights(model))
+    found = list(find_broken_weights(model))
     if found:
         return RunFindings(found)
     symptoms = observe(model, validation, training, history, limit)
-    return RunFindings([*_silent_channels(model, validation, limit), *examine_run(symptoms)])
+    return RunFindings([*find_silent_channels(model, validation, limit), *examine_run(symptoms)])
 
 
-@torch.no_grad()
-def observe(
-    model: nn.Module,
-    validation: SegmentationDataset,
-    training: SegmentationDataset | None = None,
-    history: History | None = None,
-    limit: int = 16,
-) -> Symptoms:
-    """The symptoms of a network on these images, in the mode that it is in; of its training, what the history holds."""
-    few = validation.subset(range(min(limit, len(validation))))
-    device = next(model.parameters()).device
-    halvings = geometry_of(model).grid.bit_length() - 1
-    symptoms = Symptoms(num_classes=validation.num_classes, size=few.pairs[0].image.shape, halvings=halvings)
-    for pair in few.pairs:
-        symptoms.note_labels(torch.from_numpy(np.asarray(pair.mask).astype(np.int64)))
-    symptoms.validation_images = tuple(fingerprint(np.asarray(p.image)) for p in validation.pairs)
-    if training is not None:
-        symptoms.training_images = tuple(fingerprint(np.asarray(p.image)) for p in training.pairs)
-    images, masks = _stacked(few)
-    symptoms.masks = masks.numpy()
-    symptoms.predicted_inputs = float(images.mean()), float(images.std())
-    kept = {name: value.clone() for name, value in model.state_dict().items()}
-    try:
-        logits = model(images.to(device)).float().cpu()
-        if len(images) > 1:
-            symptoms.neighbours_matter = neighbours_matter(model, images[:4].to(device))
-    except ValueError as error:
-        symptoms.error = str(error)
-        return symptoms
-    finally:
-        model.load_state_dict(kept)  # batch norm in training mode has learnt from these
-    top, left = ((masks.shape[k] - logits.shape[k + 1]) // 2 for k in (1, 2))  # valid padding loses a border
-    truths = masks[:, top : top + logits.shape[2], left : left + logits.shape[3]]
-    symptoms.logits, symptoms.truths = logits.numpy(), truths.numpy()
-    symptoms.matrices = [confusion_matrix(truths.numpy(), logits.argmax(1).numpy(), logits.shape[1])]
-    if history is not None:
-        symptoms.losses = [report.loss for report in history.reports]
-    elif norm_updates(model) == 0:  # never trained, or in evaluation mode only
-        symptoms.losses, symptoms.norm_updates = [math.log(symptoms.num_classes)], 0
-    return symptoms
-
-
-def _stacked(dataset: SegmentationDataset) -> tuple[Tensor, Tensor]:
-    first = dataset.pairs[0].image.shape
-    pairs = [dataset[k] for k in range(len(dataset)) if dataset.pairs[k].image.shape == first]
-    images, masks = zip(*pairs, strict=True)
-    return torch.stack(images), torch.stack(masks)
-
-
-def _sizes(s: Symptoms) -> Iterator[Finding]:
+def find_sizes(s: Symptoms) -> Iterator[Finding]:
     if not (s.error and s.size and s.halvings):
         return
     cell = 2**s.halvings
@@ -121,7 +76,7 @@ def _sizes(s: Symptoms) -> Iterator[Finding]:
         )
 
 
-def _labels(s: Symptoms) -> Iterator[Finding]:
+def find_labels(s: Symptoms) -> Iterator[Finding]:
     strange = sorted(value for value in s.label_values if not 0 <= value < s.num_classes)
     if strange:
         shown = ", ".join(map(str, sorted(s.label_values)[:8]))
@@ -134,7 +89,7 @@ def _labels(s: Symptoms) -> Iterator[Finding]:
         )
 
 
-def _rims(s: Symptoms) -> Iterator[Finding]:
+def find_rims(s: Symptoms) -> Iterator[Finding]:
     if s.masks is None or s.masks.ndim != 3 or s.num_classes < 3:
         return
     for low in range(s.num_classes - 2):
@@ -166,7 +121,7 @@ def rim_share(masks: np.ndarray, low: int, between: int, high: int) -> float:
     return float(rim.sum() / border.sum()) if border.any() else 0.0
 
 
-def _leak(s: Symptoms) -> Iterator[Finding]:
+def find_leak(s: Symptoms) -> Iterator[Finding]:
     both = set(s.training_images) & set(s.validation_images)
     if both:
         count = len(set(s.validation_images))
@@ -179,23 +134,24 @@ def _leak(s: Symptoms) -> Iterator[Finding]:
         )
 
 
-def _normalisation(s: Symptoms) -> Iterator[Finding]:
+def find_normalisation(s: Symptoms) -> Iterator[Finding]:
     title = "no normalisation, or another one at prediction time"
     seen, met = s.training_inputs, s.predicted_inputs
     fix = "one function that prepares an image, standardise, called for training and for prediction alike"
     if seen and met and (abs(met[0] - seen[0]) > seen[1] or not 1 / 3 < met[1] / max(seen[1], 1e-9) < 3):
-        what = f"trained on inputs of mean {seen[0]:.2f} and spread {seen[1]:.2f}, asked about {met[0]:.2f} and {met[1]:.2f}"
+        what = f"trained on inputs of mean {seen[0]:.2f} and standard deviation {seen[1]:.2f}, "
+        what += f"asked about {met[0]:.2f} and {met[1]:.2f}"
         yield Finding(title, what, (), "to the network, these are other images than those that it knows", fix)
         return
     for inputs, when in ((seen, "while training"), (met, "when it predicts")):
         if inputs and (abs(inputs[0]) > 3 or not 0.1 < inputs[1] < 10):
-            what = f"{when} the network gets inputs of mean {inputs[0]:.2f} and spread {inputs[1]:.2f}"
+            what = f"{when} the network gets inputs of mean {inputs[0]:.2f} and standard deviation {inputs[1]:.2f}"
             why = "with numbers so large or so far from 0 the first steps are wild, and a shipped network has never seen such"
             yield Finding(title, what, (), why, fix)
             return
 
 
-def _softmax(s: Symptoms) -> Iterator[Finding]:
+def find_softmax(s: Symptoms) -> Iterator[Finding]:
     if s.logits is None or s.logits.shape[1] < 2:
         return
     if s.logits.min() >= 0 and np.allclose(s.logits.sum(axis=1), 1, atol=1e-3):
@@ -209,7 +165,7 @@ def _softmax(s: Symptoms) -> Iterator[Finding]:
         )
 
 
-def _mode(s: Symptoms) -> Iterator[Finding]:
+def find_mode(s: Symptoms) -> Iterator[Finding]:
     title = "eval() forgotten, or train()"
     if s.neighbours_matter is not None and s.neighbours_matter > 1e-3:
         yield Finding(
@@ -229,7 +185,7 @@ def _mode(s: Symptoms) -> Iterator[Finding]:
         )
 
 
-def _rate(s: Symptoms) -> Iterator[Finding]:
+def find_rate(s: Symptoms) -> Iterator[Finding]:
     losses = np.array(s.losses, float)
     if not losses.size:
         return
@@ -248,7 +204,7 @@ def _rate(s: Symptoms) -> Iterator[Finding]:
     )
 
 
-def _outcome(s: Symptoms) -> list[Finding]:
+def find_outcome(s: Symptoms) -> list[Finding]:
     if not s.matrices:
         return []
     matrix = s.matrices[-1]
@@ -261,7 +217,9 @@ def _outcome(s: Symptoms) -> list[Finding]:
         return []
     accuracy = scores(matrix, average="macro").accuracy
     if s.reported == "accuracy" and truth[most] >= 0.9 and np.nanmean(others) < 0.3:
-        what = f"accuracy {accuracy:.1%}; class {most} is {truth[most]:.1%} of all pixels, the others' IoU is {_listed(others)}"
+        what = (
+            f"accuracy {accuracy:.1%}; class {most} is {truth[most]:.1%} of all pixels, the others' IoU is {two_decimals(others)}"
+        )
         why = f"whoever answers {most} everywhere, without a look, reaches {truth[most]:.1%}: accuracy measures the background"
         fix = "report IoU per class, and its mean; compare with the answer that is always the same"
         return [Finding("accuracy 95 % on 95 % background", what, (), why, fix)]
@@ -274,53 +232,5 @@ def _outcome(s: Symptoms) -> list[Finding]:
     return []
 
 
-def _listed(values) -> str:
+def two_decimals(values) -> str:
     return ", ".join(f"{value:.2f}" for value in values)
-
-
-def _weights(model: nn.Module) -> Iterator[Finding]:
-    broken = tuple(name for name, value in model.state_dict().items() if not bool(torch.isfinite(value).all()))
-    if broken:
-        yield Finding(
-            "weights that are no numbers",
-            f"{len(broken)} of {len(model.state_dict())} tensors hold NaN or infinite values",
-            broken,
-            "one NaN spreads to every pixel; no training fixes it",
-            "go back to an earlier checkpoint, and train on with a lower learning rate",
-        )
-
-
-@torch.no_grad()
-def _silent_channels(model: nn.Module, validation: SegmentationDataset, limit: int) -> Iterator[Finding]:
-    """Layers of which most channels never answer to any of the images."""
-    alive: dict[str, Tensor] = {}
-
-    def listen(name: str):
-        def hook(module, inputs, out):
-            awake = (out != 0).flatten(2).any(dim=2).any(dim=0)
-            alive[name] = alive.get(name, torch.zeros_like(awake)) | awake
-
-        return hook
-
-    hooks = [m.register_forward_hook(listen(n)) for n, m in model.named_modules() if isinstance(m, nn.ReLU)]
-    kept = {name: value.clone() for name, value in model.state_dict().items()}
-    try:
-        images, _ = _stacked(validation.subset(range(min(limit, len(validation)))))
-        model(images.to(next(model.parameters()).device))
-    except ValueError:
-        return  # a size that does not fit: `examine_run` says so
-    finally:
-        for hook in hooks:
-            hook.remove()
-        model.load_state_dict(kept)
-    silent = tuple(n for n, awake in alive.items() if awake.float().mean() < 0.5)
-    if silent:
-        worst = min(alive, key=lambda n: float(alive[n].float().mean()))
-        yield Finding(
-            "silent channels",
-            f"in {len(silent)} layers more than half of the channels are zero for every image; in {worst} "
-            f"{1 - float(alive[worst].float().mean()):.0%}",
-            silent,
-            _DEAD,
-            "a lower learning rate from the start; batch norm before the ReLU; were the weights loaded that you meant?",
-        )

@@ -1,0 +1,129 @@
+"""The pairs that `examine_data` looks at, read from files or taken from arrays; what cannot be read becomes a finding."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from unet_lab.datasets.folder import MOST_CODES, pair_files
+from unet_lab.datasets.image_files import EXTENSIONS, LOSSY, read_mask_pages, read_pages
+from unet_lab.datasets.masks import Code, encode_mask, pack, unpack
+from unet_lab.datasets.pairs import SegmentationDataset
+from unet_lab.doctor.advice import count_words, note
+
+
+class Sample(NamedTuple):
+    """A pair as it was read: `mask` holds class indices where they are known, else None."""
+
+    name: str
+    image: np.ndarray
+    mask: np.ndarray | None
+    raw: np.ndarray | None  # the mask's greys or colours
+
+    @property
+    def grey(self) -> np.ndarray:
+        """The image (H, W), the mean over its channels where it has several."""
+        return self.image if self.image.ndim == 2 else self.image.mean(axis=2)
+
+
+def read_folders(images, masks, codes, found) -> list[Sample]:
+    """The pairs of two folders; what cannot be paired or read becomes a finding."""
+    for where in (images, masks):
+        if Path(where).is_dir():
+            others = [f.name for f in sorted(Path(where).iterdir()) if f.is_file() and f.suffix.lower() not in EXTENSIONS]
+            others = [
+                n for n in others if not n.startswith(".") and Path(n).suffix.lower() in (".gif", ".npy", ".webp", ".jp2", ".mrc")
+            ]
+            if others:
+                note(
+                    found,
+                    "unread files",
+                    count_words(others, "file of a kind that is not read", "files of a kind that is not read"),
+                    tuple(others),
+                    join_EXTENSIONS=", ".join(EXTENSIONS),
+                )
+    try:
+        matches, _ = pair_files(images, masks)
+    except FileNotFoundError:
+        raise
+    except ValueError as error:
+        note(found, "pairs do not match", str(error), ())
+        return []
+    lossy = [m.mask.name for m in matches if m.mask.suffix.lower() in LOSSY]
+    if lossy:
+        note(found, "JPEG masks", count_words(lossy, "mask is a JPEG file", "masks are JPEG files"), tuple(lossy))
+    samples, problems = [], {}
+    for match in matches:
+        try:
+            figures = read_pages(match.image)
+        except (ValueError, OSError) as error:
+            problems[match.image.name] = str(error)
+            continue
+        try:
+            labels = read_mask_pages(match.mask)
+        except (ValueError, OSError) as error:
+            if match.mask.suffix.lower() not in LOSSY:
+                problems[match.mask.name] = str(error)
+            continue
+        if len(figures) != len(labels):
+            note(found, "pages differ", f"{len(figures)} pages in the image, {len(labels)} in its mask", (match.image.name,))
+            continue
+        for page, (image, raw) in enumerate(zip(figures, labels, strict=True), start=1):
+            name = match.image.name if len(figures) == 1 else f"{match.image.name} page {page}"
+            samples.append(Sample(name, image, indices_or_none(raw, codes), raw))
+    if problems:
+        first = next(iter(problems.values()))
+        note(found, "unreadable files", count_words(problems, "file", "files") + f" cannot be read: {first}", tuple(problems))
+    strangers = {s.name: s for s in samples if codes is not None and s.mask is None}
+    if strangers:
+        example = most_frequent(Counter(values_of(next(iter(strangers.values())).raw)))
+        note(found, "greys without a class", f"masks hold greys that are no code; the first: {example}", tuple(strangers))
+    return samples
+
+
+def read_pairs(data, codes, found) -> list[Sample]:
+    """The pairs of a dataset or of arrays."""
+    samples = []
+    for number, pair in enumerate(data.pairs if isinstance(data, SegmentationDataset) else data):
+        image, mask = np.asarray(pair[0]), np.asarray(pair[1])
+        name = pair[2] if len(pair) > 2 else f"pair {number}"
+        known = mask if isinstance(data, SegmentationDataset) or codes is None else indices_or_none(mask, codes)
+        samples.append(Sample(str(name), image, known, mask))
+    if not isinstance(data, SegmentationDataset) and codes is None:
+        most = max((int(s.raw.max()) for s in samples if s.raw.size and s.raw.dtype.kind in "ui"), default=0)
+        values = sorted({v for s in samples if s.raw.ndim == 2 for v in values_of(s.raw)}, key=str)
+        if most >= 20 and len(values) <= MOST_CODES:
+            note(
+                found,
+                "codes read as classes",
+                f"the masks hold {', '.join(map(str, values))}",
+                tuple(s.name for s in samples),
+                most_1=most + 1,
+                len_values=len(values),
+                tuple_values=tuple(values),
+            )
+            return [s._replace(mask=indices_or_none(s.raw, values)) for s in samples]
+    return samples
+
+
+def indices_or_none(raw: np.ndarray, codes) -> np.ndarray | None:
+    try:
+        return None if codes is None else encode_mask(raw, codes)
+    except ValueError:
+        return None
+
+
+def values_of(raw: np.ndarray) -> dict[Code, int]:
+    if raw.ndim == 3:
+        found, counts = np.unique(pack(raw), return_counts=True)
+        return dict(zip([unpack(v) for v in found.tolist()], counts.tolist(), strict=True))
+    found, counts = np.unique(raw, return_counts=True)
+    return dict(zip(found.tolist(), counts.tolist(), strict=True))
+
+
+def most_frequent(counts: dict) -> str:
+    shown = ", ".join(f"{value} ({n} px)" for value, n in sorted(counts.items(), key=lambda item: -item[1])[:5])
+    return shown + (f" and {len(counts) - 5} more" if len(counts) > 5 else "")
