@@ -1,4 +1,4 @@
-"""Elastic deformation of 16 pairs of 256 x 256, interleaved: ours, SciPy's cubic map_coordinates and OpenCV's cubic remap.
+"""Elastic deformation of 16 pairs of 256 x 256, benchmark: ours, SciPy's cubic map_coordinates and OpenCV's cubic remap.
 
 .venv/bin/python benchmarks/augmentation.py [ROUNDS]
 """
@@ -13,7 +13,7 @@ from scipy.ndimage import map_coordinates
 from torch.nn import functional as F
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from benchmarks.interleaved import Row, compared, interleaved
+from benchmarks.table import Row, benchmark, compared
 from unet_lab.datasets import Augmentation, SegmentationDataset, warp
 from unet_lab.datasets.augmentation import _Draws
 
@@ -55,10 +55,10 @@ def rows(rounds: int = 15) -> list[Row]:
             mask = masks[k].numpy().astype(np.uint8)
             cv2.remap(mask, at[k], None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT_101)
 
-    works = {"bilinear": ours, "bicubic": ours_bicubic, "with all changes of greys": everything, "OpenCV, cubic": opencv_cubic}
-    times = interleaved(works | {"SciPy": scipy_cubic}, rounds)
+    runs = {"bilinear": ours, "bicubic": ours_bicubic, "with all changes of greys": everything, "OpenCV, cubic": opencv_cubic}
+    times = benchmark(runs | {"SciPy": scipy_cubic}, rounds)
     what = f"elastic deformation, {COUNT} pairs of {SIZE} x {SIZE}"
-    return [compared(f"{what}: {name}", "SciPy, cubic", times[name], times["SciPy"]) for name in works]
+    return [compared(f"{what}: {name}", "SciPy, cubic", times[name], times["SciPy"]) for name in runs]
 
 
 if __name__ == "__main__":

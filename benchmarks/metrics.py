@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.metrics import accuracy_score, f1_score, jaccard_score
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from benchmarks.interleaved import Row, compared, interleaved
+from benchmarks.table import Row, benchmark, compared
 from unet_lab.datasets import generate_cell
 from unet_lab.explorers.evaluation import change_mask
 from unet_lab.metrics import confusion_matrix, scores
@@ -33,7 +33,7 @@ def rows(rounds: int = 5) -> list[Row]:
     truth = np.concatenate([generate_cell(seed, 1024).mask for seed in range(8)])
     prediction = np.concatenate([change_mask(t, right=9) for t in np.split(truth, 8)])
     np.testing.assert_allclose(ours(truth, prediction), theirs(truth, prediction))
-    times = interleaved({"ours": partial(ours, truth, prediction), "theirs": partial(theirs, truth, prediction)}, rounds)
+    times = benchmark({"ours": partial(ours, truth, prediction), "theirs": partial(theirs, truth, prediction)}, rounds)
     image = truth[:1024]
     tracemalloc.start()
     total = sum(confusion_matrix(image, image) for _ in range(122))

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from benchmarks.interleaved import Row, compared
+from benchmarks.table import Row, compared
 from unet_lab.datasets import SegmentationDataset, split
 from unet_lab.training import has_bfloat16, train
 from unet_lab.unet import UNet

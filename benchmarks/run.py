@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from benchmarks.interleaved import Row
+from benchmarks.table import Row
 from unet_lab.files import write_whole
 
 HERE = Path(__file__).resolve().parents[1]

@@ -1,8 +1,8 @@
-"""Inference and training against the plain network and MONAI's BasicUNet, interleaved in one run.
+"""Inference and training against the plain network and MONAI's BasicUNet, benchmark in one run.
 
     .venv/bin/python benchmarks/speed.py [ROUNDS]
 
-Inference: 1 x 1 x 256 x 256 at the report's width, and the shipped network at the size that it works at. The network of the
+Inference: 1 x 1 x 256 x 256 at the report's width, and the shipped network at the size that it runs at. The network of the
 report's width is trained first, for some minutes (kept in build/), since int8 says nothing on weights drawn at random.
 Training: whole steps, as `train` makes them.
 """
@@ -22,7 +22,7 @@ from torch import nn
 from torch.nn import functional as F
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from benchmarks.interleaved import Row, compared, interleaved
+from benchmarks.table import Row, benchmark, compared
 from unet_lab.acceleration import AS_GIVEN, WAYS, accelerate
 from unet_lab.acceleration.timing import machine_peak
 from unet_lab.datasets import Cell, SegmentationDataset, generate_cell, standardise
@@ -70,7 +70,7 @@ def quality(run, cells: list[Cell]) -> tuple[float, np.ndarray]:
 
 
 def inference(model: nn.Module, peer: nn.Module, size: int, what: str, rounds: int, difficulty: float) -> list[Row]:
-    """Rows of the best of each kind, out of one interleaved run of all."""
+    """Rows of the best of each kind, out of one benchmark run of all."""
     draw = partial(generate_cell, size=size, difficulty=difficulty)
     cells = [draw(seed) for seed in range(10)]
     x, calibration = batch(cells[:1]), batch([draw(seed) for seed in range(100, 116)])
@@ -79,8 +79,8 @@ def inference(model: nn.Module, peer: nn.Module, size: int, what: str, rounds: i
     fast = accelerate(model, x, "lower", calibration, using=using, keep_all=True, seconds=2, progress=False)
     exact = {t.name for t in fast.trials if t.difference <= 1e-4}
     with torch.inference_mode():
-        works = {"MONAI": partial(peer, x)} | {name: partial(run, x) for name, run in fast.ways.items()}
-        times = interleaved(works, rounds)
+        runs = {"MONAI": partial(peer, x)} | {name: partial(run, x) for name, run in fast.ways.items()}
+        times = benchmark(runs, rounds)
     before, expected = quality(model, cells)
 
     def best(names) -> str | None:
@@ -127,8 +127,8 @@ def steps(base: int, shape: tuple[int, ...], rounds: int) -> list[Row]:
         optimizer, device = torch.optim.Adam(model.parameters(), lr=1e-4), torch.device("cpu")
         return lambda: training_step(model, optimizer, x, y, len(x), "mean", device, has_bfloat16(device), join())
 
-    works = {"ours": ours(UNet(base_channels=base)), "plain": plain(UNet(base_channels=base)), "MONAI": plain(monai(base))}
-    times = interleaved(works, rounds)
+    runs = {"ours": ours(UNet(base_channels=base)), "plain": plain(UNet(base_channels=base)), "MONAI": plain(monai(base))}
+    times = benchmark(runs, rounds)
     what = f"training step, {' x '.join(map(str, shape))}, {base} first channels"
     note = "bfloat16 and channels last, as train does here" if has_bfloat16(torch.device("cpu")) else "channels last"
     peers = (("the plain network", "plain"), ("MONAI's BasicUNet", "MONAI"))
@@ -157,7 +157,7 @@ def one_allocator(kept: str, side: int) -> None:
     if kept == "yes":
         keep_freed_memory()
     model, x = load_pretrained().eval(), torch.randn(1, 1, side, side)
-    times = interleaved({"": partial(model, x)}, 5)[""]
+    times = benchmark({"": partial(model, x)}, 5)[""]
     print(sorted(times)[2])
 
 

@@ -14,7 +14,7 @@ import torch
 from monai.inferers import sliding_window_inference
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from benchmarks.interleaved import Row, compared, interleaved
+from benchmarks.table import Row, benchmark, compared
 from unet_lab.datasets import generate_cell, standardise
 from unet_lab.inference import predict_logits, predict_tiled, tiles
 from unet_lab.weights import load_pretrained
@@ -46,12 +46,12 @@ def peak(name: str, side: int) -> float:
 
 def measure(name: str, side: int) -> None:
     model, image = load_pretrained(), picture(side)
-    works = {"monai": lambda: monai(model, image), "crop": lambda: ours(model, image, "crop"),
+    runs = {"monai": lambda: monai(model, image), "crop": lambda: ours(model, image, "crop"),
              "gaussian": lambda: ours(model, image, "gaussian"), "whole": lambda: predict_logits(model, image)}  # fmt: skip
     predict_logits(model, image[:TILE, :TILE])
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew (Linux)
     before = _status("VmRSS")
-    works[name]()
+    runs[name]()
     print((_status("VmHWM") - before) / 1024)
 
 
@@ -72,7 +72,7 @@ def rows(rounds: int = 5) -> list[Row]:
     with torch.inference_mode():
         theirs = sliding_window_inference(x, TILE, 1, model, overlap=OVERLAP / TILE, mode="gaussian")[0]
     apart["monai"] = float((whole - theirs).abs().max())
-    times = interleaved(
+    times = benchmark(
         {"crop": lambda: ours(model, image, "crop"), "gaussian": lambda: ours(model, image, "gaussian"),
          "monai": lambda: monai(model, image)}, rounds)  # fmt: skip
     memory = {name: [peak(name, side) for side in (1536, 3072)] for name in ("crop", "gaussian", "monai", "whole")}

@@ -130,10 +130,10 @@ def scores(matrix: np.ndarray, average: str | None = "macro", zero_division: flo
     values = [np.divide(a, b, out=np.full_like(a, zero_division), where=b > 0) for a, b in ratios]
     if average is None:
         return Scores(accuracy, *values)
-    return Scores(accuracy, *(_mean(v, weights if average == "weighted" else np.ones_like(v)) for v in values))
+    return Scores(accuracy, *(mean(v, weights if average == "weighted" else np.ones_like(v)) for v in values))
 
 
-def _mean(values: np.ndarray, weights: np.ndarray) -> float:
+def mean(values: np.ndarray, weights: np.ndarray) -> float:
     kept = ~np.isnan(values)
     total = weights[kept].sum()
     return float((values[kept] * weights[kept]).sum() / total) if total > 0 else math.nan

@@ -174,7 +174,7 @@ for count in tqdm(COUNTS, unit="set size"):
         found[way].append(iou)
 
 # %%
-figure = DescribedFigure(9.8, 3.6, "Macro IoU on unseen cells against the number of training images, with and without augmentation.")
+figure = DescribedFigure(9.8, 3.6, "Macro IoU on unseen cells by number of training images, with and without augmentation.")
 axes = figure.subplots()
 for (way, values), colour in zip(found.items(), (TRAINING_COLOUR, VALIDATION_COLOUR), strict=True):
     axes.plot(COUNTS, values, marker="o", color=colour, label=f"{way} augmentation")

@@ -29,7 +29,7 @@ import torch
 from torch import nn
 
 from unet_lab.acceleration import WinogradConv2d, accelerate, export, fold_batch_norm, load_exported
-from unet_lab.acceleration.timing import interleaved, machine_peak, ratio
+from unet_lab.acceleration.timing import benchmark, machine_peak, ratio
 from unet_lab.course import check
 from unet_lab.datasets import SegmentationDataset, generate_cell, standardise
 from unet_lab.explorers import explore_painting, explore_speed
@@ -76,12 +76,12 @@ print(f"first run {times[0]:.1f} ms;  the others from {low:.1f} to {high:.1f} ms
 # - To compare two ways, let them **take turns** in one run. If the machine slows down, it slows both.
 # - Compare by the **ratio of each turn**, and give its range.
 #
-# Is a batch of four cheaper than four single images? Two works that take turns:
+# Is a batch of four cheaper than four single images? Two programs that take turns:
 
 # %%
 four = as_batch([4, 5, 6, 7])
 with torch.inference_mode():
-    took = interleaved({"together": lambda: model(four), "one by one": lambda: [model(image[None]) for image in four]}, rounds=9)
+    took = benchmark({"together": lambda: model(four), "one by one": lambda: [model(image[None]) for image in four]}, rounds=9)
 print("together against one by one:", ratio(took["together"], took["one by one"]), "times as fast")
 
 # %% [markdown]
@@ -134,7 +134,7 @@ def milliseconds(side, rounds=3):
     """Of the network on an image of side x side pixels, median."""
     image = torch.randn(1, 1, side, side)
     with torch.inference_mode():
-        return 1000 * np.median(interleaved({"": lambda: model(image)}, rounds)[""])
+        return 1000 * np.median(benchmark({"": lambda: model(image)}, rounds)[""])
 
 
 before = {side: milliseconds(side) for side in (128, 256, 640)}
@@ -195,7 +195,7 @@ with torch.inference_mode():
     for channels, side in ((16, 192), (64, 48), (256, 24)):
         layer = nn.Conv2d(channels, channels, 3, padding=1).to(memory_format=torch.channels_last)
         image = torch.randn(1, channels, side, side).to(memory_format=torch.channels_last)
-        took = interleaved({"winograd": partial(WinogradConv2d(layer), image), "direct": partial(layer, image)}, rounds=7)
+        took = benchmark({"winograd": partial(WinogradConv2d(layer), image), "direct": partial(layer, image)}, rounds=7)
         print(f"{channels:4d} channels, {side:3d} x {side:<3d}     a quarter      {ratio(took['winograd'], took['direct'])}")
 
 # %% [markdown]
@@ -324,7 +324,7 @@ for recompute in (False, True):
 # %%
 cells = SegmentationDataset.generated(40, size=128)
 runs = {r: steps(UNet.small(), cells, batch_size=4, recompute=r, precision="float32") for r in (False, True)}
-took = interleaved({recompute: partial(next, run) for recompute, run in runs.items()}, rounds=7)
+took = benchmark({recompute: partial(next, run) for recompute, run in runs.items()}, rounds=7)
 print("a training step without recomputing is", ratio(took[False], took[True]), "times as fast")
 
 
@@ -406,7 +406,7 @@ canvas.set(**canvas._defaults)
 # The network was the largest part. Accelerated, drawing the picture counts as much. That is how it goes: whatever you make fast, something else is then the slowest, and the next hour is better spent there.
 
 # %%
-figure = DescribedFigure(9.8, 1.9, "From stroke to mask, as given and accelerated: the network's part, and drawing and everything else.")
+figure = DescribedFigure(9.8, 1.9, "From stroke to mask, as given and accelerated: the network, and everything else.")
 axes = figure.subplots()
 for row, (whole, network) in enumerate(spent.values()):
     axes.barh(row, network, color=TRAINING_COLOUR, label="the network" if row == 0 else None)

@@ -175,7 +175,7 @@ for case in curves[1]:
     print(f"{case:13s} one curve, to 1e-4: {apart(case) < 1e-4}")
 
 # %%
-figure = DescribedFigure(9.8, 3.0, "Loss curves of 1, 2 and 4 workers; with synchronised batch norm they fall together, else not.")
+figure = DescribedFigure(9.8, 3.0, "Losses of 1, 2 and 4 workers; with synchronised batch norm they fall together, else not.")
 axes = figure.subplots(1, 3, sharey=True)
 for panel, case in zip(axes, curves[1], strict=True):
     looks = zip(curves.items(), ("-", "--", ":"), ("black", *CLASS_COLOURS[1:]), strict=True)

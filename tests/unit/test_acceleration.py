@@ -31,7 +31,7 @@ from unet_lab.acceleration import (
 )
 from unet_lab.acceleration.exporting import onnx_bytes
 from unet_lab.acceleration.runtimes import OnnxRuntime, OpenVino, missing
-from unet_lab.acceleration.timing import Ratio, interleaved, machine_peak, ratio, stopped
+from unet_lab.acceleration.timing import Ratio, benchmark, machine_peak, ratio, time_once
 from unet_lab.datasets import generate_cell, standardise
 from unet_lab.inference import predict, predict_logits
 from unet_lab.inspection import cost, layer_times
@@ -422,10 +422,10 @@ def test_ratios_are_of_each_turn():
 
 def test_works_take_turns():
     order = []
-    times = interleaved({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, 3)
+    times = benchmark({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, 3)
     assert order == ["a", "b"] * 4  # one turn to warm up
     assert [len(v) for v in times.values()] == [3, 3]
-    assert stopped(lambda: None) >= 0
+    assert time_once(lambda: None) >= 0
 
 
 def test_no_layer_is_faster_than_the_machine():

@@ -13,7 +13,7 @@ from PIL import Image
 
 from unet_lab.datasets import CellParameters, SegmentationDataset, generate_cell, standardise
 from unet_lab.inference import predict, predict_logits, segment, segment_with_confidence
-from unet_lab.inference.segment import _doubts
+from unet_lab.inference.segment import find_doubts
 from unet_lab.metrics import confusion_matrix, scores
 from unet_lab.training import evaluate
 from unet_lab.unet import UNet
@@ -149,10 +149,10 @@ def test_two_cells_in_a_mask_are_doubted():
     """The model itself was taught to answer with one cell, and mostly does; so the mask is made by hand."""
     one = generate_cell(3, 128, look=PLAIN).mask
     sure = np.ones((128, 256), np.float32)
-    assert list(_doubts(np.hstack([one, 0 * one]), sure)) == []
-    assert any("several pieces" in doubt for doubt in _doubts(np.hstack([one, one]), sure))
-    assert any("nucleus takes 0%" in doubt for doubt in _doubts(np.minimum(np.hstack([one, 0 * one]), 1), sure))
-    assert any("At 100% of the cell's pixels" in doubt for doubt in _doubts(np.hstack([one, 0 * one]), 0.5 * sure))
+    assert list(find_doubts(np.hstack([one, 0 * one]), sure)) == []
+    assert any("several pieces" in doubt for doubt in find_doubts(np.hstack([one, one]), sure))
+    assert any("nucleus takes 0%" in doubt for doubt in find_doubts(np.minimum(np.hstack([one, 0 * one]), 1), sure))
+    assert any("At 100% of the cell's pixels" in doubt for doubt in find_doubts(np.hstack([one, 0 * one]), 0.5 * sure))
 
 
 def test_a_plain_cell_leaves_no_doubt():

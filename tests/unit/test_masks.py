@@ -6,9 +6,9 @@ import torch
 from sklearn.metrics import confusion_matrix as of_sklearn
 from torch.nn import functional as F
 
-from unet_lab.datasets import IGNORE, SegmentationDataset, encode_mask, snap_mask
+from unet_lab.datasets import SegmentationDataset, encode_mask, snap_mask
 from unet_lab.datasets.masks import count_classes
-from unet_lab.losses import class_weights, cross_entropy, dice_and_cross_entropy, focal_loss, soft_dice_loss
+from unet_lab.losses import IGNORE, class_weights, cross_entropy, dice_and_cross_entropy, focal_loss, soft_dice_loss
 from unet_lab.metrics import boundary_f1, confusion_matrix, fast_confusion_matrix, hausdorff, surface_dice
 
 GENERATOR = np.random.default_rng(0)

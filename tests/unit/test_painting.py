@@ -106,8 +106,8 @@ def test_reset_and_another_look_keep_or_clear_what_was_painted(small):
 def test_a_move_without_a_press_paints_nothing(small):
     explorer = explore_painting({"small": small})
     before = hashlib.sha256(explorer.png).hexdigest()
-    explorer._move(64, 64)
-    explorer._lift()
+    explorer.move(64, 64)
+    explorer.lift()
     assert hashlib.sha256(explorer.png).hexdigest() == before
 
 

@@ -8,9 +8,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from unet_lab.datasets import IGNORE, Pair, SegmentationDataset
+from unet_lab.datasets import Pair, SegmentationDataset
 from unet_lab.datasets.patches import Patches
 from unet_lab.inference import predict
+from unet_lab.losses import IGNORE
 from unet_lab.training import REPORT_RECIPE, TrainingSettings, evaluate, fit, plan_training, train
 from unet_lab.training.batches import epoch_batches, epoch_seed
 from unet_lab.unet import UNet

@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 from unet_lab.acceleration.exporting import onnx_bytes
 from unet_lab.acceleration.folding import fold_batch_norm
 from unet_lab.acceleration.runtimes import OnnxRuntime, OpenVino, missing, quantised
-from unet_lab.acceleration.timing import Ratio, interleaved, ratio, stopped
+from unet_lab.acceleration.timing import Ratio, benchmark, ratio, time_once
 from unet_lab.acceleration.winograd import WinogradConv2d, fits_winograd
 from unet_lab.training.device import has_bfloat16
 
@@ -111,18 +111,18 @@ def accelerate(
     given = model if not model.training else copy.deepcopy(model).eval()
     with torch.inference_mode():
         expected = given(example)
-        plain = min(stopped(lambda: given(example)) for _ in range(2))
+        plain = min(time_once(lambda: given(example)) for _ in range(2))
         runs: dict[str, Run] = {AS_GIVEN: given}
         notes: dict[str, dict] = {AS_GIVEN: {"megabytes": _megabytes(given)}}
         for name in tqdm(names, desc="ways to run it", unit="way", disable=not progress, leave=False):
-            run, facts = _tried(name, given, example, expected, precision, calibration, plain)
+            run, facts = tried(name, given, example, expected, precision, calibration, plain)
             if not facts.get("verdict"):
-                facts["verdict"] = _objection(facts, precision, tolerance, agreement)
+                facts["verdict"] = objection(facts, precision, tolerance, agreement)
             notes[name] = facts
             if not facts["verdict"]:
                 runs[name] = run
         rounds = max(5, min(50, int(seconds / (plain + sum(notes[n]["quick"] for n in runs if n != AS_GIVEN) + 1e-9))))
-        times = interleaved({name: partial(run, example) for name, run in runs.items()}, rounds)
+        times = benchmark({name: partial(run, example) for name, run in runs.items()}, rounds)
     trials = []
     for name, facts in notes.items():
         facts.pop("quick", None)
@@ -166,22 +166,22 @@ class _WithOtherSizes:
         return self.otherwise(x)
 
 
-def _folded(model: nn.Module, example: Tensor, calibration) -> tuple[Run, float]:
+def folded(model: nn.Module, example: Tensor, calibration) -> tuple[Run, float]:
     model = fold_batch_norm(model)
     return model, _megabytes(model)
 
 
-def _channels_last(model: nn.Module, example: Tensor, calibration) -> tuple[Run, float]:
+def channels_last(model: nn.Module, example: Tensor, calibration) -> tuple[Run, float]:
     model = fold_batch_norm(model).to(memory_format=torch.channels_last)
     return (lambda x: model(x.to(memory_format=torch.channels_last))), _megabytes(model)
 
 
-def _winograd(model: nn.Module, example: Tensor, calibration) -> tuple[Run, float]:
+def winograd(model: nn.Module, example: Tensor, calibration) -> tuple[Run, float]:
     model = with_winograd(model, example)
     return (lambda x: model(x.to(memory_format=torch.channels_last))), _megabytes(model)
 
 
-def _lower(dtype: torch.dtype, model: nn.Module, example: Tensor, calibration) -> tuple[Run, float]:
+def lower(dtype: torch.dtype, model: nn.Module, example: Tensor, calibration) -> tuple[Run, float]:
     model = fold_batch_norm(model).to(dtype, memory_format=torch.channels_last)
     return (lambda x: model(x.to(dtype, memory_format=torch.channels_last)).float()), _megabytes(model)
 
@@ -192,7 +192,7 @@ def _compiled(dtype: torch.dtype, model: nn.Module, example: Tensor, calibration
     return (lambda x: compiled(x.to(dtype, memory_format=torch.channels_last)).float()), _megabytes(model)
 
 
-def _runtime(kind: Callable[[bytes], Run], int8: bool, model: nn.Module, example: Tensor, calibration) -> tuple[Run, float]:
+def runtime(kind: Callable[[bytes], Run], int8: bool, model: nn.Module, example: Tensor, calibration) -> tuple[Run, float]:
     with torch.inference_mode(False):
         network = onnx_bytes(fold_batch_norm(model), example)
     if int8:
@@ -201,18 +201,18 @@ def _runtime(kind: Callable[[bytes], Run], int8: bool, model: nn.Module, example
 
 
 WAYS: dict[str, Callable[..., tuple[Run, float]]] = {
-    "folded": _folded,
-    "channels last": _channels_last,
-    "Winograd": _winograd,
+    "folded": folded,
+    "channels last": channels_last,
+    "Winograd": winograd,
     "compiled": partial(_compiled, torch.float32),
-    "bfloat16": partial(_lower, torch.bfloat16),
-    "float16": partial(_lower, torch.float16),
+    "bfloat16": partial(lower, torch.bfloat16),
+    "float16": partial(lower, torch.float16),
     "compiled bfloat16": partial(_compiled, torch.bfloat16),
-    "ONNX Runtime": partial(_runtime, OnnxRuntime, False),
-    "OpenVINO": partial(_runtime, OpenVino, False),
-    "OpenVINO bfloat16": partial(_runtime, partial(OpenVino, precision="bf16"), False),
-    "ONNX Runtime int8": partial(_runtime, OnnxRuntime, True),
-    "OpenVINO int8": partial(_runtime, OpenVino, True),
+    "ONNX Runtime": partial(runtime, OnnxRuntime, False),
+    "OpenVINO": partial(runtime, OpenVino, False),
+    "OpenVINO bfloat16": partial(runtime, partial(OpenVino, precision="bf16"), False),
+    "ONNX Runtime int8": partial(runtime, OnnxRuntime, True),
+    "OpenVINO int8": partial(runtime, OpenVino, True),
 }
 _ANY_SIZE = ("folded", "channels last", "Winograd", "bfloat16", "float16")
 _SLOW_TO_MAKE = ("compiled", "compiled bfloat16")
@@ -235,7 +235,7 @@ def with_winograd(model: nn.Module, example: Tensor, rounds: int = 5) -> nn.Modu
         if min(layer.in_channels, layer.out_channels) < 8 or min(x.shape[-2:]) < 4:
             continue  # the tiles' transforms cost more than they spare
         candidate = WinogradConv2d(layer)
-        times = interleaved({"direct": partial(layer, x), "winograd": partial(candidate, x)}, rounds)
+        times = benchmark({"direct": partial(layer, x), "winograd": partial(candidate, x)}, rounds)
         if min(times["winograd"]) < 0.95 * min(times["direct"]):
             parent, _, last = name.rpartition(".")
             setattr(model.get_submodule(parent), last, candidate)
@@ -251,9 +251,9 @@ def _names(using: tuple[str, ...] | None) -> list[str]:
     return list(using)
 
 
-def _tried(name, given, example, expected, precision, calibration, plain) -> tuple[Run | None, dict]:
+def tried(name, given, example, expected, precision, calibration, plain) -> tuple[Run | None, dict]:
     """Make one way and run it; what it is like, or the verdict against it."""
-    advice = _out_of_question(name, example.device, precision, calibration)
+    advice = out_of_question(name, example.device, precision, calibration)
     if advice:
         return None, {"verdict": advice}
     try:
@@ -262,7 +262,7 @@ def _tried(name, given, example, expected, precision, calibration, plain) -> tup
     except Exception as error:  # compilers and runtimes fail in ways of their own; the network as given is still there
         first = (str(error).strip() or "no words").splitlines()[0]
         return None, {"verdict": f"failed with {type(error).__name__}: {first[:150]}"}
-    quick = min(stopped(lambda: run(example)) for _ in range(2))
+    quick = min(time_once(lambda: run(example)) for _ in range(2))
     same = float((got.argmax(dim=1) == expected.argmax(dim=1)).double().mean())
     facts = {"difference": float((got - expected).abs().max()), "agreement": same, "megabytes": megabytes, "quick": quick}
     if quick > _HOPELESS * plain:
@@ -270,7 +270,7 @@ def _tried(name, given, example, expected, precision, calibration, plain) -> tup
     return run, facts
 
 
-def _out_of_question(name: str, device: torch.device, precision: str, calibration) -> str:
+def out_of_question(name: str, device: torch.device, precision: str, calibration) -> str:
     low = any(word in name for word in ("bfloat16", "float16", "int8"))
     on_cpu = name.startswith(("ONNX", "OpenVINO"))
     if low and precision == "float32":
@@ -291,7 +291,7 @@ def _out_of_question(name: str, device: torch.device, precision: str, calibratio
     return ""
 
 
-def _objection(facts: dict, precision: str, tolerance: float, agreement: float) -> str:
+def objection(facts: dict, precision: str, tolerance: float, agreement: float) -> str:
     if not math.isfinite(facts["difference"]):
         return "logits that are not finite"
     if precision == "float32" and facts["difference"] > tolerance:

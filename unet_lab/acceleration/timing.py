@@ -1,4 +1,4 @@
-"""How long works take, fairly: in turn, in one run, so that what else the machine does meets all of them."""
+"""How long programs take, fairly: in turn, in one run, so that what else the machine does meets all of them."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ class Ratio(NamedTuple):
         return f"{self.median:.2f} ({self.low:.2f} to {self.high:.2f})"
 
 
-def interleaved(works: dict[str, Callable[[], object]], rounds: int = 15) -> dict[str, list[float]]:
-    """Seconds of every work in every round, by name; the works take turns. One more round before warms up."""
-    times: dict[str, list[float]] = {name: [] for name in works}
+def benchmark(runs: dict[str, Callable[[], object]], rounds: int = 15) -> dict[str, list[float]]:
+    """Seconds of every run in every round, by name; the runs take turns. One more round before warms up."""
+    times: dict[str, list[float]] = {name: [] for name in runs}
     for turn in range(rounds + 1):
-        for name, work in works.items():
-            seconds = stopped(work)
+        for name, run in runs.items():
+            seconds = time_once(run)
             if turn:
                 times[name].append(seconds)
     return times
 
 
-def stopped(work: Callable[[], object]) -> float:
-    """Seconds that a work takes; a GPU's work is waited for."""
-    _settle()
+def time_once(run: Callable[[], object]) -> float:
+    """Seconds that a run takes; a GPU's work is waited for."""
+    settle()
     began = time.perf_counter()
-    work()
-    _settle()
+    run()
+    settle()
     return time.perf_counter() - began
 
 
@@ -54,7 +54,7 @@ def ratio(ours: list[float], theirs: list[float]) -> Ratio:
 
 
 def machine_peak(dtype: torch.dtype = torch.float32, size: int = 2048, rounds: int = 5, device: str = "cpu") -> float:
-    """The most multiply-adds a second that this machine reaches in works that do nothing else.
+    """The most multiply-adds a second that this machine reaches in programs that do nothing else.
 
     The better of a product of two size x size matrices and a 3x3 convolution with 256 channels: which of the two has the better
     program differs from one processor to the next.
@@ -63,11 +63,11 @@ def machine_peak(dtype: torch.dtype = torch.float32, size: int = 2048, rounds: i
     a, b = (torch.randn(size, size, generator=stream).to(device, dtype) for _ in range(2))
     image = torch.randn(1, 256, 64, 64, generator=stream).to(device, dtype, memory_format=torch.channels_last)
     weight = torch.randn(256, 256, 3, 3, generator=stream).to(device, dtype, memory_format=torch.channels_last)
-    works = {size**3: lambda: torch.mm(a, b), 256 * 256 * 9 * 64 * 64: lambda: F.conv2d(image, weight, padding=1)}
+    runs = {size**3: lambda: torch.mm(a, b), 256 * 256 * 9 * 64 * 64: lambda: F.conv2d(image, weight, padding=1)}
     with torch.inference_mode():
-        return max(count / min([stopped(work) for _ in range(rounds + 1)][1:]) for count, work in works.items())
+        return max(count / min([time_once(run) for _ in range(rounds + 1)][1:]) for count, run in runs.items())
 
 
-def _settle() -> None:
+def settle() -> None:
     if torch.cuda.is_initialized():
         torch.cuda.synchronize()

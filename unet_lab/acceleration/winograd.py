@@ -36,10 +36,10 @@ def winograd_matrices(outputs: int = 4, taps: int = 3, points: tuple[str, ...] |
     if len(set(at)) != size - 1:
         raise ValueError(f"F({outputs}, {taps}) takes {size - 1} different points; {len(set(at))} were given.")
     one, zero = Fraction(1), Fraction(0)
-    nodes = [_product(p - q for q in at if q != p) for p in at]
+    nodes = [product(p - q for q in at if q != p) for p in at]
     a = [[p**k for p in at] + [one if k == outputs - 1 else zero] for k in range(outputs)]
     g = [[p**k / node for k in range(taps)] for p, node in zip(at, nodes, strict=True)] + [[zero] * (taps - 1) + [one]]
-    b = [[*_polynomial(q for q in at if q != p), zero] for p in at] + [_polynomial(at)]
+    b = [[*polynomial(q for q in at if q != p), zero] for p in at] + [polynomial(at)]
     return tuple(torch.tensor([[float(v) for v in row] for row in rows], dtype=torch.float64) for rows in (b, g, a))
 
 
@@ -74,10 +74,10 @@ class WinogradConv2d(nn.Module):
         height, width = (size + 2 * self.padding - 2 for size in x.shape[-2:])
         y = x.new_empty(x.shape[0], height, width, self.out_channels)  # channels last
         for image, out in zip(x, y, strict=True):
-            self._one(image, out)
+            self.one_tile(image, out)
         return y.permute(0, 3, 1, 2)
 
-    def _one(self, x: Tensor, y: Tensor) -> None:  # (C, H, W), (H', W', K) to be filled
+    def one_tile(self, x: Tensor, y: Tensor) -> None:  # (C, H, W), (H', W', K) to be filled
         m, n = self.tile, self.tile + 2
         (height, width, outputs), inputs = y.shape, self.in_channels
         down, across = -(-height // m), -(-width // m)  # tiles; the last may stand out
@@ -116,14 +116,14 @@ def fits_winograd(layer: nn.Module) -> bool:
     )
 
 
-def _product(factors) -> Fraction:
+def product(factors) -> Fraction:
     result = Fraction(1)
     for factor in factors:
         result *= factor
     return result
 
 
-def _polynomial(roots) -> list[Fraction]:
+def polynomial(roots) -> list[Fraction]:
     """Coefficients of the product of (x - root), the constant first."""
     coefficients = [Fraction(1)]
     for root in roots:

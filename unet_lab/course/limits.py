@@ -64,7 +64,7 @@ class _Watchman:
         self._interval, self._tracing, self._throws = sys.getswitchinterval(), sys.gettrace(), 0
         self._by_signal = hasattr(signal, "pthread_kill") and threading.current_thread() is threading.main_thread()
         if self._by_signal:
-            self._alarm = signal.signal(signal.SIGALRM, self._ring) or signal.SIG_DFL
+            self._alarm = signal.signal(signal.SIGALRM, self.ring) or signal.SIG_DFL
         threading.Thread(target=self._watch, args=(seconds,), daemon=True).start()
 
     def leave(self) -> None:
@@ -96,15 +96,15 @@ class _Watchman:
                     wait = 0
                     sys.setswitchinterval(1e-6)
 
-    def _ring(self, number, frame: FrameType | None) -> None:
+    def ring(self, number, frame: FrameType | None) -> None:
         """In the main thread, at the alarm."""
         if not is_at_work(frame):
             return
         if self._throws > 2:  # something swallows it
-            self._throw_once_more(frame, after=self._throws % 4)
+            self.throw_once_more(frame, after=self._throws % 4)
         raise TooLong
 
-    def _throw_once_more(self, frame: FrameType, after: int) -> None:
+    def throw_once_more(self, frame: FrameType, after: int) -> None:
         """And again some lines later: an `except:` that swallowed the first is then left by the second."""
 
         def tracer(frame, event, arg):

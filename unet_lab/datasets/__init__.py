@@ -17,9 +17,10 @@ from unet_lab.datasets.image_files import (
     write_pages,
 )
 from unet_lab.datasets.jurkat import load_jurkat
-from unet_lab.datasets.masks import CLASS_NAMES, IGNORE, MASK_CODES, decode_mask, encode_mask, snap_mask
+from unet_lab.datasets.masks import CLASS_NAMES, MASK_CODES, decode_mask, encode_mask, snap_mask
 from unet_lab.datasets.pairs import Pair, SegmentationDataset, split
 from unet_lab.datasets.standardise import standardise
+from unet_lab.losses import IGNORE
 
 __all__ = [
     "CLASS_NAMES",

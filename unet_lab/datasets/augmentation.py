@@ -59,7 +59,7 @@ class Augmentation:
         image : float (N, 1, H, W), standardised; stays so. mask : int64 (N, H, W) class indices; no label is ever mixed.
         Raises ValueError where the sizes do not fit.
         """
-        _check(image, mask, seeds)
+        check(image, mask, seeds)
         draws = [_Draws(self, seed, image.shape[-2:]) for seed in seeds]
         places = self.places(draws, image.shape[-2:], image.device)  # (N, H, W, 2)
         image, mask = warp(image, mask, places)
@@ -74,7 +74,7 @@ class Augmentation:
         if self.elastic:
             coarse = torch.stack([draw.displacements for draw in draws]).to(device)  # (N, 2, 3, 3), pixels
             per_pixel = torch.tensor([2 / max(width - 1, 1), 2 / max(height - 1, 1)], device=device)
-            down, along = (_bicubic(n).to(device) for n in size)  # (H, 3), (W, 3)
+            down, along = (bicubic(n).to(device) for n in size)  # (H, 3), (W, 3)
             places = places + down @ (coarse * per_pixel[:, None, None]) @ along.T  # (N, 2, H, W)
         return places.permute(0, 2, 3, 1)  # (N, H, W, 2)
 
@@ -101,7 +101,7 @@ class Augmentation:
 
 
 @cache
-def _bicubic(size: int) -> Tensor:
+def bicubic(size: int) -> Tensor:
     """What each of three values in a row weighs at each of `size` places between them, (size, 3).
 
     Bicubic interpolation goes down the columns and then along the rows: two small products of matrices do what
@@ -167,7 +167,7 @@ def standardised(image: Tensor) -> Tensor:
     return (image - image.mean()) / torch.where(spread > 0, spread, 1.0)
 
 
-def _check(image: Tensor, mask: Tensor, seeds: Sequence[int]) -> None:
+def check(image: Tensor, mask: Tensor, seeds: Sequence[int]) -> None:
     if image.ndim != 4 or image.shape[1] != 1 or not image.is_floating_point():
         raise ValueError(f"the images are {image.dtype} {tuple(image.shape)}; allowed is float (N, 1, H, W), standardised.")
     if mask.shape != (len(image), *image.shape[-2:]) or mask.is_floating_point():

@@ -52,7 +52,7 @@ def pair_files(images: str | Path, masks: str | Path) -> tuple[list[Match], str]
     problem, fewest = None, 10**9
     for rule, key in rules.items():
         try:
-            first, second = _by_key(image_files, key), _by_key(mask_files, key)
+            first, second = by_key(image_files, key), by_key(mask_files, key)
         except ValueError as double:
             problem = problem or str(double)
             continue
@@ -108,10 +108,10 @@ def propose_codes(masks: str | Path) -> CodeTable:
     pixels, borders, files, number = Counter(), Counter(), Counter(), 0
     for path in _pictures(masks):
         for mask in read_mask_pages(path):
-            found = _count(mask.reshape(-1, *mask.shape[2:]))
+            found = count(mask.reshape(-1, *mask.shape[2:]))
             pixels.update(found)
             files.update(found.keys())
-            borders.update(_count(np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])))
+            borders.update(count(np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])))
             number += 1
     if any(isinstance(code, tuple) for code in pixels):  # a grey mask among coloured ones shows colours too
         pixels, borders, files = (_merged(one) for one in (pixels, borders, files))
@@ -123,21 +123,21 @@ def propose_codes(masks: str | Path) -> CodeTable:
     return CodeTable(tuple(order), tuple(pixels[c] / total for c in order), tuple(files[c] for c in order), number)
 
 
-def _count(values: np.ndarray) -> dict[Code, int]:
+def count(values: np.ndarray) -> dict[Code, int]:
     """How often each grey (n,) or colour (n, 3) occurs."""
     found, amounts = np.unique(pack(values) if values.ndim == 2 else values, return_counts=True)
     codes = [unpack(c) for c in found.tolist()] if values.ndim == 2 else found.tolist()
     return dict(zip(codes, amounts.tolist(), strict=True))
 
 
-def _colour(code: Code) -> tuple[int, int, int]:
+def colour(code: Code) -> tuple[int, int, int]:
     return code if isinstance(code, tuple) else (code, code, code)
 
 
 def _merged(counts: dict[Code, int]) -> dict[tuple[int, int, int], int]:
     merged: Counter = Counter()
     for code, amount in counts.items():
-        merged[_colour(code)] += amount
+        merged[colour(code)] += amount
     return dict(merged)
 
 
@@ -146,9 +146,7 @@ def find_codes(masks: str | Path) -> tuple[Code, ...]:
     return propose_codes(masks).values
 
 
-def load_folder(
-    images: str | Path, masks: str | Path, codes: Codes | None = None
-) -> SegmentationDataset:
+def load_folder(images: str | Path, masks: str | Path, codes: Codes | None = None) -> SegmentationDataset:
     """Every image of one folder with its mask in another, paired by `pair_files`.
 
     Parameters
@@ -222,7 +220,7 @@ def _pictures(where: str | Path) -> list[Path]:
     return found
 
 
-def _by_key(paths: list[Path], key) -> dict:
+def by_key(paths: list[Path], key) -> dict:
     files: dict = {}
     for path in paths:
         name = key(path.stem)

@@ -29,7 +29,7 @@ def read_image(path: str | Path) -> np.ndarray:
     that can be read whole, has several pages (`read_pages`), more than 100 million pixels (colour, 16 bit: 50) or 1 GB, holds
     floats or 32-bit greys, or has transparent pixels. What a file is, its content says, not its name.
     """
-    return _one(path, read_pages(path), "read_pages")
+    return one(path, read_pages(path), "read_pages")
 
 
 def read_pages(path: str | Path) -> list[np.ndarray]:
@@ -88,12 +88,12 @@ def read_mask(path: str | Path) -> np.ndarray:
     A palette gives the colours that it shows; colours whose channels are all equal are greys. Raises as `read_image` does, and
     for JPEG, which changes greys wherever two classes meet.
     """
-    return _one(path, read_mask_pages(path), "read_mask_pages")
+    return one(path, read_mask_pages(path), "read_mask_pages")
 
 
 def read_mask_pages(path: str | Path) -> list[np.ndarray]:
     """Every page of a mask file; else like `read_mask`."""
-    return list(_pages(path, _codes, lossless=True))
+    return list(_pages(path, codes, lossless=True))
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:
@@ -106,7 +106,7 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
     write_whole(path, lambda stream: Image.fromarray(image).save(stream, format="PNG", optimize=True))
 
 
-def _one(path: str | Path, pages: list[np.ndarray], other: str) -> np.ndarray:
+def one(path: str | Path, pages: list[np.ndarray], other: str) -> np.ndarray:
     if len(pages) > 1:
         raise ValueError(f"{path}: {len(pages)} pages in one file; {other}(path) gives all of them, as a list.")
     return pages[0]
@@ -117,25 +117,25 @@ def _pages(
 ) -> Iterator[np.ndarray]:
     """One page after the other; `together`: all of them must fit into memory."""
     path = Path(path)
-    _check_file(path, MOST_BYTES if together else None)
+    check_file(path, MOST_BYTES if together else None)
     damaged = _Refused("JPEG changes greys, so a mask in it is damaged. Export masks as PNG.")
     if lossless and path.suffix.lower() in LOSSY:
         raise ValueError(f"{path}: {damaged}")
     try:
-        with _quiet(), Image.open(path, formats=FORMATS) as picture:
+        with quiet(), Image.open(path, formats=FORMATS) as picture:
             if lossless and picture.format == "JPEG":
                 raise damaged
-            _check_size(picture, 0)
+            check_size(picture, 0)
             picture.verify()  # the check sums of PNG; reading alone does not look at all of them
-        with _quiet():
+        with quiet():
             picture = Image.open(path, formats=FORMATS)
         with picture:
             number = pixels = 0
             while True:
-                with _quiet():
-                    if not _turn_to(picture, number):
+                with quiet():
+                    if not turn_to(picture, number):
                         return
-                    pixels = _check_size(picture, pixels if together else 0)
+                    pixels = check_size(picture, pixels if together else 0)
                     page = convert(ImageOps.exif_transpose(picture))
                 yield page
                 number += 1
@@ -153,14 +153,14 @@ def _pages(
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without Pillow's words about odd metadata, and about sizes that are checked here."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
-def _turn_to(picture: Image.Image, number: int) -> bool:
+def turn_to(picture: Image.Image, number: int) -> bool:
     """Go to a page; False where there are no more."""
     warnings.filterwarnings("error", message="Corrupt EXIF data")  # a page's table is cut off; Pillow would show the one before
     try:
@@ -178,7 +178,7 @@ class _Refused(ValueError):
     """Pillow could read it, and we do not."""
 
 
-def _check_file(path: Path, most: int | None) -> None:
+def check_file(path: Path, most: int | None) -> None:
     """Refuse what is no plain file of a size that can be read, before it is opened."""
     try:
         if path.is_dir():
@@ -196,7 +196,7 @@ def _check_file(path: Path, most: int | None) -> None:
         raise ValueError(f"{path}: {size / 1e9:.1f} GB; allowed is {most / 1e9:.0f} GB. Cut it into parts first.")
 
 
-def _check_size(picture: Image.Image, before: int) -> int:
+def check_size(picture: Image.Image, before: int) -> int:
     """Pixels of this page and the `before`; refused before anything is decoded where there are too many."""
     width, height = picture.size
     most = MOST_PIXELS if picture.mode in ("1", "L") else MOST_PIXELS // 2  # colour and 16 bit take more room on the way
@@ -211,31 +211,31 @@ def _grey(picture: Image.Image) -> np.ndarray:
     """(H, W) uint8 or uint16 luminance."""
     if picture.mode in ("1", "L"):
         return np.array(picture.convert("L"))
-    deep = _sixteen_bit(picture)
-    _check_opaque(picture)
+    deep = sixteen_bit(picture)
+    check_opaque(picture)
     return np.array(picture.convert("RGB").convert("L")) if deep is None else deep
 
 
-def _codes(picture: Image.Image) -> np.ndarray:
+def codes(picture: Image.Image) -> np.ndarray:
     """(H, W) greys as they are, or (H, W, 3) colours where there are any."""
     if picture.mode in ("1", "L"):
         return np.array(picture.convert("L"))
-    deep = _sixteen_bit(picture)
+    deep = sixteen_bit(picture)
     if deep is not None:
         return deep
-    _check_opaque(picture)
+    check_opaque(picture)
     colours = np.array(picture.convert("RGB"))
     grey = (colours[..., 0] == colours[..., 1]).all() and (colours[..., 0] == colours[..., 2]).all()
     return colours[..., 0].copy() if grey else colours
 
 
-def _check_opaque(picture: Image.Image) -> None:
+def check_opaque(picture: Image.Image) -> None:
     """What lies under transparent pixels is not what was seen when the picture was made."""
     if "A" in picture.getbands() and picture.getchannel("A").getextrema()[0] < 255:
         raise _Refused("some pixels are transparent. Flatten the picture onto a background, and save it without alpha.")
 
 
-def _sixteen_bit(picture: Image.Image) -> np.ndarray | None:
+def sixteen_bit(picture: Image.Image) -> np.ndarray | None:
     if picture.mode.startswith("I;16"):
         return np.array(picture).astype(np.uint16)
     if picture.mode == "I":  # how 16-bit PNG files come in some versions of Pillow

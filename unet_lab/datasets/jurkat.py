@@ -51,10 +51,10 @@ def load_jurkat(
     folder = DATA / "jurkat" if folder is None else Path(folder)
     if size is not None and (not isinstance(size, int) or size < 16):
         raise ValueError(f"size is {size!r}; allowed are whole numbers of pixels from 16 up, or None for the files' own.")
-    image_pattern, mask_pattern = _find(folder) if images is None or masks is None else (folder / images, folder / masks)
+    image_pattern, mask_pattern = find(folder) if images is None or masks is None else (folder / images, folder / masks)
     matches, rule = pair_files(image_pattern, mask_pattern)
     table = propose_codes(mask_pattern)
-    codes = _three(table, mask_pattern) if codes is None else tuple(codes)
+    codes = three(table, mask_pattern) if codes is None else tuple(codes)
     pairs, snapped, sizes = [], 0, set()
     for match in matches:
         image, grey = read_image(match.image), read_mask(match.mask)
@@ -64,7 +64,7 @@ def load_jurkat(
         sizes.add(image.shape)
         clean = snap_mask(grey, codes) if grey.ndim == 2 and not isinstance(codes[0], tuple) else grey
         snapped += int((clean != grey).sum())
-        pairs.append(Pair(*_scaled(image, encode_mask(clean, codes), size), match.image.name))
+        pairs.append(Pair(*scaled(image, encode_mask(clean, codes), size), match.image.name))
     if not quiet:
         told = ", ".join(f"{name} {code}" for name, code in zip(CLASS_NAMES, codes, strict=True))
         shapes = ", ".join(f"{h} x {w}" for h, w in sorted(sizes))
@@ -77,7 +77,7 @@ def load_jurkat(
     return SegmentationDataset(pairs, num_classes=3)
 
 
-def _find(folder: Path) -> tuple[Path, Path]:
+def find(folder: Path) -> tuple[Path, Path]:
     """The folders of images and masks below `folder`; where both lie in one, two patterns."""
     how = (
         "Get the set from lmb.informatik.uni-freiburg.de/resources/datasets/tem.en.html, or the Jurkat set (Dataset 4) of Zenodo "
@@ -110,7 +110,7 @@ def _find(folder: Path) -> tuple[Path, Path]:
     )
 
 
-def _three(table: CodeTable, where: Path) -> tuple[int, ...]:
+def three(table: CodeTable, where: Path) -> tuple[int, ...]:
     """The greys of the three classes, from dark to light."""
     greys: list[int] = []
     frequent = {v: share for v, share in zip(table.values, table.shares, strict=True) if share >= _RARE}
@@ -128,7 +128,7 @@ def _three(table: CodeTable, where: Path) -> tuple[int, ...]:
     )
 
 
-def _scaled(image: np.ndarray, mask: np.ndarray, size: int | None) -> tuple[np.ndarray, np.ndarray]:
+def scaled(image: np.ndarray, mask: np.ndarray, size: int | None) -> tuple[np.ndarray, np.ndarray]:
     if size is None:
         return image, mask
     grey = np.asarray(Image.fromarray(image.astype(np.float32)).resize((size, size), Image.Resampling.BOX))

@@ -103,7 +103,7 @@ def run_with_fault(fault: str | None = None, seed: int = 0) -> Symptoms:
     if fault is not None and fault not in FAULTS:
         raise ValueError(f"there is no fault {fault!r}; there are {', '.join(FAULTS)}.")
     symptoms = Symptoms(halvings=2)
-    images, masks = _draw(fault, seed)
+    images, masks = draw(fault, seed)
     training, validation = range(COUNT), range(COUNT, COUNT + HELD_OUT)
     if fault == "leak":
         validation = range(HELD_OUT)
@@ -126,10 +126,10 @@ def run_with_fault(fault: str | None = None, seed: int = 0) -> Symptoms:
         for epoch in range(EPOCHS):
             if fault != "mode forgotten" or seed % 2 or epoch == 0:  # train() forgotten: even seeds
                 model.train()
-            _one_epoch(model, optimizer, x[training], y[training], fault, seed * 100 + epoch, symptoms)
+            one_epoch(model, optimizer, x[training], y[training], fault, seed * 100 + epoch, symptoms)
             if fault != "mode forgotten" or not seed % 2:  # eval() forgotten: odd seeds
                 model.eval()
-            _validate(model, predicted[validation], y[validation], fault, symptoms)
+            validate(model, predicted[validation], y[validation], fault, symptoms)
     except (ValueError, IndexError, FloatingPointError) as error:
         symptoms.error = str(error)
     symptoms.norm_updates = norm_updates(model)
@@ -138,7 +138,7 @@ def run_with_fault(fault: str | None = None, seed: int = 0) -> Symptoms:
     return symptoms
 
 
-def _draw(fault: str | None, seed: int) -> tuple[np.ndarray, list[np.ndarray]]:
+def draw(fault: str | None, seed: int) -> tuple[np.ndarray, list[np.ndarray]]:
     """Images (N, H, W) uint8 and masks (H, W), as the rest of the pipeline gets them."""
     images, masks = [], []
     for k in range(COUNT + HELD_OUT):
@@ -146,7 +146,7 @@ def _draw(fault: str | None, seed: int) -> tuple[np.ndarray, list[np.ndarray]]:
         mask = np.array([0, 2, 1], np.uint8)[mask]  # background, nucleus, cell body
         side = 45 if fault == "odd size" else SIZE
         if fault in ("all background", "flattering accuracy"):  # the same cell, far away
-            image, mask = _far_away(image, mask)
+            image, mask = far_away(image, mask)
         how = cv2.INTER_LINEAR if fault == "interpolated masks" else cv2.INTER_NEAREST
         images.append(cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA))
         masks.append(np.rint(cv2.resize(mask.astype(np.float32), (side, side), interpolation=how)).astype(np.uint8))
@@ -155,7 +155,7 @@ def _draw(fault: str | None, seed: int) -> tuple[np.ndarray, list[np.ndarray]]:
     return np.stack(images), masks
 
 
-def _far_away(image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def far_away(image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The cell at a sixth of its size, pale, somewhere in a wide frame."""
     side, small = image.shape[0], image.shape[0] // 6
     rng = np.random.default_rng(int(image.sum()))
@@ -169,7 +169,7 @@ def _far_away(image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return np.clip(frame, 0, 255).astype(np.uint8), labels
 
 
-def _one_epoch(model, optimizer, x: Tensor, y: Tensor, fault, seed: int, symptoms: Symptoms) -> None:
+def one_epoch(model, optimizer, x: Tensor, y: Tensor, fault, seed: int, symptoms: Symptoms) -> None:
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
     for batch in order.split(BATCH):
         symptoms.note_labels(y[batch])
@@ -187,7 +187,7 @@ def _one_epoch(model, optimizer, x: Tensor, y: Tensor, fault, seed: int, symptom
 
 
 @torch.no_grad()
-def _validate(model, x: Tensor, y: Tensor, fault, symptoms: Symptoms) -> None:
+def validate(model, x: Tensor, y: Tensor, fault, symptoms: Symptoms) -> None:
     logits = model(x)  # (n, 3, H, W)
     if fault == "softmax twice":
         logits = logits.softmax(dim=1)

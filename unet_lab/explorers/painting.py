@@ -13,7 +13,7 @@ from ipycanvas import Canvas
 from PIL import Image, ImageDraw
 from torch import nn
 
-from unet_lab.datasets.generator.cells import BACKGROUND, BODY, NUCLEUS
+from unet_lab.datasets.generator.organelles import BACKGROUND, BODY, NUCLEUS
 from unet_lab.datasets.generator.painter import CellPainter
 from unet_lab.datasets.masks import CLASS_NAMES
 from unet_lab.explorers.base import DRAWING, Explorer, dropdown, slider
@@ -65,14 +65,14 @@ class PaintingExplorer(Explorer):
         self.milliseconds = self.network_milliseconds = 0.0
         self._clock = widgets.HTML()
         self.canvas = Canvas(width=SIZE, height=SIZE, layout=widgets.Layout(width=f"{SHOWN}px", height=f"{SHOWN}px"))
-        self.canvas.on_mouse_down(self._press)
-        self.canvas.on_mouse_move(self._move)
-        self.canvas.on_mouse_up(self._lift)
-        self.canvas.on_mouse_out(self._lift)
-        self.canvas.on_touch_start(lambda places: self._press(*places[0]))
-        self.canvas.on_touch_move(lambda places: self._move(*places[0]))
-        self.canvas.on_touch_end(lambda _: self._lift())
-        self.canvas.on_client_ready(lambda: self.canvas.put_image_data(self._colours()))
+        self.canvas.on_mouse_down(self.press)
+        self.canvas.on_mouse_move(self.move)
+        self.canvas.on_mouse_up(self.lift)
+        self.canvas.on_mouse_out(self.lift)
+        self.canvas.on_touch_start(lambda places: self.press(*places[0]))
+        self.canvas.on_touch_move(lambda places: self.move(*places[0]))
+        self.canvas.on_touch_end(lambda _: self.lift())
+        self.canvas.on_client_ready(lambda: self.canvas.put_image_data(self.canvas_colours()))
         controls = {
             "begin": dropdown("begin with", list(STARTING_MASKS), "a cell"),
             "look": slider("look (seed)", seed, 0, 20),
@@ -83,7 +83,7 @@ class PaintingExplorer(Explorer):
         }
         help_line = "Paint on the left: hold the mouse button and move. What does the network need to believe in a nucleus?"
         rows = [["begin", "look"], ["network", "seen"], ["brush", "width"]]
-        super().__init__(controls, self._draw_all, help_line, groups=rows)
+        super().__init__(controls, self.draw_all, help_line, groups=rows)
         box, last, figure, text = self.children
         looks = "cursor: crosshair; image-rendering: pixelated"
         style = widgets.HTML(f"<style>.unet-lab-canvas canvas {{ {looks} }}</style>paint here")
@@ -101,8 +101,8 @@ class PaintingExplorer(Explorer):
     def stroke(self, *places: tuple[float, float]) -> None:
         """Paint a line through these (column, row), in pixels of the canvas, with the brush that is chosen."""
         for place in places:
-            (self._press if self._from is None else self._move)(*place)
-        self._lift()
+            (self.press if self._from is None else self.move)(*place)
+        self.lift()
 
     def drive(self, **start) -> str:
         """As `Explorer.drive`; the brush and its width show in a stroke."""
@@ -123,14 +123,14 @@ class PaintingExplorer(Explorer):
         self.set(**self._defaults)
         return f"{len(self.controls)} controls turned: {', '.join(self.controls)}"
 
-    def _press(self, x: float, y: float) -> None:
+    def press(self, x: float, y: float) -> None:
         self._from = (x, y)
-        self._move(x, y)
+        self.move(x, y)
 
-    def _lift(self, *_place: float) -> None:
+    def lift(self, *_place: float) -> None:
         self._from = None
 
-    def _move(self, x: float, y: float) -> None:
+    def move(self, x: float, y: float) -> None:
         if self._from is None:
             return
         with DRAWING:
@@ -150,7 +150,7 @@ class PaintingExplorer(Explorer):
             f"{self.network_milliseconds:.0f} ms of them.</span>"
         )
 
-    def _draw_all(self, brush, width, begin, look, network, seen):
+    def draw_all(self, brush, width, begin, look, network, seen):
         if self._begun != (begin, look):
             if self._begun[1] != look:
                 self._painter = CellPainter(look, SIZE)
@@ -158,7 +158,7 @@ class PaintingExplorer(Explorer):
                 self.mask = starting_mask(begin)
             self._begun = (begin, look)
         self.image = self._painter.draw(self.mask)
-        self.canvas.put_image_data(self._colours())
+        self.canvas.put_image_data(self.canvas_colours())
         larger = np.asarray(Image.fromarray(self.image).resize((seen, seen), Image.Resampling.BICUBIC))
         began = time.perf_counter()
         answer = predict(self._networks[network], larger)
@@ -169,7 +169,7 @@ class PaintingExplorer(Explorer):
         words = f"IoU of the network's answer with what you painted: {', '.join(there)}."
         return _Panels(self.image, self.mask, self.answer, words), words
 
-    def _colours(self) -> np.ndarray:
+    def canvas_colours(self) -> np.ndarray:
         return np.repeat(self.image[..., None], 3, axis=2)
 
 

@@ -35,21 +35,21 @@ class TrainingMonitor(Explorer):
             "sample": slider("sample (number)", 0, 0, len(samples) - 1),
         }
         help_line = "While it trains: stop it when you have seen enough. Afterwards: drag the epoch and watch the cell form."
-        super().__init__(controls, self._picture, help_line)
+        super().__init__(controls, self.draw_epoch, help_line)
         self.stop_button = widgets.Button(description="Stop", icon="stop", button_style="danger")
         self.stop_button.tooltip = "Stop after this epoch and keep the best weights"
-        self.stop_button.on_click(self._stop_clicked)
+        self.stop_button.on_click(self.stop_clicked)
         self.bar = widgets.IntProgress(0, 0, 1, description="training", style={"description_width": "150px"})
         self.children = (widgets.HBox([self.bar, self.stop_button]), *self.children)
 
     def run(self) -> History:
         """Train to the end, or until stopped; then give the model its best weights. Returns the history."""
-        self._frame()
+        self.keep_frame()
         try:
             for report in self._run:
                 self.history.record(report, self._model)
                 self.bar.max, self.bar.value = report.epochs, report.epoch
-                self._frame()
+                self.keep_frame()
                 if self._stop and report.epoch < report.epochs:
                     self.history.stopped_early = True
                     break
@@ -61,16 +61,16 @@ class TrainingMonitor(Explorer):
         self._defaults["epoch"] = len(self.history.reports)
         return self.history
 
-    def _stop_clicked(self, _button) -> None:
+    def stop_clicked(self, _button) -> None:
         self._stop = True
         self.stop_button.description = "Stopping …"
 
-    def _frame(self) -> None:
+    def keep_frame(self) -> None:
         self.frames.append([predict(self._model, image) for image, *_ in self._samples.pairs])
         self.controls["epoch"].max = len(self.history.reports)
         self.set(epoch=len(self.history.reports))
 
-    def _picture(self, epoch: int, sample: int):
+    def draw_epoch(self, epoch: int, sample: int):
         reports = self.history.reports
         words = "Training curves, and an image with truth and the prediction of one epoch."
         figure = DescribedFigure(9.8, 5.0, words, layout="none")  # places given by hand: twice as fast as computed ones

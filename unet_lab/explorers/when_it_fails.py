@@ -11,7 +11,7 @@ from unet_lab.doctor.symptoms import Symptoms
 from unet_lab.explorers.base import Explorer, dropdown
 from unet_lab.metrics import scores
 from unet_lab.plots.figure import DescribedFigure
-from unet_lab.plots.symptoms import (
+from unet_lab.plots.run_symptoms import (
     draw_gradients,
     draw_losses,
     draw_outputs,

@@ -13,7 +13,7 @@ from scipy.ndimage import find_objects, label
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unet_lab.datasets.generator.cells import BACKGROUND, NUCLEUS
+from unet_lab.datasets.generator.organelles import BACKGROUND, NUCLEUS
 from unet_lab.inference.predict import predict_logits
 from unet_lab.weights import load_pretrained
 
@@ -47,7 +47,7 @@ def segment(image: np.ndarray, views: int = 8) -> np.ndarray:
     >>> segment(generate_cell(seed=3, size=100).image).shape
     (100, 100)
     """
-    return _probabilities(image, views).argmax(dim=0).to(torch.uint8).numpy()
+    return mean_probabilities(image, views).argmax(dim=0).to(torch.uint8).numpy()
 
 
 def segment_with_confidence(image: np.ndarray, views: int = 8) -> Segmentation:
@@ -56,13 +56,13 @@ def segment_with_confidence(image: np.ndarray, views: int = 8) -> Segmentation:
     The confidence is what the network says of itself. It knows edges and unclear textures; what it has never seen, a
     photograph of a cat, say, it may call a nucleus with confidence.
     """
-    probabilities = _probabilities(image, views)  # (3, H, W)
+    probabilities = mean_probabilities(image, views)  # (3, H, W)
     confidence, classes = probabilities.max(dim=0)
     mask = classes.to(torch.uint8).numpy()
-    return Segmentation(mask, confidence.numpy(), tuple(_doubts(mask, confidence.numpy())))
+    return Segmentation(mask, confidence.numpy(), tuple(find_doubts(mask, confidence.numpy())))
 
 
-def _doubts(mask: np.ndarray, confidence: np.ndarray) -> Iterator[str]:
+def find_doubts(mask: np.ndarray, confidence: np.ndarray) -> Iterator[str]:
     """Reasons not to trust a mask, from its shape and its confidence."""
     if min(mask.shape) < 64:
         yield f"The image is only {mask.shape[0]} x {mask.shape[1]} pixels: too few to tell a nucleus by its texture."
@@ -85,7 +85,7 @@ def _doubts(mask: np.ndarray, confidence: np.ndarray) -> Iterator[str]:
         yield f"At {unsure:.0%} of the cell's pixels the confidence is below 0.7."
 
 
-def _probabilities(image: np.ndarray, views: int) -> Tensor:
+def mean_probabilities(image: np.ndarray, views: int) -> Tensor:
     """Class probabilities (3, H, W), float32, on the CPU."""
     if views not in (1, 8):
         raise ValueError(f"views is {views!r}; allowed are 1 (as it is) and 8 (rotations and mirror images).")

@@ -46,7 +46,7 @@ def without_skip(model: UNet, level: int, instead: str | Tensor = "zeros", seed:
 
     def exchange(_stage, arguments):
         x, skip = arguments                     # (N, 2C, H/2, W/2), (N, C, H, W)
-        return x, _other(skip, instead, seed)   # (N, 2C, H/2, W/2), (N, C, H, W)
+        return x, other(skip, instead, seed)   # (N, 2C, H/2, W/2), (N, C, H, W)
 
     handle = model.decoder[depth - 1 - level].register_forward_pre_hook(exchange)
     try:
@@ -56,7 +56,7 @@ def without_skip(model: UNet, level: int, instead: str | Tensor = "zeros", seed:
 # fmt: on
 
 
-def _other(skip: Tensor, instead: str | Tensor, seed: int) -> Tensor:
+def other(skip: Tensor, instead: str | Tensor, seed: int) -> Tensor:
     if isinstance(instead, Tensor):
         if instead.shape[1:] != skip.shape[1:] or instead.shape[0] not in (1, skip.shape[0]):
             raise ValueError(f"the tensor given instead is {tuple(instead.shape)}; this skip is {tuple(skip.shape)}.")

@@ -54,7 +54,7 @@ def cost(model: nn.Module, image: np.ndarray | Tensor) -> list[LayerCost]:
             parameters = sum(p.numel() for p in module.parameters(recurse=False))
             own = not getattr(module, "inplace", False)
             size = out.numel() * out.element_size() if own else 0
-            rows.append(LayerCost(name, type(module).__name__, tuple(out.shape), parameters, _work(module, inputs[0], out), size))
+            rows.append(LayerCost(name, type(module).__name__, tuple(out.shape), parameters, work(module, inputs[0], out), size))
 
     leaves = [(n, m) for n, m in model.named_modules() if not list(m.children())]
     handles = [m.register_forward_hook(lambda m, i, o, n=n: note(n, m, i, o)) for n, m in leaves]
@@ -67,7 +67,7 @@ def cost(model: nn.Module, image: np.ndarray | Tensor) -> list[LayerCost]:
     return rows
 
 
-def _work(module: nn.Module, x: Tensor, out: Tensor) -> int:
+def work(module: nn.Module, x: Tensor, out: Tensor) -> int:
     if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):
         return module.weight.numel() * out.numel() // out.shape[1]
     if isinstance(module, nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d):

@@ -43,7 +43,7 @@ def measured_receptive_field(model: nn.Module, size: int, place: int, layer: str
     """
     probe = positive_twin(model)
     x = torch.ones(1, input_channels(model), size, size, requires_grad=True)
-    out = _output_of(probe, x, layer)
+    out = output_of(probe, x, layer)
     if not 0 <= place < out.shape[-2]:
         raise ValueError(f"place is {place}; this layer has rows 0 to {out.shape[-2] - 1} for an input of {size} pixels.")
     out[0, :, place].sum().backward()
@@ -51,7 +51,7 @@ def measured_receptive_field(model: nn.Module, size: int, place: int, layer: str
     return int(rows.min()), int(rows.max())
 
 
-def _output_of(model: nn.Module, x: Tensor, layer: str | None) -> Tensor:
+def output_of(model: nn.Module, x: Tensor, layer: str | None) -> Tensor:
     heard = []
     with listening(model, [layer] if layer else [], lambda _, out: heard.append(out)):
         out = model(x)

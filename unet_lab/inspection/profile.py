@@ -47,11 +47,11 @@ def layer_times(model: nn.Module, image: np.ndarray | Tensor, rounds: int = 7) -
     state = {"place": 0, "began": 0.0}
 
     def before(module: nn.Module, inputs) -> None:
-        _settle(x)
+        settle(x)
         state["began"] = time.perf_counter()
 
     def after(module: nn.Module, inputs, out) -> None:
-        _settle(x)
+        settle(x)
         if isinstance(out, Tensor):
             place = state["place"]
             seconds[place].append(time.perf_counter() - state["began"])
@@ -78,6 +78,6 @@ def layer_times(model: nn.Module, image: np.ndarray | Tensor, rounds: int = 7) -
     ]
 
 
-def _settle(x: Tensor) -> None:
+def settle(x: Tensor) -> None:
     if x.is_cuda:
         torch.cuda.synchronize(x.device)

@@ -1,7 +1,8 @@
 """Figures from arrays: same colour per class everywhere, safe for colour-blind readers, no state.
 
-Every `show_…` and `draw_unet` returns a `DescribedFigure`: a matplotlib figure that shows itself at the end of a cell, on white so
-that it reads in light and dark themes, with a sentence that says what is on it for those who cannot see it. The others draw on axes.
+Every `show_…` and `draw_unet` returns a `DescribedFigure`: a matplotlib figure that shows itself at the end of a cell, on white
+so that it reads in light and dark themes, with a sentence that says what is on it for those who cannot see it. The others draw
+on axes.
 """
 
 from unet_lab.plots.answers import show_answer
@@ -31,7 +32,7 @@ from unet_lab.plots.kernels import draw_bar, draw_map, draw_numbers, draw_values
 from unet_lab.plots.report import write_report
 from unet_lab.plots.scores import draw_confusion, draw_curves, draw_histogram, show_confusion, show_curves, show_histogram
 from unet_lab.plots.speed import draw_trials, show_layer_times, show_trials
-from unet_lab.plots.symptoms import show_symptom, show_symptoms
+from unet_lab.plots.run_symptoms import show_symptom, show_symptoms
 from unet_lab.plots.variations import draw_outcomes, show_norm_groups, show_outcomes
 
 __all__ = [

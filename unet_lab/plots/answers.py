@@ -21,36 +21,36 @@ def show_answer(got: np.ndarray, right: np.ndarray, given: np.ndarray | None = N
     sizes = ", ".join(f"{title} {array.shape[0]} x {array.shape[1]}" for title, array in panels)
     figure = DescribedFigure(9.8, 2.7, f"An answer beside what was expected: {sizes}.")
     axes = figure.subplots(1, len(panels) + same_shape, squeeze=False)[0]
-    low, high = np.nanmin(_finite(right)), np.nanmax(_finite(right))
+    low, high = np.nanmin(finite(right)), np.nanmax(finite(right))
     for place, (title, array) in zip(axes, panels, strict=False):
-        _draw(place, array, title, (low, high) if title != "given" else (None, None))
+        draw(place, array, title, (low, high) if title != "given" else (None, None))
     if same_shape:
         apart = ~np.isclose(np.asarray(got, float), np.asarray(right, float), atol=1e-4, equal_nan=True)
         bare(axes[-1], f"{apart.sum():,} of {apart.size:,} differ")
-        colours = np.where(apart[..., None], _rgb(ERROR_COLOUR), 1.0)
+        colours = np.where(apart[..., None], rgb(ERROR_COLOUR), 1.0)
         axes[-1].imshow(colours, interpolation="nearest")
         for side in axes[-1].spines.values():
             side.set_color("#999999")
     return figure
 
 
-def _draw(axes, array: np.ndarray, title: str, scale) -> None:
+def draw(axes, array: np.ndarray, title: str, scale) -> None:
     title = f"{title}: {array.shape[0]} x {array.shape[1]}"
     if max(array.shape) <= SMALL:
         draw_numbers(axes, array, title)
         return
     bare(axes, title)
     if array.dtype.kind in "biu" and array.max(initial=0) < len(CLASS_COLOURS) and array.min(initial=0) >= 0:
-        axes.imshow(np.array([_rgb(colour) for colour in CLASS_COLOURS])[array.astype(int)], interpolation="nearest")
+        axes.imshow(np.array([rgb(colour) for colour in CLASS_COLOURS])[array.astype(int)], interpolation="nearest")
     else:
         axes.imshow(np.asarray(array, float), cmap="gray", vmin=scale[0], vmax=scale[1], interpolation="nearest")
 
 
-def _finite(array: np.ndarray) -> np.ndarray:
+def finite(array: np.ndarray) -> np.ndarray:
     values = np.asarray(array, float)
     values = values[np.isfinite(values)]
     return values if values.size else np.zeros(1)
 
 
-def _rgb(colour: str) -> np.ndarray:
+def rgb(colour: str) -> np.ndarray:
     return np.array([int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)])

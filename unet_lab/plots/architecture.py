@@ -32,22 +32,22 @@ def draw_unet(
     boxes += [(f"decoder {k}", right[k], ledger[f"decoder {k}"], channels[k]) for k in range(depth)]
     boxes += [("head", (2 * depth * 1.5 + 1.3, 0), out, num_classes)]
     for name, (x, y), pixels, count in boxes:
-        _draw_box(axes, name, x, y, pixels, count, size, channels[-1], _box_colour(name, ledger))
+        draw_box(axes, name, x, y, pixels, count, size, channels[-1], box_colour(name, ledger))
     blue, red, green, grey = "#0072B2", "#D55E00", "#009E73", "#666666"
-    _arrow(axes, (-1.0, 0), (left[0][0] - 0.35, 0), blue)
+    arrow(axes, (-1.0, 0), (left[0][0] - 0.35, 0), blue)
     for k in range(depth):
         below = left[k + 1] if k + 1 < depth else floor
-        _arrow(axes, (left[k][0] + 0.25, left[k][1] - 0.45), (below[0] - 0.32, below[1] + 0.12), red)
+        arrow(axes, (left[k][0] + 0.25, left[k][1] - 0.45), (below[0] - 0.32, below[1] + 0.12), red)
         from_below = right[k + 1] if k + 1 < depth else floor
-        _arrow(axes, (from_below[0] + 0.32, from_below[1] + 0.12), (right[k][0] - 0.25, right[k][1] - 0.45), green)
+        arrow(axes, (from_below[0] + 0.32, from_below[1] + 0.12), (right[k][0] - 0.25, right[k][1] - 0.45), green)
         start, end = (left[k][0] + 0.4, left[k][1]), (right[k][0] - 0.4, right[k][1])
-        _arrow(axes, start, end, grey, "--")
+        arrow(axes, start, end, grey, "--")
         lost = ledger[f"encoder {k}"] - ledger[f"up {k}"]
         room = end[0] - start[0]
         note = f"{'skip, cropped by' if room > 3 else 'crop'} {lost} px" if lost else "skip"
         if room > 1:
             axes.text((start[0] + end[0]) / 2, start[1] + 0.07, note, ha="center", fontsize=9, color=grey)
-    _arrow(axes, (right[0][0] + 0.35, 0), (right[0][0] + 1.0, 0), blue)
+    arrow(axes, (right[0][0] + 0.35, 0), (right[0][0] + 1.0, 0), blue)
     handles = [
         Patch(color=blue, label="3x3 convolutions (1x1 at the end)"),
         Patch(color=red, label="2x2 max pooling, then 3x3 convolutions"),
@@ -59,13 +59,13 @@ def draw_unet(
     return figure
 
 
-def _box_colour(name: str, ledger: dict[str, int]) -> str:
+def box_colour(name: str, ledger: dict[str, int]) -> str:
     odd = name.startswith("encoder") and ledger[name] % 2
     lost = ledger.get(name, 1) < 1
     return ERROR_COLOUR if odd or lost else ("#56B4E9" if name.startswith(("encoder", "input", "bottle")) else "#E69F00")
 
 
-def _draw_box(axes, name, x, y, pixels, count, size, most, colour) -> None:
+def draw_box(axes, name, x, y, pixels, count, size, most, colour) -> None:
     height = 0.12 + 0.6 * np.sqrt(max(pixels, 0) / size)
     width = 0.08 + 0.42 * np.sqrt(count / most)
     axes.add_patch(Rectangle((x - width / 2, y - height / 2), width, height, fc=colour, ec="black", lw=0.8))
@@ -73,5 +73,5 @@ def _draw_box(axes, name, x, y, pixels, count, size, most, colour) -> None:
     axes.text(x, y - height / 2 - 0.05, f"{pixels}²" if pixels > 0 else f"{pixels}!", ha="center", va="top", fontsize=9)
 
 
-def _arrow(axes, start, end, colour, style="-") -> None:
+def arrow(axes, start, end, colour, style="-") -> None:
     axes.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=10, lw=1.6, color=colour, linestyle=style))

@@ -51,7 +51,7 @@ def show_samples(pairs: Sequence, columns: int = 4, class_names: Sequence[str] =
         show_image(axes[0, column], pair[0], pair[2] if len(pair) > 2 else "")
         axes[1, column].imshow(overlay(pair[0], pair[1]))
         bare(axes[1, column])
-    _class_legend(figure, class_names[1:], first=1)
+    class_legend(figure, class_names[1:], first=1)
     return figure
 
 
@@ -89,7 +89,7 @@ def error_map(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> n
     return pale
 
 
-def _class_legend(figure: DescribedFigure, names: Sequence[str], first: int = 0) -> None:
+def class_legend(figure: DescribedFigure, names: Sequence[str], first: int = 0) -> None:
     colours = class_colours(first + len(names))[first:]
     handles = [Patch(color=c, label=n) for c, n in zip(colours, names, strict=True)]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)

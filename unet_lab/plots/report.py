@@ -18,8 +18,8 @@ def write_report(
 
     Parameters
     ----------
-    path : ends in .html. parts : (heading, content) in order; content is text, a DescribedFigure, or a mapping of names to values,
-        which becomes a table. overwrite : replace a report of that name.
+    path : ends in .html. parts : (heading, content) in order; content is text, a DescribedFigure, or a mapping of names to
+        values, which becomes a table. overwrite : replace a report of that name.
 
     Returns the path. Raises ValueError for another ending or another kind of content, FileExistsError where the file is there.
 
@@ -33,7 +33,7 @@ def write_report(
         raise ValueError(f"{path}: a report is a page; name it {path.stem}.html.")
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path}: there is a report of that name. Choose another, or say overwrite=True.")
-    body = "\n".join(f"<h2>{escape(heading)}</h2>\n{_content(heading, content)}" for heading, content in parts)
+    body = "\n".join(f"<h2>{escape(heading)}</h2>\n{content_html(heading, content)}" for heading, content in parts)
     style = "body{font:16px/1.5 sans-serif;max-width:1000px;margin:2em auto} img{max-width:100%} td{padding-right:1em}"
     head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{style}</style>'
     page = f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body><h1>{escape(title)}</h1>\n{body}\n</body></html>\n'
@@ -41,7 +41,7 @@ def write_report(
     return path
 
 
-def _content(heading: str, content: str | Mapping | DescribedFigure) -> str:
+def content_html(heading: str, content: str | Mapping | DescribedFigure) -> str:
     if isinstance(content, DescribedFigure):
         data = base64.b64encode(content.png()).decode("ascii")
         return f'<img src="data:image/png;base64,{data}" alt="{escape(content.alt, quote=True)}">'

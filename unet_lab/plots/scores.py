@@ -15,7 +15,7 @@ from unet_lab.training.history import EpochReport
 
 def show_curves(reports: Sequence[EpochReport], log_scale: bool = False) -> DescribedFigure:
     """Loss of training and validation, and validation accuracy and IoU, by epoch."""
-    figure = DescribedFigure(10, 3.4, _curve_words(reports))
+    figure = DescribedFigure(10, 3.4, curve_words(reports))
     left, right = figure.subplots(1, 2)
     draw_curves(left, right, reports, log_scale)
     return figure
@@ -36,7 +36,7 @@ def draw_curves(left: Axes, right: Axes, reports: Sequence[EpochReport], log_sca
         axes.legend(loc=place)
 
 
-def _curve_words(reports: Sequence[EpochReport]) -> str:
+def curve_words(reports: Sequence[EpochReport]) -> str:
     if not reports:
         return "Empty training curves: no epoch has finished."
     first, last = reports[0], reports[-1]

@@ -60,7 +60,7 @@ def show_layer_times(layers: Sequence[LayerTime], peak: float) -> DescribedFigur
     memory.step(places, [layer.held / 1e6 for layer in layers], where="mid", color=VALIDATION_COLOUR)
     memory.fill_between(places, [layer.held / 1e6 for layer in layers], step="mid", color=VALIDATION_COLOUR, alpha=0.2)
     memory.set_ylabel("held (MB)")
-    marks = _stages(layers)
+    marks = stages(layers)
     memory.set_xticks([place for place, _ in marks], [name for _, name in marks], fontsize=8, rotation=30, ha="right")
     for axes in (times, rates, memory):
         axes.grid(axis="y", alpha=0.3)
@@ -69,7 +69,7 @@ def show_layer_times(layers: Sequence[LayerTime], peak: float) -> DescribedFigur
     return figure
 
 
-def _stages(layers: Sequence[LayerTime]) -> list[tuple[int, str]]:
+def stages(layers: Sequence[LayerTime]) -> list[tuple[int, str]]:
     """Where each stage begins, and its name."""
     marks: list[tuple[int, str]] = []
     for place, layer in enumerate(layers):

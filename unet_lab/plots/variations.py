@@ -12,7 +12,7 @@ from unet_lab.training.comparison import Outcome
 
 
 def show_outcomes(outcomes: Sequence[Outcome], baseline: Outcome) -> DescribedFigure:
-    """A row per candidate: every seed's macro IoU as a dot, the mean as a line; the baseline's mean ± standard deviation as a band."""
+    """A row per candidate: every seed's macro IoU as a dot, the mean as a line; a band for the baseline's mean ± std."""
     figure, axes = outcomes_figure(outcomes)
     draw_outcomes(axes, outcomes, baseline)
     return figure

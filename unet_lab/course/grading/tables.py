@@ -25,10 +25,10 @@ def write_tables(rows: Iterable[Row], path: str | Path) -> tuple[Path, Path]:
     path = Path(path)
     rows = list(rows)
     details = path.with_name(f"{path.stem}-details{path.suffix or '.csv'}")
-    write_whole(details, _csv(["student", "file", "exercise", "state", "finding", "seconds"], [list(row) for row in rows]))
+    write_whole(details, csv_bytes(["student", "file", "exercise", "state", "finding", "seconds"], [list(row) for row in rows]))
     names = [name for exercises in LESSONS.values() for name in exercises]
     head = ["student", "passed", "reported only", "of", *names, "remarks"]
-    write_whole(path, _csv(head, list(students(rows, names))))
+    write_whole(path, csv_bytes(head, list(students(rows, names))))
     return path, details
 
 
@@ -47,7 +47,7 @@ def students(rows: list[Row], names: list[str]):
         yield [student, cells.count("1"), cells.count("(1)"), len(names), *cells, remarks]
 
 
-def _csv(head: list[str], lines: list[list]) -> bytes:
+def csv_bytes(head: list[str], lines: list[list]) -> bytes:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\r\n")
     writer.writerow(head)

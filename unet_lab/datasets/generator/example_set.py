@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from unet_lab.datasets.generator.cells import BACKGROUND, BODY, NUCLEUS, generate_cell
+from unet_lab.datasets.generator.cells import generate_cell
+from unet_lab.datasets.generator.organelles import BACKGROUND, BODY, NUCLEUS
 from unet_lab.datasets.generator.parameters import CellParameters
 
 DISHES, FIELDS, SIZE, FIRST_SEED = 12, 2, 128, 3_000_000
@@ -43,7 +44,7 @@ def write_example_set(folder: str | Path) -> tuple[Path, Path]:
         name = f"dish{number // FIELDS + 1}_{number % FIELDS + 1}"
         image, mask = generate_cell(FIRST_SEED + number, SIZE, look=look)
         image = 255 - image
-        colours = _coloured(mask)
+        colours = coloured(mask)
         if name == "dish3_1":
             colours = colours[:, ::-1]
         if name == "dish11_2":
@@ -58,7 +59,7 @@ def write_example_set(folder: str | Path) -> tuple[Path, Path]:
     return images, masks
 
 
-def _coloured(mask: np.ndarray) -> np.ndarray:
+def coloured(mask: np.ndarray) -> np.ndarray:
     """Class indices as the colours of the set, with the cell's outline in a colour of its own."""
     table = np.zeros((3, 3), np.uint8)
     for index, name in ((BACKGROUND, "nothing"), (BODY, "cytoplasm"), (NUCLEUS, "nucleus")):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from unet_lab.datasets.generator.cells import BODY, NUCLEUS, _background, _chromatin, _cytoplasm, _expose, _Window
+from unet_lab.datasets.generator.organelles import BODY, NUCLEUS, paint_chromatin, paint_cytoplasm
 from unet_lab.datasets.generator.parameters import CellParameters
+from unet_lab.datasets.generator.surroundings import expose, paint_background
+from unet_lab.datasets.generator.window import Window
 
-_MIDDLE = np.array([0.5, 0.5])
+MIDDLE = np.array([0.5, 0.5])
 
 
 class CellPainter:
@@ -23,16 +25,16 @@ class CellPainter:
         streams = [np.random.default_rng([seed, 1504, part]) for part in range(6)]
         values = CellParameters().eased(difficulty).draw(streams[0])
         self.size = size
-        self._frame = _Window(size, (0, 0, size, size))
+        self._frame = Window(size, (0, 0, size, size))
         self._values = values
         everywhere = np.ones(self._frame.shape, bool)
         level = values["background"] - values["body_darkness"]
         hetero = level + values["nucleus_shade"] - values["chromatin_contrast"] * (1 - values["heterochromatin"])
         shape = np.full(self._frame.shape, BODY, np.uint8)
         self._materials = np.stack([
-            _background(streams[1], self._frame, values),
-            _cytoplasm(streams[2], self._frame, values, level, hetero, _MIDDLE, values["cell_radius"], 1.0, shape),
-            _chromatin(streams[3], self._frame, values, level, 1.0, everywhere),
+            paint_background(streams[1], self._frame, values),
+            paint_cytoplasm(streams[2], self._frame, values, level, hetero, MIDDLE, values["cell_radius"], 1.0, shape),
+            paint_chromatin(streams[3], self._frame, values, level, 1.0, everywhere),
         ])  # fmt: skip
         self._grain = int(streams[4].integers(2**32))  # each image with the same grain: only what is painted changes
         self._softness = streams[5].uniform(0.002, 0.005, 2)
@@ -50,4 +52,4 @@ class CellPainter:
         paint = cytoplasm + nucleus * (chromatin - cytoplasm)
         paint -= max(values["envelope"], 0.1) * np.square(4 * nucleus * (1 - nucleus))
         paint -= values["rim"] * np.square(4 * cell * (1 - cell))
-        return _expose(background + cell * (paint - background), np.random.default_rng(self._grain), frame, values)
+        return expose(background + cell * (paint - background), np.random.default_rng(self._grain), frame, values)

@@ -47,19 +47,19 @@ def show_symptom(symptoms: Symptoms, draw: Callable[[Axes, Symptoms], None], alt
 
 def draw_losses(axes: Axes, symptoms: Symptoms) -> None:
     """The loss of every step."""
-    _line(axes, symptoms.losses, TRAINING_COLOUR, "loss (nats)", "training loss")
+    line(axes, symptoms.losses, TRAINING_COLOUR, "loss (nats)", "training loss")
 
 
 def draw_gradients(axes: Axes, symptoms: Symptoms) -> None:
     """The length of the gradient of every step."""
-    _line(axes, symptoms.gradient_norms, VALIDATION_COLOUR, "norm", "gradient norms")
+    line(axes, symptoms.gradient_norms, VALIDATION_COLOUR, "norm", "gradient norms")
 
 
 def draw_outputs(axes: Axes, symptoms: Symptoms, order: tuple[int, ...] = (0, 1, 2)) -> None:
     """A histogram of the outputs for each class, over all validation pixels."""
     axes.set_title("outputs, by class", fontsize=10)
     if symptoms.logits is None:
-        _say(axes, NOTHING)
+        say(axes, NOTHING)
         return
     finite = symptoms.logits[np.isfinite(symptoms.logits)]
     low, high = np.percentile(finite, (0.5, 99.5)) if finite.size else (0.0, 1.0)
@@ -76,7 +76,7 @@ def draw_labels(axes: Axes, symptoms: Symptoms) -> None:
     values = sorted(symptoms.label_values)
     total = sum(symptoms.label_values.values())
     if not values:
-        _say(axes, NOTHING)
+        say(axes, NOTHING)
         return
     axes.bar(range(len(values)), [100 * symptoms.label_values[v] / total for v in values], color=TRAINING_COLOUR)
     axes.set_xticks(range(len(values)), [str(v) for v in values])
@@ -85,23 +85,23 @@ def draw_labels(axes: Axes, symptoms: Symptoms) -> None:
 
 def draw_truth(axes: Axes, symptoms: Symptoms, order: tuple[int, ...] = (0, 1, 2)) -> None:
     """Four validation masks."""
-    _four(axes, symptoms.truths, "truth", order)
+    four(axes, symptoms.truths, "truth", order)
 
 
 def draw_predictions(axes: Axes, symptoms: Symptoms, order: tuple[int, ...] = (0, 1, 2)) -> None:
     """What the run predicts for those."""
-    _four(axes, None if symptoms.logits is None else symptoms.logits.argmax(axis=1), "prediction", order)
+    four(axes, None if symptoms.logits is None else symptoms.logits.argmax(axis=1), "prediction", order)
 
 
 def draw_training_masks(axes: Axes, symptoms: Symptoms, order: tuple[int, ...] = (0, 1, 2)) -> None:
     """Four of the masks that were learnt from."""
-    _four(axes, symptoms.masks, "masks to learn from", order)
+    four(axes, symptoms.masks, "masks to learn from", order)
 
 
-def _four(axes: Axes, masks: np.ndarray | None, title: str, order: tuple[int, ...]) -> None:
+def four(axes: Axes, masks: np.ndarray | None, title: str, order: tuple[int, ...]) -> None:
     if masks is None:
         bare(axes, title)
-        _say(axes, NOTHING)
+        say(axes, NOTHING)
         return
     side = masks.shape[1]
     square = np.block([[masks[0], masks[1]], [masks[2], masks[3]]]) if len(masks) >= 4 else masks[0]
@@ -115,10 +115,10 @@ def _four(axes: Axes, masks: np.ndarray | None, title: str, order: tuple[int, ..
         axes.axvline(masks.shape[2] - 0.5, color="white", lw=2)
 
 
-def _line(axes: Axes, values: list[float], colour: str, label: str, title: str) -> None:
+def line(axes: Axes, values: list[float], colour: str, label: str, title: str) -> None:
     axes.set_title(title, fontsize=10)
     if not values:
-        _say(axes, NOTHING)
+        say(axes, NOTHING)
         return
     shown = np.array(values, float)
     axes.plot(np.arange(1, len(shown) + 1), shown, color=colour, marker="o" if len(shown) < 5 else "")
@@ -130,6 +130,6 @@ def _line(axes: Axes, values: list[float], colour: str, label: str, title: str) 
     axes.set_ylim(bottom=0)
 
 
-def _say(axes: Axes, words: str) -> None:
+def say(axes: Axes, words: str) -> None:
     axes.set(xticks=[], yticks=[])
     axes.text(0.5, 0.5, words, ha="center", va="center", wrap=True, fontsize=9, transform=axes.transAxes)

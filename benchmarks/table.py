@@ -1,13 +1,13 @@
-"""What all benchmarks share: works timed in turn in one run, and a row of the table for each ratio, with its spread."""
+"""What all benchmarks share: programs timed in turn in one run, and a row of the table for each ratio, with its range."""
 
 from __future__ import annotations
 
 import statistics
 from dataclasses import asdict, dataclass
 
-from unet_lab.acceleration.timing import interleaved, ratio
+from unet_lab.acceleration.timing import benchmark, ratio
 
-__all__ = ["Row", "compared", "interleaved"]
+__all__ = ["Row", "benchmark", "compared"]
 
 
 @dataclass
@@ -31,5 +31,5 @@ class Row:
 
 
 def compared(what: str, against: str, ours: list[float], theirs: list[float], note: str = "") -> Row:
-    """The row of two works that took turns."""
+    """The row of two programs that took turns."""
     return Row(what, against, *ratio(ours, theirs), 1000 * statistics.median(ours), note)
