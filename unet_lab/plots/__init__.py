@@ -30,9 +30,9 @@ from unet_lab.plots.inside import (
 )
 from unet_lab.plots.kernels import draw_bar, draw_map, draw_numbers, draw_values, show_numbers
 from unet_lab.plots.report import write_report
+from unet_lab.plots.run_symptoms import show_symptom, show_symptoms
 from unet_lab.plots.scores import draw_confusion, draw_curves, draw_histogram, show_confusion, show_curves, show_histogram
 from unet_lab.plots.speed import draw_trials, show_layer_times, show_trials
-from unet_lab.plots.run_symptoms import show_symptom, show_symptoms
 from unet_lab.plots.variations import draw_outcomes, show_norm_groups, show_outcomes
 
 __all__ = [
