@@ -2,7 +2,8 @@
 """U-Net Lab: set up, open, test and run the course. Needs nothing but Python and pip.
 
     python3 lab.py [ARGUMENTS FOR JUPYTERLAB]   open the course in JupyterLab (e.g. --no-browser --port 9000)
-    python3 lab.py test [ARGUMENTS FOR PYTEST]  run all checks: ruff, pytest, and every notebook under nbval
+    python3 lab.py test [ARGUMENTS FOR PYTEST]  run all checks: ruff, mypy, pytest, and every notebook under nbval
+    python3 lab.py test --quick                 the unit tests that are not slow, and one notebook: about two minutes
     python3 lab.py run [NAME ...] [--update]    run notebooks without a browser, write pages to build/, print a table
     python3 lab.py progress [--export FILE]     what you have passed; a file of it to hand in
     python3 lab.py grade FOLDER                 check a class's submissions again, into grades.csv
@@ -16,7 +17,8 @@
     python3 lab.py --help                       this text
 
 The first call makes a virtual environment in .venv (about 2 GB on disk; it needs a network). After that everything
-works offline. NAME is the start of a notebook's name, e.g. 07; --update stores the outputs in the notebooks themselves.
+works offline. NAME is the start of a notebook's name, e.g. 07; --update stores the outputs in the notebooks themselves;
+test --coverage measures which lines the tests reach.
 On Linux without an NVIDIA card PyTorch comes in its CPU build, unless pip's settings name an index of your own.
 On Windows write "py lab.py" where these lines say "python3 lab.py".
 """
@@ -98,17 +100,29 @@ def open_lab(arguments):
 
 
 def test(arguments):
-    """Every check, even after one has failed; 0 only where all passed."""
-    pytest = [PYTHON, "-m", "pytest", "-p", "no:cacheprovider"]
-    coverage = ["--cov=unet_lab", "--cov-report=term", "--cov-fail-under=90"]
-    # Notebooks two at a time: most of what they do runs on one core. Together they use no more cores than there are.
+    """Every check, even after one has failed; 0 only where all passed. --quick: an answer in about two minutes."""
+    quick = "--quick" in arguments
+    coverage = "--coverage" in arguments
+    arguments = [word for word in arguments if word not in ("--quick", "--coverage")]
+    # Two processes: most of what the tests and the notebooks do runs on one core. Together they use no more cores than there are.
     cores = os.cpu_count() or 1
     side_by_side = min(2, cores)
-    nbval = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=240", "-n", str(side_by_side), "--dist", "loadfile"]
+    threads = {"OMP_NUM_THREADS": str(cores // side_by_side), "MKL_NUM_THREADS": str(cores // side_by_side)}
+    pytest = [PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "-n", str(side_by_side)]
+    where = ["tests", "unet_lab", "--doctest-modules", "--dist", "loadgroup"]
+    nbval = ["--dist", "loadfile", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"]
+    notebooks = ["notebooks"]
+    if quick:
+        where = ["tests/unit", "tests/test_project.py", "--dist", "loadgroup", "-m", "not slow"]
+        notebooks = [os.path.join("notebooks", "05_the_whole_u.ipynb")]
+    if coverage:
+        where += ["--cov=unet_lab", "--cov-report=term", "--cov-fail-under=90"]
     steps = [
         ("ruff", [PYTHON, "-m", "ruff", "check", HERE], {}),
-        ("pytest", pytest + ["tests", "unet_lab", "--doctest-modules"] + coverage + arguments, {}),
-        ("notebooks", pytest + nbval + ["notebooks"], {"OMP_NUM_THREADS": str(cores // side_by_side)}),
+        ("format", [PYTHON, "-m", "ruff", "format", "--check", HERE], {}),
+        ("mypy", [PYTHON, "-m", "mypy"], {}),
+        ("pytest", pytest + where + arguments, threads),
+        ("notebooks", pytest + nbval + notebooks, threads),
     ]
     failed = []
     for name, line, settings in steps:
@@ -116,7 +130,8 @@ def test(arguments):
         sys.stdout.flush()
         if call(line, settings) != 0:
             failed.append(name)
-    print("\n{0}".format("FAILED: " + ", ".join(failed) if failed else "All checks passed: ruff, pytest, notebooks."))
+    passed = "All checks passed: " + ", ".join(name for name, _, _ in steps) + "."
+    print("\n{0}".format("FAILED: " + ", ".join(failed) if failed else passed))
     return 1 if failed else 0
 
 

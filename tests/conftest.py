@@ -21,6 +21,23 @@ needs_sources = pytest.mark.skipif(not SOURCES.exists(), reason="notebooks/sourc
 needs_solutions = pytest.mark.skipif(not SOLUTIONS.exists(), reason="notebooks/solutions/ was left out of this copy")
 
 
+# Files whose tests share nothing: each test may run in any process. The tests of all others stay together, for their fixtures.
+SPREAD = ("test_exercises", "test_memory", "test_survival", "test_grading", "test_distributed")
+SLOW = (*SPREAD, "test_acceleration", "test_comparison", "test_explorers", "test_faults", "test_inference", "test_planning")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """With several processes (lab.py test): which tests stay together; what `--quick` leaves out is marked slow."""
+    for item in items:
+        if item.path.stem in SLOW:
+            item.add_marker(pytest.mark.slow)
+        if "browser" in item.path.parts:  # the browser and JupyterLab start once
+            item.add_marker(pytest.mark.xdist_group("browser"))
+        elif item.path.stem not in SPREAD:
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
+
+
 @pytest.fixture(autouse=True)
 def _seed():
     torch.manual_seed(0)

@@ -1,6 +1,5 @@
-"""The house itself: imports go one way, one list of dependencies, notebooks as they should be."""
+"""The project: one list of dependencies, notebooks as they should be and made from their sources."""
 
-import ast
 import json
 import re
 import runpy
@@ -14,58 +13,6 @@ from tests.conftest import ROOT, needs_sources
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 MAKER = runpy.run_path(str(ROOT / "scripts" / "make_notebooks.py"))
-
-# From the ground up: a room imports from rooms above it in this list only.
-ROOMS = [
-    "files",
-    "progress",
-    "timing",
-    "blocks",
-    "unet",
-    "datasets",
-    "augmentation",
-    "losses",
-    "metrics",
-    "checkpoints",
-    "distributed",
-    "memory",
-    "history",
-    "training",
-    "comparing",
-    "planning",
-    "inference",
-    "tiling",
-    "acceleration",
-    "inspection",
-    "doctor",
-    "clinic",
-    "plots",
-    "explorers",
-    "exercises",
-    "grading",
-]
-
-
-def imports(path):
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-        names += [node.module] if isinstance(node, ast.ImportFrom) else []
-        yield from (name.split(".")[1] for name in names if name.startswith("unet_lab."))
-
-
-def test_imports_go_one_way():
-    for path in (ROOT / "unet_lab").rglob("*.py"):
-        room = path.relative_to(ROOT / "unet_lab").parts[0].removesuffix(".py")
-        if room == "__init__":
-            continue  # its imports are for the type checker; what it loads, it loads when it is first used
-        for other in imports(path):
-            assert ROOMS.index(other) <= ROOMS.index(room), f"{path.name} imports {other}"
-
-
-def test_readme_names_every_room():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert all(f"`{room}" in readme for room in ROOMS)
-    assert all(path.stem in readme for path in NOTEBOOKS)
 
 
 def _listed(lines):

@@ -48,7 +48,7 @@ class ConvBlock(nn.Sequential):
     ):
         if padding not in PADDINGS:
             raise ValueError(f"padding is {padding!r}; allowed are 'same' (keeps the size) and 'valid' (no padding).")
-        layers = []
+        layers: list[nn.Module] = []
         for channels in (in_channels, out_channels):
             layers.append(nn.Conv2d(channels, out_channels, kernel_size=3, padding=1 if padding == "same" else 0))
             layers.extend(normalisation(norm, out_channels))

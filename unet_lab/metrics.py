@@ -7,7 +7,7 @@ large data set is scored a batch at a time without being held.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.ndimage import binary_dilation, binary_erosion, distance_transform_edt
@@ -60,7 +60,7 @@ def fast_confusion_matrix(truth: np.ndarray, prediction: np.ndarray, num_classes
     truth, prediction = truth.ravel(), prediction.ravel()
     cells = num_classes**2
     counts = np.zeros(cells, np.int64)
-    number = np.uint8 if cells <= 256 else np.intp
+    number: Any = np.uint8 if cells <= 256 else np.intp
     for start in range(0, truth.size, AT_ONCE):
         part = slice(start, start + AT_ONCE)
         cell = truth[part].astype(number) * number(num_classes) + prediction[part].astype(number)

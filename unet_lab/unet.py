@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache, partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -64,7 +65,7 @@ class UNet(nn.Module):
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name} is {value!r}; allowed are whole numbers from 1 up.")
         check_depth(depth)
-        self.settings = {
+        self.settings: dict[str, Any] = {
             "in_channels": in_channels,
             "num_classes": num_classes,
             "base_channels": base_channels,
@@ -79,7 +80,7 @@ class UNet(nn.Module):
         }
         block = block or (ResidualBlock if residual else ConvBlock)
         if activation is not None:
-            block = partial(block, activation=activation)
+            block = partial(block, activation=activation)  # type: ignore[call-arg]
         channels = [base_channels * 2**k for k in range(depth + 1)]  # 64, 128, 256, 512 and 1024 in the report
         inputs = [in_channels, *channels]
 
@@ -190,7 +191,7 @@ class UNet(nn.Module):
                 if isinstance(module, nn.Conv2d):
                     inputs *= module.kernel_size[0] * module.kernel_size[1]
                 nn.init.normal_(module.weight, std=(2 / inputs) ** 0.5)
-                nn.init.zeros_(module.bias)
+                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
 
     def _check_input(self, x: Tensor) -> None:
         channels = self.settings["in_channels"]

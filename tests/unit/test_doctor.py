@@ -183,7 +183,7 @@ BROKEN = {
     "a broken image": ("unreadable files", lambda i, m: cut(i / "03.png"), "03.png"),
     "a mask that is a text": ("unreadable files", lambda i, m: (m / "03.png").write_text("no picture"), "03.png"),
     "an image of floats": (
-        "unreadable files",
+        "mixed bit depth",
         lambda i, m: (Image.fromarray(CELLS[3].image.astype(np.float32)).save(i / "03.tif"), (i / "03.png").unlink()),
         "03.tif",
     ),

@@ -5,12 +5,15 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from unet_lab.datasets.image_files import EXTENSIONS, read_mask_pages, read_pages
+from unet_lab.datasets.image_files import EXTENSIONS, Channels, read_mask_pages, read_pages
 from unet_lab.datasets.masks import MASK_CODES, Code, Codes, count_classes, encode_mask, pack, unpack
 from unet_lab.datasets.pairs import Pair, SegmentationDataset
 from unet_lab.files import DATA
@@ -146,8 +149,14 @@ def find_codes(masks: str | Path) -> tuple[Code, ...]:
     return propose_codes(masks).values
 
 
-def load_folder(images: str | Path, masks: str | Path, codes: Codes | None = None) -> SegmentationDataset:
-    """Every image of one folder with its mask in another, paired by `pair_files`.
+def load_folder(
+    images: str | Path,
+    masks: str | Path,
+    codes: Codes | None = None,
+    channels: Channels = "all",
+    group: str | Callable[[Path], str] | None = None,
+) -> SegmentationDataset:
+    """Every image of one folder with its mask in another, paired by `pair_files`; the rule is printed, with examples.
 
     Parameters
     ----------
@@ -156,14 +165,18 @@ def load_folder(images: str | Path, masks: str | Path, codes: Codes | None = Non
     codes : the grey of class 0, of class 1, …, e.g. (0, 255), or colours, or a mapping from code to class, as `encode_mask` takes
         them. Never guessed: left out, the error shows the codes found, and `propose_codes` says more.
 
+    channels : as `read_image` takes them: "all", "grey", or numbers such as (0, 2).
+    group : what `split` must not tear apart (slide, dish, patient): a pattern found in the file's path, r"(dish\d+)_", or a
+        function of the path; left out, the file with all its pages.
+
     Returns
     -------
-    SegmentationDataset with one class per code, in the order of the names; `source` is the image's name.
+    SegmentationDataset with one class per code, in the order of the names; `source` is the image's name, `group` as above.
 
     Raises FileNotFoundError for a missing folder; ValueError for an image without a mask, a mask without an image, two
     files of one name, a JPEG mask, sizes or pages that differ, greys without a code; each names the file.
     """
-    matches, _ = pair_files(images, masks)
+    matches, rule = pair_files(images, masks)
     for _, mask_file in matches:
         if mask_file.suffix.lower() in (".jpg", ".jpeg"):
             read_mask_pages(mask_file)  # says why not
@@ -176,30 +189,50 @@ def load_folder(images: str | Path, masks: str | Path, codes: Codes | None = Non
         )
     pairs = []
     for image_file, mask_file in matches:
-        pictures, labels = read_pages(image_file), read_mask_pages(mask_file)
+        pictures, labels = read_pages(image_file, channels), read_mask_pages(mask_file)
         if len(pictures) != len(labels):
             have = f"{len(pictures)} pages, and {mask_file.name} has {len(labels)}"
             raise ValueError(f"{image_file}: {have}; there must be one mask for each page.")
         for page, (picture, mask) in enumerate(zip(pictures, labels, strict=True), start=1):
             name = image_file.name if len(pictures) == 1 else f"{image_file.name} page {page}"
             try:
-                pairs.append(Pair(picture, encode_mask(mask, codes), name))
+                pairs.append(Pair(picture, encode_mask(mask, codes), name, group_of(image_file, group)))
             except ValueError as error:
                 raise ValueError(f"{mask_file}{'' if len(pictures) == 1 else f' page {page}'}: {error}") from None
-            if picture.shape != mask.shape[:2]:
+            if picture.shape[:2] != mask.shape[:2]:
                 sizes = f"{picture.shape[0]} x {picture.shape[1]}, and its mask {mask.shape[0]} x {mask.shape[1]}"
                 raise ValueError(f"{image_file}: the image is {sizes}; they must be the same. Export them at one size.")
-    classes = count_classes(codes)
-    return SegmentationDataset(pairs, num_classes=classes)
+    dataset = SegmentationDataset(pairs, num_classes=count_classes(codes))
+    shown = ", ".join(f"{match.image.name} with {match.mask.name}" for match in matches[:3])
+    more = f" and {len(matches) - 3} more" if len(matches) > 3 else ""
+    print(
+        f"Paired by {rule}: {shown}{more}. {len(dataset)} images, {dataset.channels} channel(s), {dataset.num_classes} classes."
+    )
+    return dataset
+
+
+def group_of(path: Path, group: str | Callable[[Path], str] | None) -> str:
+    """The name of a file's group. Raises ValueError where a pattern is not found in its path."""
+    if group is None:
+        return path.name
+    if callable(group):
+        return str(group(path))
+    found = re.search(group, path.as_posix())
+    if found is None:
+        raise ValueError(
+            f"{path}: the pattern group={group!r} is not found in its path. Try it: re.search({group!r}, '{path.name}')."
+        )
+    return found[found.lastindex or 0]
 
 
 def load_cells() -> SegmentationDataset:
     """The 40 generated cells that are stored with the course, as real files: `data/cells/images` and `masks`."""
-    return load_folder(DATA / "cells" / "images", DATA / "cells" / "masks", MASK_CODES)
+    with redirect_stdout(StringIO()):  # how they are paired is no question here
+        return load_folder(DATA / "cells" / "images", DATA / "cells" / "masks", MASK_CODES)
 
 
 def _pictures(where: str | Path) -> list[Path]:
-    where = Path(where)
+    where = Path(where).expanduser()
     root = where
     if any(sign in str(where) for sign in "*?[") and not where.exists():
         fixed = itertools.takewhile(lambda part: not any(sign in part for sign in "*?["), where.parts)

@@ -1,49 +1,55 @@
-"""Picture files: read one safely, page by page, as grey image or as mask; write one whole."""
+"""Image files: read one safely, page by page, as image or as mask; write one whole."""
 
 from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from tifffile import TiffWriter
 
+from unet_lab.datasets.tiff_files import Layout, tiff_layout, tiff_pages
 from unet_lab.files import write_whole
 
-EXTENSIONS = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
+EXTENSIONS = (".png", ".tif", ".tiff", ".bmp", ".gif", ".jpg", ".jpeg")
 LOSSY = (".jpg", ".jpeg")
 MOST_PIXELS = 100_000_000  # 10,000 x 10,000; checked before anything is decoded
 MOST_PAGES = 5_000
 MOST_BYTES = 1_000_000_000
-FORMATS = ("PNG", "TIFF", "BMP", "JPEG")  # by content: Pillow would open fifty more, some of them with other programs
+FORMATS = ("PNG", "TIFF", "BMP", "JPEG", "GIF")  # by content: Pillow would open fifty more, some of them with other programs
+Channels = str | Sequence[int]
 
 
-def read_image(path: str | Path) -> np.ndarray:
-    """Read a picture as a grey array (H, W), uint8 or uint16; colour becomes its luminance.
+def read_image(path: str | Path, channels: Channels = "all") -> np.ndarray:
+    """Read an image as it is: (H, W) grey, or (H, W, C) where it has colours or channels that differ.
 
-    Raises FileNotFoundError where there is no such file, and ValueError, naming the file, where it is not a picture
-    that can be read whole, has several pages (`read_pages`), more than 100 million pixels (colour, 16 bit: 50) or 1 GB, holds
-    floats or 32-bit greys, or has transparent pixels. What a file is, its content says, not its name.
+    channels : "all"; "grey", the luminance of colours, the mean of other channels; or the numbers of those wanted, e.g. (0, 2).
+
+    Returns uint8 or uint16; of a TIFF also other whole numbers and floats, as they are in the file. Raises FileNotFoundError
+    where there is no such file, and ValueError, naming the file, where it is not an image that can be read whole, has several
+    pages (`read_pages`), more than 100 million pixels (colour, 16 bit: 50) or 1 GB, has transparent pixels, or lacks a channel
+    that is asked for. What a file is, its content says, not its name. A TIFF with a palette (a LUT) gives its indices.
     """
-    return one(path, read_pages(path), "read_pages")
+    return one(path, read_pages(path, channels), "read_pages")
 
 
-def read_pages(path: str | Path) -> list[np.ndarray]:
-    """Every page of a picture file (a TIFF may hold many) as a grey array (H, W); else like `read_image`."""
-    return list(_pages(path, _grey))
+def read_pages(path: str | Path, channels: Channels = "all") -> list[np.ndarray]:
+    """Every page of an image file (a TIFF may hold many), (H, W) or (H, W, C); else like `read_image`."""
+    return list(_pages(path, partial(as_image, channels=channels)))
 
 
-def iterate_pages(path: str | Path) -> Iterator[np.ndarray]:
+def iterate_pages(path: str | Path, channels: Channels = "all") -> Iterator[np.ndarray]:
     """The pages of a TIFF one by one, as `read_pages`, for files whose pages do not fit into memory together.
 
     Each page may have as many pixels as one image may, and the file any size. A page that is broken raises ValueError when it is
     its turn.
     """
-    yield from _pages(path, _grey, together=False)
+    yield from _pages(path, partial(as_image, channels=channels), together=False)
 
 
 def write_pages(path: str | Path, pages: Iterable[np.ndarray]) -> int:
@@ -93,7 +99,7 @@ def read_mask(path: str | Path) -> np.ndarray:
 
 def read_mask_pages(path: str | Path) -> list[np.ndarray]:
     """Every page of a mask file; else like `read_mask`."""
-    return list(_pages(path, codes, lossless=True))
+    return list(_pages(path, as_mask, lossless=True))
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:
@@ -113,7 +119,7 @@ def one(path: str | Path, pages: list[np.ndarray], other: str) -> np.ndarray:
 
 
 def _pages(
-    path: str | Path, convert: Callable[[Image.Image], np.ndarray], lossless: bool = False, together: bool = True
+    path: str | Path, convert: Callable[[Image.Image | np.ndarray], np.ndarray], lossless: bool = False, together: bool = True
 ) -> Iterator[np.ndarray]:
     """One page after the other; `together`: all of them must fit into memory."""
     path = Path(path)
@@ -122,6 +128,13 @@ def _pages(
     if lossless and path.suffix.lower() in LOSSY:
         raise ValueError(f"{path}: {damaged}")
     try:
+        layout = layout_of(path)
+        if layout is not None and lossless and layout.is_lossy:
+            raise damaged
+        if layout is not None and not layout.is_plain and not (lossless and layout.is_palette):
+            check_layout(layout, together)
+            yield from map(convert, tiff_pages(path))
+            return
         with quiet(), Image.open(path, formats=FORMATS) as picture:
             if lossless and picture.format == "JPEG":
                 raise damaged
@@ -144,7 +157,7 @@ def _pages(
     except Image.DecompressionBombError:
         raise ValueError(f"{path}: more pixels than allowed ({MOST_PIXELS:,}). Cut it into tiles first.") from None
     except UnidentifiedImageError:
-        raise ValueError(f"{path}: no PNG, TIFF, BMP or JPEG, whatever its name says. Export it as one of them.") from None
+        raise ValueError(f"{path}: no PNG, TIFF, BMP, GIF or JPEG, whatever its name says. Export it as one of them.") from None
     except _Refused as refusal:
         raise ValueError(f"{path}: {refusal}") from None
     except Exception as error:  # a mutilated file can make Pillow fail in any way
@@ -207,24 +220,82 @@ def check_size(picture: Image.Image, before: int) -> int:
     return pixels
 
 
-def _grey(picture: Image.Image) -> np.ndarray:
-    """(H, W) uint8 or uint16 luminance."""
-    if picture.mode in ("1", "L"):
-        return np.array(picture.convert("L"))
-    deep = sixteen_bit(picture)
-    check_opaque(picture)
-    return np.array(picture.convert("RGB").convert("L")) if deep is None else deep
+def layout_of(path: Path) -> Layout | None:
+    """What a TIFF holds; None for every other file. Where it is not plain, Pillow would shrink, wrap, invert or drop some of it.
+
+    A TIFF that tifffile cannot make sense of is left to Pillow, whose words for broken files are clearer.
+    """
+    with open(path, "rb") as file:
+        if file.read(2) not in (b"II", b"MM"):
+            return None
+    try:
+        with quiet():
+            layout = tiff_layout(path)
+    except Exception:  # a mutilated file can make tifffile fail in any way
+        return None
+    return None if layout.pages == 0 else layout
 
 
-def codes(picture: Image.Image) -> np.ndarray:
-    """(H, W) greys as they are, or (H, W, 3) colours where there are any."""
+def check_layout(layout: Layout, together: bool) -> None:
+    """Refuse, before anything is decoded, what is larger than allowed."""
+    if layout.pages > MOST_PAGES:
+        raise _Refused(f"more than {MOST_PAGES:,} pages. Cut the file in parts.")
+    pixels = layout.pixels if together else layout.pixels // layout.pages
+    size = pixels * layout.channels * max(layout.bits // 8, 1)
+    if size > MOST_BYTES:
+        raise _Refused(f"{size / 1e9:.1f} GB of numbers; allowed is {MOST_BYTES / 1e9:.0f} GB. Cut it into tiles first.")
+
+
+def as_image(page: Image.Image | np.ndarray, channels: Channels) -> np.ndarray:
+    """(H, W), or (H, W, C) where the channels differ; only those that are wanted."""
+    array = page if isinstance(page, np.ndarray) else image_array(page)
+    if array.dtype == bool:
+        array = array.astype(np.uint8) * 255
+    if array.ndim == 3 and all(np.array_equal(array[..., 0], array[..., k]) for k in range(1, array.shape[2])):
+        array = array[..., 0]
+    if channels == "all" or (array.ndim == 2 and channels == "grey"):
+        return np.ascontiguousarray(array)
+    if channels == "grey":
+        return luminance(array)
+    count = 1 if array.ndim == 2 else array.shape[2]
+    wanted = list(channels) if not isinstance(channels, str) else [channels]
+    if not wanted or not all(isinstance(k, int | np.integer) and 0 <= k < count for k in wanted):
+        raise _Refused(
+            f"channels is {channels!r}, and the image has {count}; allowed are 'all', 'grey' and numbers from 0 to {count - 1}."
+        )
+    array = array.reshape(*array.shape[:2], count)[..., wanted]
+    return np.ascontiguousarray(array[..., 0] if len(wanted) == 1 else array)
+
+
+def image_array(picture: Image.Image) -> np.ndarray:
+    """A page that Pillow reads truly: (H, W) greys of 8 or 16 bit, or (H, W, 3) colours."""
     if picture.mode in ("1", "L"):
         return np.array(picture.convert("L"))
     deep = sixteen_bit(picture)
     if deep is not None:
         return deep
     check_opaque(picture)
-    colours = np.array(picture.convert("RGB"))
+    return np.array(picture.convert("RGB"))
+
+
+def luminance(array: np.ndarray) -> np.ndarray:
+    """(H, W) grey values of colours, as ITU-R 601 weighs them; of other numbers of channels the mean. The type stays."""
+    if array.shape[2] == 3 and array.dtype == np.uint8:
+        return np.array(Image.fromarray(array).convert("L"))
+    weights = (0.299, 0.587, 0.114) if array.shape[2] == 3 else (1 / array.shape[2],) * array.shape[2]
+    grey = array.astype(np.float64) @ np.array(weights)
+    return (grey.round() if array.dtype.kind in "ui" else grey).astype(array.dtype)
+
+
+def as_mask(page: Image.Image | np.ndarray) -> np.ndarray:
+    """(H, W) greys as they are, or (H, W, 3) colours where there are any."""
+    if isinstance(page, np.ndarray):
+        if page.dtype == bool:
+            return page.astype(np.uint8) * 255
+        return page[..., 0] if page.ndim == 3 and (page == page[..., :1]).all() else page
+    colours = image_array(page)
+    if colours.ndim == 2:
+        return colours
     grey = (colours[..., 0] == colours[..., 1]).all() and (colours[..., 0] == colours[..., 2]).all()
     return colours[..., 0].copy() if grey else colours
 

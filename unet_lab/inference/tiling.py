@@ -90,7 +90,7 @@ def tiles(
     check_channels(model, shape)
     if blend not in BLENDS:
         raise ValueError(f"blend is {blend!r}; allowed are {', '.join(map(repr, BLENDS))}.")
-    plan = plan_tiles(model, shape[:2], tile, overlap, blend)
+    plan = plan_tiles(model, (shape[0], shape[1]), tile, overlap, blend)
     count = len(plan.rows) * len(plan.columns)
     if count > 1 and sees_everything(model):
         warnings.warn(
@@ -129,18 +129,18 @@ def plan_tiles(
         overlap = 0 if lost else 2 * geometry.tile_margin()
     if not isinstance(overlap, int | np.integer) or overlap < 0 or not isinstance(tile, int | np.integer) or tile < 1:
         raise ValueError(f"tile is {tile!r} and overlap {overlap!r}; allowed are whole numbers of pixels, overlap from 0 up.")
-    whole = [(size, *borders(size, geometry)) for size in shape]
-    axes, shown, given = [], [], []
-    for size, before, after in whole:
-        total = before + size + after
+    before, axes, shown, given = [], [], [], []
+    for size in shape:
+        above, below = borders(size, geometry)
+        total = above + size + below
         side = min(geometry.nearest_sizes(int(tile))[0], total)
         places = tile_places(geometry.output_size(total), geometry.output_size(side), overlap, geometry.grid, tile)
         axes.append(owned_pixels(places, geometry.output_size(total), 0 if blend == "none" else geometry.grid))
         shown.append(side)
         given.append(geometry.output_size(side))
-    before = tuple(b for _, b, _ in whole)
-    offset = (0, 0) if lost else before
-    return Plan(*axes, tuple(shown), tuple(given), before, offset, tuple(shape))
+        before.append(above)
+    offset = (0, 0) if lost else (before[0], before[1])
+    return Plan(axes[0], axes[1], (shown[0], shown[1]), (given[0], given[1]), (before[0], before[1]), offset, shape)
 
 
 def tile_places(total: int, side: int, overlap: int, cell: int, tile: int) -> list[tuple[int, int]]:
@@ -235,11 +235,11 @@ def blended_tiles(model, image, plan: Plan, scale: Scale, bar) -> Iterator[Tile]
     high, wide = plan.given
     weight = gaussian_window(high)[:, None] * gaussian_window(wide)  # (high, wide)
     total = plan.columns[-1].start + wide
-    sums = weights = None
+    sums = weights = np.zeros(0, np.float32)
     for row, following in zip(plan.rows, [*plan.rows[1:], None], strict=True):
         for column in plan.columns:
             logits = tile_logits(model, image, plan, row.start, column.start, scale).cpu()
-            if sums is None:
+            if not sums.size:
                 sums, weights = allocate((len(logits), high, total)), allocate((1, high, total))
             there = slice(column.start, column.start + wide)
             sums[:, :, there] += (logits * weight).numpy()
@@ -277,7 +277,7 @@ def within_image(plan: Plan, row: Interval, column: Interval, logits: Tensor) ->
         places.append(slice(first, stop))
         cut.append(slice(lead, lead + stop - first))
     if all(place.stop > place.start for place in places):
-        yield Tile(*places, logits[:, cut[0], cut[1]])
+        yield Tile(places[0], places[1], logits[:, cut[0], cut[1]])
 
 
 @torch.inference_mode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +26,8 @@ def epoch_seed(seed: int, epoch: int) -> int:
 def epoch_batches(count: int, batch_size: int, seed: int) -> list[list[int]]:
     """The order of one epoch: every image once, in batches."""
     order = torch.Generator().manual_seed(seed)
-    return [batch.tolist() for batch in DataLoader(range(count), batch_size, shuffle=True, generator=order)]
+    numbers: Any = range(count)  # a map-style dataset of its own numbers
+    return [batch.tolist() for batch in DataLoader(numbers, batch_size, shuffle=True, generator=order)]
 
 
 def image_seed(seed: int, epoch: int, image: int) -> int:
@@ -59,7 +61,7 @@ class EpochLoader:
         """This worker's part of each batch from the one numbered `position` on: (n, C, H, W) and (n, H, W)."""
         mine = [self.workers.shard(batch) for batch in self.order(epoch)[position:]]
         seeds = [[image_seed(self.settings.seed, epoch, image) for image in batch] for batch in mine]
-        asked = mine
+        asked: list[list[Any]] = list(mine)
         if self.settings.patch is not None:
             asked = [list(zip(*both, strict=True)) for both in zip(mine, seeds, strict=True)]
         own = torch.Generator().manual_seed(self.settings.seed)  # else the loader would draw from dropout's random state

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -97,7 +97,7 @@ def run_once(candidate: Candidate, protocol: Protocol, rate: float, seed: int, o
         )
     torch.manual_seed(seed)
     model = UNet(**candidate.settings)
-    settings = {"batch_size": candidate.batch_size, "learning_rate": rate, "seed": seed}
+    settings: dict[str, Any] = {"batch_size": candidate.batch_size, "learning_rate": rate, "seed": seed}
     run = train(model, cells, epochs=protocol.steps // per_epoch, device="cpu", precision="float32", **settings)
     losses = [report.loss for report in run]
     quarters = [float(np.mean(part)) for part in np.array_split(losses, min(4, len(losses)))]
@@ -145,5 +145,6 @@ def save_outcomes(outcomes: Sequence[Outcome], protocol: Protocol, path: Path = 
 def load_outcomes(path: Path = ABLATIONS) -> tuple[Protocol, list[Outcome]]:
     """Read what `save_outcomes` wrote: the protocol and one outcome per row."""
     stored = json.loads(Path(path).read_text(encoding="utf-8"))
-    protocol = Protocol(**{name: tuple(v) if isinstance(v, list) else v for name, v in stored["protocol"].items()})
+    settings: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in stored["protocol"].items()}
+    protocol = Protocol(**settings)
     return protocol, [Outcome(Candidate(**row.pop("candidate")), **row) for row in stored["rows"]]

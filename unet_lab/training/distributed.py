@@ -132,6 +132,10 @@ class SyncedBatchNorm2d(nn.BatchNorm2d):
         centred = x - mean[:, None, None]                                   # (n, C, H, W)
         variance = over_all((centred * centred).sum(dim=(0, 2, 3))) / count # (C,)
         with torch.no_grad():
+            assert self.running_mean is not None  # what `synchronise` puts here keeps running statistics
+            assert self.running_var is not None
+            assert self.num_batches_tracked is not None
+            assert self.momentum is not None
             self.num_batches_tracked += 1
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * count / (count - 1), self.momentum)

@@ -102,7 +102,7 @@ def training_step(
     """
     with run.precision():
         logits = main_output(network(image))                        # (n, num_classes, H', W')
-    mask = center_crop(mask, logits.shape[-2:])                     # (n, H', W'): valid padding gives less than it is given
+    mask = center_crop(mask, (logits.shape[-2], logits.shape[-1]))  # (n, H', W'): valid padding gives less than it is given
     loss = run.loss(logits, mask)                                   # a scalar
     value = run.value_of(loss)
     if math.isfinite(value):

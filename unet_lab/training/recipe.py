@@ -30,6 +30,7 @@ def make_optimizer(
         return torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=weight_decay)
     if optimizer == "sgd":
         return torch.optim.SGD(parameters, lr=learning_rate, momentum=0.9, nesterov=True, weight_decay=weight_decay)
+    assert callable(optimizer)  # settings have looked
     made = optimizer(parameters, learning_rate)
     if not isinstance(made, torch.optim.Optimizer):
         raise TypeError(f"optimizer= gave {type(made).__name__}; it must return a torch.optim.Optimizer. Is a return missing?")
@@ -45,6 +46,7 @@ def make_scheduler(schedule: str | MakeScheduler, optimizer: torch.optim.Optimiz
         return torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=steps)
     if schedule == "polynomial":
         return torch.optim.lr_scheduler.LambdaLR(optimizer, partial(polynomial_share, steps=steps))
+    assert callable(schedule)  # settings have looked
     made = schedule(optimizer, steps)
     if not (hasattr(made, "step") and hasattr(made, "state_dict")):
         raise TypeError(f"schedule= gave {type(made).__name__}; it must return a scheduler of torch.optim.lr_scheduler.")

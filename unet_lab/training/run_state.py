@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -122,7 +123,8 @@ class RunState:
             validation_loss, matrix = evaluate_together(self.model, self.validation, share, self.workers)
             result = scores(matrix, average="macro")
         loss = self.total / self.steps_per_epoch
-        quality = result.iou if result else -loss
+        iou, f1 = (float(result.iou), float(result.f1)) if result else (math.nan, math.nan)
+        quality = iou if result else -loss
         earlier = [(r.iou if result else -r.loss) for r in self.reports]
         report = EpochReport(
             epoch=epoch,
@@ -130,8 +132,8 @@ class RunState:
             loss=loss,
             validation_loss=validation_loss,
             accuracy=result.accuracy if result else math.nan,
-            iou=result.iou if result else math.nan,
-            f1=result.f1 if result else math.nan,
+            iou=iou,
+            f1=f1,
             learning_rate=self.optimizer.param_groups[0]["lr"],
             seconds=time.perf_counter() - self.began,
             is_best=not earlier or quality > max(earlier),
@@ -201,11 +203,12 @@ class RunState:
         states = self.workers.all_gather(random_states()) if under_way else [random_states()]
         if not self.workers.is_first:
             return
-        state = {"settings": self.identity, "model": self.model.state_dict(), "best": self.best}
+        state: dict[str, Any] = {"settings": self.identity, "model": self.model.state_dict(), "best": self.best}
         state |= {"optimizer": self.optimizer.state_dict(), "scheduler": self.scheduler and self.scheduler.state_dict()}
         state |= {"reports": [asdict(r) for r in self.reports], "random_states": states}
         state |= {"position": self.position, "total": self.total, "seconds": self.seconds}
         try:
+            assert self.checkpoint is not None  # nobody saves without one
             save_checkpoint(self.checkpoint, state)
         except OSError as error:
             if not under_way:

@@ -6,7 +6,7 @@ import inspect
 import math
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import fields
 from datetime import datetime, timedelta
@@ -117,10 +117,10 @@ def show_signature() -> inspect.Signature:
 
 
 for function in (train, steps, fit):
-    function.__signature__ = show_signature()  # type: ignore[attr-defined]
+    function.__signature__ = show_signature()  # type: ignore[union-attr]
 
 
-def between_steps(run: Iterator[Step | EpochReport]) -> Iterator[tuple[Step | EpochReport, bool]]:
+def between_steps(run: Iterator[Step | EpochReport]) -> Generator[tuple[Step | EpochReport, bool], None, None]:
     """What `run` yields, and whether Ctrl-C was pressed meanwhile: an interrupt within a step would leave half-changed weights.
 
     Pressed a second time, it interrupts at once. Only where this is the main thread, which alone gets signals, and one process:

@@ -165,6 +165,7 @@ def check_fit(model: nn.Module, dataset: SegmentationDataset, role: str) -> None
     """Channels and classes of network and data set are the same. Raises ValueError with the constructor call that fits."""
     channels, classes = getattr(dataset, "channels", None), getattr(dataset, "num_classes", None)
     fitting = f"UNet(in_channels={channels}, num_classes={classes}, …)"
+    taken: int | None
     try:
         taken = input_channels(model)
     except ValueError:  # a network without convolutions says nothing about its channels; its first step will
@@ -210,7 +211,9 @@ def check_norm(model: nn.Module, smallest: int, size: tuple[int, int]) -> None:
 def check_poolings(model: nn.Module, size: tuple[int, int], what: str) -> None:
     """Raises ValueError where a U-Net cannot halve what it is to learn from, with what would do."""
     inner = unwrapped(model)
-    bad = [side for side in size if isinstance(inner, UNet) and inner.nearest_sizes(side) != [side]]
+    if not isinstance(inner, UNet):
+        return
+    bad = [side for side in size if inner.nearest_sizes(side) != [side]]
     if bad:
         nearest = inner.nearest_sizes(bad[0])
         given = f"patch is {size[0]}" if what == "patch" else f"the training images are {size[0]} x {size[1]}"

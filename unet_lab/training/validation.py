@@ -33,7 +33,7 @@ def evaluate(model: nn.Module, dataset: SegmentationDataset, batch_size: int = 8
     with evaluating(model):
         for image, mask in DataLoader(dataset, batch_size if len(sizes) == 1 else 1):
             logits = logits_of(model, image, fits)  # (N, num_classes, H', W')
-            mask = center_crop(mask.to(logits.device), logits.shape[-2:])  # (N, H', W')
+            mask = center_crop(mask.to(logits.device), (logits.shape[-2], logits.shape[-1]))  # (N, H', W')
             if bool((mask != IGNORE).any()):
                 total += cross_entropy(logits, mask, reduction="sum").item()
             matrix += fast_confusion_matrix(mask.cpu().numpy(), logits.argmax(dim=1).cpu().numpy(), dataset.num_classes)
