@@ -34,9 +34,7 @@ def read_folders(images, masks, codes, found) -> list[Sample]:
     for where in (images, masks):
         if Path(where).is_dir():
             others = [f.name for f in sorted(Path(where).iterdir()) if f.is_file() and f.suffix.lower() not in EXTENSIONS]
-            others = [
-                n for n in others if not n.startswith(".") and Path(n).suffix.lower() in (".npy", ".webp", ".jp2", ".mrc")
-            ]
+            others = [n for n in others if not n.startswith(".") and Path(n).suffix.lower() in (".npy", ".webp", ".jp2", ".mrc")]
             if others:
                 note(
                     found,
