@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import distance_transform_edt, maximum_filter, minimum_filter
 
-from unet_lab.objects.labelling import NEIGHBOURS, check_labels, drop_small, label_objects, to_foreground
+from unet_lab.objects.labelling import NEIGHBOURS, check_labels, drop_small, label_objects, renumber, to_foreground
 
 METHODS = ("distance", "border")
 
@@ -36,7 +36,8 @@ def separate(
     method : "distance" cuts at the waists of the shape: `distance_watershed`. "border" cuts where the network says border:
         `border_watershed`; it needs a network that was taught one (`touching_borders`).
     seeds : object numbers (H, W), one for each cell, e.g. the labelled nuclei; None: found by the method.
-    depth : of "distance", in pixels: two bulges are two cells if the waist between them is at least this much narrower.
+    depth : of "distance", in pixels: two bulges are two cells if the waist between them is lower by more than this, seen as
+        distance to the outline.
     border_class : of "border", which class the border is; -1 is the last.
     min_area : objects of fewer pixels are dropped as specks.
 
@@ -62,7 +63,7 @@ def distance_watershed(
     """Cut pieces of a mask at their waists: a watershed from the points that lie farthest from the outline.
 
     mask : bool (H, W). distances : to the outline, float (H, W); None: the Euclidean distance of every pixel to the background.
-    depth : pixels > 0; how much lower than both bulges the way between them must be for a cut (the h of an h-maximum).
+    depth : pixels > 0; a cut needs a way between two bulges that is lower than both by more than this (the h of an h-maximum).
     seeds : object numbers (H, W); None: the bulges. Returns int32 (H, W).
     Equal to skimage.segmentation.watershed(-distances, seeds, mask=mask).
     """
@@ -143,12 +144,12 @@ def touching_borders(labels: np.ndarray, width: int = 2) -> np.ndarray:
     labels : object numbers (H, W). width : 1 up to any size; how far, in pixels to each side, an object looks for another one.
     Returns bool (H, W): True within `width` pixels (rows and columns) of two different objects, on them or between them.
     """
-    labels = check_labels(labels).astype(np.int64)
+    labels = renumber(check_labels(labels))
     if not width >= 1:
         raise ValueError(f"width is {width!r}; allowed are whole pixels from 1 up.")
     size = 2 * int(width) + 1
     highest = maximum_filter(labels, size)
-    lowest = minimum_filter(np.where(labels > 0, labels, np.iinfo(np.int64).max), size)  # background does not count
+    lowest = minimum_filter(np.where(labels > 0, labels, labels.size + 1), size)  # background does not count
     return (highest > 0) & (highest != lowest)
 
 
@@ -165,7 +166,7 @@ def check_probabilities(probabilities: Any) -> np.ndarray:
     low, high = float(probabilities.min()), float(probabilities.max())
     if low < -1e-3 or high > 1 + 1e-3:
         raise ValueError(
-            f"the probabilities run from {low:.3g} to {high:.3g}; allowed are 0 to 1. Logits? softmax over dim 0 first."
+            f"the probabilities run from {low:.3g} to {high:.3g}; allowed are 0 to 1. Logits? Softmax over dim 0 first."
         )
     total = probabilities.sum(axis=0)
     worst = float(total.flat[np.abs(total - 1).argmax()])
