@@ -33,9 +33,9 @@ def pytest_collection_modifyitems(items):
         if item.path.stem in SLOW:
             item.add_marker(pytest.mark.slow)
         if "browser" in item.path.parts:  # the browser and JupyterLab start once
-            item.add_marker(pytest.mark.xdist_group("browser"))
+            item.add_marker(pytest.mark.xdist_group(name="browser"))
         elif item.path.stem not in SPREAD:
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
+            item.add_marker(pytest.mark.xdist_group(name=item.path.name))
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ from unet_lab.datasets.augmentation import Augmentation, warp
 from unet_lab.datasets.folder import CodeTable, find_codes, load_cells, load_folder, pair_files, propose_codes
 from unet_lab.datasets.generator.cells import Cell, generate_cell, generate_cells
 from unet_lab.datasets.generator.example_set import write_example_set
-from unet_lab.datasets.generator.fields import Field, generate_field
+from unet_lab.datasets.generator.fields_of_cells import Field, generate_field
 from unet_lab.datasets.generator.painter import CellPainter
 from unet_lab.datasets.generator.parameters import CellParameters
 from unet_lab.datasets.generator.sheet import generate_sheet

@@ -10,19 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.ndimage import distance_transform_edt, label
 
-from unet_lab.datasets.generator.cells import (
-    BODY,
-    NUCLEUS,
-    _background,
-    _chromatin,
-    _cytoplasm,
-    _expose,
-    _nucleus,
-    _paint_debris,
-    _wavy,
-    _Window,
-)
+from unet_lab.datasets.generator.organelles import BODY, NUCLEUS, fill_nucleus, paint_chromatin, paint_cytoplasm
 from unet_lab.datasets.generator.parameters import CellParameters
+from unet_lab.datasets.generator.surroundings import expose, paint_background, paint_debris
+from unet_lab.datasets.generator.window import Window, wavy_radii
 
 SMALLEST, LARGEST, MOST_CELLS = 64, 2048, 500
 COVERAGE = 0.5  # share of the frame that the cells would cover if all were round and none outside
@@ -78,16 +69,16 @@ def generate_field(
     values = (look or CellParameters()).eased(difficulty).draw(streams[1])
     values |= {"magnification": radius / 0.36, "ghosts": 0, "profiles": 1}
     values["rim"] = max(values["rim"], 0.08)  # a contact that nobody could see teaches nothing
-    frame = _Window(int(size), (0, 0, int(size), int(size)))
+    frame = Window(int(size), (0, 0, int(size), int(size)))
     places = place_cells(streams[2], count, radius, touching)
     territories = divide(streams[3], frame, places, values)
-    image = _background(streams[4], frame, values)
-    _paint_debris(image, streams[4], frame, values)
+    image = paint_background(streams[4], frame, values)
+    paint_debris(image, streams[4], frame, values)
     nuclei = np.zeros_like(territories)
     for number, ((centre, reach), rng) in enumerate(zip(places, streams[5].spawn(count), strict=True), start=1):
         paint_cell(image, territories, nuclei, number, rng, values, centre, reach)
     mask = np.where(nuclei > 0, NUCLEUS, np.where(territories > 0, BODY, 0)).astype(np.uint8)
-    return Field(_expose(image, streams[0], frame, values), mask, territories, nuclei)
+    return Field(expose(image, streams[0], frame, values), mask, territories, nuclei)
 
 
 def check_field(seed: int, size: int, cells: int | tuple[int, int], touching: float, difficulty: float) -> None:
@@ -133,7 +124,7 @@ def place_cells(rng: np.random.Generator, count: int, radius: float, touching: f
 
 
 def divide(
-    rng: np.random.Generator, frame: _Window, places: list[tuple[np.ndarray, float]], values: dict[str, float]
+    rng: np.random.Generator, frame: Window, places: list[tuple[np.ndarray, float]], values: dict[str, float]
 ) -> np.ndarray:
     """Which pixel belongs to which cell: uint16 (size, size), 0 for none.
 
@@ -143,8 +134,8 @@ def divide(
     share = np.ones(frame.shape, np.float32)
     owner = np.zeros(frame.shape, np.uint16)
     for number, ((centre, reach), own) in enumerate(zip(places, rng.spawn(len(places)), strict=True), start=1):
-        part = _Window.around(frame.size, centre, 1.6 * reach)
-        waves = np.clip(1 + _wavy(own, 2, 5, values["outline_waves"], ANGLES.astype(np.float32)), 0.7, 1.4)
+        part = Window.around(frame.size, centre, 1.6 * reach)
+        waves = np.clip(1 + wavy_radii(own, 2, 5, values["outline_waves"], ANGLES.astype(np.float32)), 0.7, 1.4)
         turn, squeeze = own.uniform((0, 0.78), (np.pi, 1.0))
         y, x = part.y - centre[0], part.x - centre[1]
         along, across = y * np.sin(turn) + x * np.cos(turn), (y * np.cos(turn) - x * np.sin(turn)) / squeeze
@@ -178,21 +169,21 @@ def paint_cell(
 ) -> None:
     """Paint one cell into `image` where it has its territory, and its nucleus into `nuclei` too."""
     size = image.shape[0]
-    part = _Window.around(size, centre, 1.7 * radius + 4 / size)
+    part = Window.around(size, centre, 1.7 * radius + 4 / size)
     shaping, cytoplasm, chromatin, shades = rng.spawn(4)
     scale = radius / 0.36
     cell = territories[part.slices] == number
     deep = distance_transform_edt(cell) / size
     missed = shaping.random() < values["missed_chance"]
-    nucleus = _nucleus(shaping, part, values, centre, 0 if missed else radius) > 0.5
+    nucleus = fill_nucleus(shaping, part, values, centre, 0 if missed else radius) > 0.5
     nucleus = largest_piece(nucleus & (deep > max(values["nucleus_margin"] * radius, 1.5 / size)))
     nuclei[part.slices][nucleus] = number
     level = values["background"] - values["body_darkness"] + shades.normal(0, 0.02)
     hetero = level + values["nucleus_shade"] - values["chromatin_contrast"] * (1 - values["heterochromatin"])
     shape = np.where(nucleus, NUCLEUS, np.where(cell, BODY, 0)).astype(np.uint8)
-    paint = _cytoplasm(cytoplasm, part, values, level, hetero, centre, radius, scale, shape)
+    paint = paint_cytoplasm(cytoplasm, part, values, level, hetero, centre, radius, scale, shape)
     edge = part.blur(nucleus.astype(np.float32), 0.6 / size)
-    paint += edge * (_chromatin(chromatin, part, values, level, scale, nucleus) - paint)
+    paint += edge * (paint_chromatin(chromatin, part, values, level, scale, nucleus) - paint)
     paint -= max(values["envelope"], 0.1) * np.square(4 * edge * (1 - edge))
     inside = part.blur(cell.astype(np.float32), 0.6 / size)
     paint -= values["rim"] * np.square(4 * inside * (1 - inside))
