@@ -405,7 +405,8 @@ def inside_venv():
 def fingerprint():
     """Changes with the lists of packages, with Python and with the folder's place."""
     digest = hashlib.sha256()
-    for part in (read(os.path.join(HERE, "pyproject.toml")), read(os.path.join(HERE, "constraints.txt")), interpreter()):
+    packages = read(os.path.join(HERE, "pyproject.toml")).split("\n[tool.")[0]  # how ruff or pytest are set is no matter here
+    for part in (packages, read(os.path.join(HERE, "constraints.txt")), interpreter()):
         digest.update(part.encode("utf-8", "replace") + b"\0")
     return digest.hexdigest()
 
