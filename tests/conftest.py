@@ -26,7 +26,7 @@ SPREAD = ("test_exercises", "test_memory", "test_survival", "test_grading", "tes
 SLOW = (*SPREAD, "test_acceleration", "test_comparison", "test_explorers", "test_faults", "test_inference", "test_planning")
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(wrapper=True)  # before xdist looks
 def pytest_collection_modifyitems(items):
     """With several processes (lab.py test): which tests stay together; what `--quick` leaves out is marked slow."""
     for item in items:
@@ -36,6 +36,7 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.xdist_group(name="browser"))
         elif item.path.stem not in SPREAD:
             item.add_marker(pytest.mark.xdist_group(name=item.path.name))
+    return (yield)
 
 
 @pytest.fixture(autouse=True)
