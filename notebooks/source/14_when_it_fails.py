@@ -35,7 +35,6 @@ from unet_lab.unet import UNet
 from unet_lab.weights import load_pretrained
 
 _ = torch.manual_seed(0)
-COLOURS = (0, 2, 1)      # this page's classes are background, nucleus, cell body; the colours are those of the other pages
 
 # %% [markdown]
 # ## What health looks like
@@ -45,7 +44,7 @@ COLOURS = (0, 2, 1)      # this page's classes are background, nucleus, cell bod
 
 # %%
 healthy = run_with_fault()
-show_symptoms(healthy, COLOURS, "a healthy run")
+show_symptoms(healthy, title="a healthy run")
 
 # %% [markdown]
 # The loss falls, quickly first. Gradients shrink. Each class has outputs of its own, on both sides of zero. Masks hold the values 0, 1, 2. Truth and prediction look alike. (Upper left to lower right. The masks are four validation
@@ -102,12 +101,12 @@ print(f"by hand: -ln(e / (e + 1 + 1)) = {-math.log(math.e / (math.e + 2)):.3f}")
 # **A mask resized like an image.** Between a 0 and a 2 lies the mean, 1. Here one row of a mask, halved:
 
 # %% tags=["nbval-check-output"]
-row = np.array([0, 0, 0, 2, 2, 2, 2, 0])
+row = np.array([0, 0, 0, 255, 255, 255, 255, 0])
 print("pairs of pixels, their mean:   ", row.reshape(4, 2).mean(axis=1))
 print("pairs of pixels, the first one:", row.reshape(4, 2)[:, 0])
 
 # %% [markdown]
-# In this page's masks 1 is the nucleus: every cell gets a thin ring of nucleus around it, and the network learns to draw it.
+# In this set's mask files the nucleus has grey 128, between the background's 0 and the cell body's 255: every cell gets a thin ring of nucleus around it, and the network learns to draw it.
 #
 # **`eval()` forgotten.** In training mode batch norm subtracts the mean of *the batch*. So what is one image's answer?
 

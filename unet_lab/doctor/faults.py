@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from unet_lab.datasets.generator.cells import generate_cell
+from unet_lab.datasets.masks import encode_mask, snap_mask
 from unet_lab.datasets.standardise import standardise
 from unet_lab.doctor.symptoms import Symptoms, fingerprint, gradient_norm, neighbours_matter, norm_updates
 from unet_lab.metrics import confusion_matrix
@@ -21,7 +22,7 @@ from unet_lab.unet import UNet
 
 SIZE, COUNT, HELD_OUT = 48, 24, 12  # pixels; images to learn from and to validate on
 EPOCHS, BATCH, RATE = 6, 4, 0.01
-CLASS_NAMES = ("background", "nucleus", "cell body")  # in this order: 1 lies between 0 and 2 only where masks were interpolated
+STORED = (0, 255, 128)  # the greys of background, cell body and nucleus in this set's mask files
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ FAULTS = {
     ),
     "interpolated masks": Fault(
         "classes reordered by resizing with interpolation",
-        "masks are resized like images, between neighbours, and rounded",
+        "mask files are resized like images, between neighbours, and snapped to the nearest code",
         "a rim of another class around each object, one pixel wide",
         "resize masks by nearest neighbour only",
     ),
@@ -143,15 +144,14 @@ def draw(fault: str | None, seed: int) -> tuple[np.ndarray, list[np.ndarray]]:
     images, masks = [], []
     for k in range(COUNT + HELD_OUT):
         image, mask = generate_cell(10_000 * (seed + 1) + k, 2 * SIZE, difficulty=0.1)
-        mask = np.array([0, 2, 1], np.uint8)[mask]  # background, nucleus, cell body
         side = 45 if fault == "odd size" else SIZE
         if fault in ("all background", "flattering accuracy"):  # the same cell, far away
             image, mask = far_away(image, mask)
-        how = cv2.INTER_LINEAR if fault == "interpolated masks" else cv2.INTER_NEAREST
         images.append(cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA))
-        masks.append(np.rint(cv2.resize(mask.astype(np.float32), (side, side), interpolation=how)).astype(np.uint8))
-        if fault == "masks 0 and 255":
-            masks[-1] = np.array([0, 255, 128], np.uint8)[masks[-1]]
+        stored = np.array(STORED, np.uint8)[mask]
+        how = cv2.INTER_LINEAR if fault == "interpolated masks" else cv2.INTER_NEAREST
+        small = snap_mask(cv2.resize(stored, (side, side), interpolation=how), STORED)
+        masks.append(small if fault == "masks 0 and 255" else encode_mask(small, STORED))
     return np.stack(images), masks
 
 
@@ -170,6 +170,7 @@ def far_away(image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def one_epoch(model, optimizer, x: Tensor, y: Tensor, fault, seed: int, symptoms: Symptoms) -> None:
+    """Train on every batch once, and note what each step shows."""
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
     for batch in order.split(BATCH):
         symptoms.note_labels(y[batch])
@@ -208,5 +209,5 @@ _UNKNOWN = {
 def unknown_fault(letter: str) -> Symptoms:
     """One of the five runs of notebook 14, "A" to "E". Raises ValueError for another letter."""
     if letter not in _UNKNOWN:
-        raise ValueError(f"there is no patient {letter!r}; there are {', '.join(_UNKNOWN)}.")
+        raise ValueError(f"there is no unknown run {letter!r}; there are {', '.join(_UNKNOWN)}.")
     return run_with_fault(*_UNKNOWN[letter])

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from unet_lab.doctor.faults import CLASS_NAMES, FAULTS
+from unet_lab.datasets.masks import CLASS_NAMES
+from unet_lab.doctor.faults import FAULTS
 from unet_lab.doctor.symptoms import Symptoms
 from unet_lab.explorers.base import Explorer, dropdown
 from unet_lab.metrics import scores
@@ -21,21 +22,20 @@ from unet_lab.plots.run_symptoms import (
     show_symptoms,
 )
 
-ORDER = (0, 2, 1)  # the clinic's classes are background, nucleus, body; the course's colours are for background, body, nucleus
 HEALTHY, NEW = "healthy", "(begin anew)"
 
 
-def explore_failures(patients: Mapping[str | None, Symptoms]) -> Explorer:
+def explore_failures(runs: Mapping[str | None, Symptoms]) -> Explorer:
     """Throw one switch of a healthy pipeline, and see all that the run then shows.
 
-    patients : symptoms by fault, None for the healthy run, e.g. `{fault: run_with_fault(fault) for fault in [None, *FAULTS]}`.
+    runs : symptoms by fault, None for the healthy run, e.g. `{fault: run_with_fault(fault) for fault in [None, *FAULTS]}`.
     """
-    names = {(HEALTHY if fault is None else FAULTS[fault].title): fault for fault in patients}
+    names = {(HEALTHY if fault is None else FAULTS[fault].title): fault for fault in runs}
 
     def draw(switch):
         fault = names[switch]
-        symptoms = patients[fault]
-        figure = show_symptoms(symptoms, ORDER, switch)
+        symptoms = runs[fault]
+        figure = show_symptoms(symptoms, title=switch)
         words = "Nothing is switched." if fault is None else f"The switch: {FAULTS[fault].switch}."
         return figure, f"{words} {told(symptoms)}"
 
@@ -58,18 +58,18 @@ TESTS = {
     "loss curve": (draw_losses, lambda s: f"From {s.losses[0]:.2f} to {np.mean(s.losses[-4:]):.2f} in {len(s.losses)} steps."),
     "gradient norms": (draw_gradients, lambda s: f"At most {max(s.gradient_norms):.1f}, at the end {s.gradient_norms[-1]:.1f}."),
     "outputs, by class": (
-        lambda axes, s: draw_outputs(axes, s, ORDER),
+        lambda axes, s: draw_outputs(axes, s),
         lambda s: (
             f"From {s.logits.min():.2f} to {s.logits.max():.2f}; their sum over the classes from "
             f"{s.logits.sum(1).min():.2f} to {s.logits.sum(1).max():.2f}."
         ),
     ),
     "masks to learn from": (
-        lambda axes, s: draw_training_masks(axes, s, ORDER),
+        lambda axes, s: draw_training_masks(axes, s),
         lambda s: f"Values {', '.join(map(str, sorted(s.label_values)))}.",
     ),
-    "predictions": (lambda axes, s: draw_predictions(axes, s, ORDER), lambda s: "Of four validation images. And the truth?"),
-    "truth": (lambda axes, s: draw_truth(axes, s, ORDER), lambda s: "Of the same four validation images."),
+    "predictions": (lambda axes, s: draw_predictions(axes, s), lambda s: "Of four validation images. And the truth?"),
+    "truth": (lambda axes, s: draw_truth(axes, s), lambda s: "Of the same four validation images."),
     "inputs: mean and spread": (
         None,
         lambda s: (
@@ -93,38 +93,38 @@ TESTS = {
 }
 
 
-def explore_faults(patients: Mapping[str, Symptoms]) -> Explorer:
-    """Unknown runs and the tests that one can order for them; each test costs a point, once for each patient."""
-    ordered: dict[str, list[str]] = {name: [] for name in patients}
+def explore_faults(runs: Mapping[str, Symptoms]) -> Explorer:
+    """Unknown runs and the tests that one can order for them; each test costs a point, once for each run."""
+    ordered: dict[str, list[str]] = {name: [] for name in runs}
 
-    def draw(patient, test):
-        mine = ordered[patient]
+    def draw(run, test):
+        mine = ordered[run]
         if test == NEW:
             mine.clear()
         elif test not in mine:
             mine.append(test)
-        symptoms = patients[patient]
+        symptoms = runs[run]
         spent = sum(map(len, ordered.values()))
-        words = f"Patient {patient}: {told(symptoms) if test == NEW else TESTS[test][1](symptoms)}"
-        lines = [words, f"Tests ordered for {patient}: {', '.join(mine) or 'none'}. Points spent on all patients: {spent}."]
-        return picture(patient, symptoms, test), "\n".join(lines)
+        words = f"Patient {run}: {told(symptoms) if test == NEW else TESTS[test][1](symptoms)}"
+        lines = [words, f"Tests ordered for {run}: {', '.join(mine) or 'none'}. Points spent on all runs: {spent}."]
+        return picture(run, symptoms, test), "\n".join(lines)
 
     controls = {
-        "patient": dropdown("patient", list(patients), next(iter(patients))),
+        "run": dropdown("run", list(runs), next(iter(runs))),
         "test": dropdown("order a test", [NEW, *TESTS], NEW),
     }
     help_line = "Think first: which test would tell apart the two faults that you suspect? Good doctors need about two for each."
     return Explorer(controls, draw, help_line)
 
 
-def picture(patient: str, symptoms: Symptoms, test: str) -> DescribedFigure:
-    figure = DescribedFigure(7.0, 3.0, f"Patient {patient}, {test}.")
+def picture(run: str, symptoms: Symptoms, test: str) -> DescribedFigure:
+    figure = DescribedFigure(7.0, 3.0, f"Patient {run}, {test}.")
     axes = figure.subplots()
     draw = None if test == NEW else TESTS[test][0]
     if draw is not None:
         draw(axes, symptoms)
         return figure
     axes.axis("off")
-    text = f"patient {patient}" if test == NEW else f"patient {patient}\n{test}:\nread the words below"
+    text = f"run {run}" if test == NEW else f"run {run}\n{test}:\nread the words below"
     axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=14)
     return figure
