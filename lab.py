@@ -113,7 +113,7 @@ def test(arguments):
     nbval = ["--dist", "loadfile", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"]
     notebooks = ["notebooks"]
     if quick:
-        where = ["tests/unit", "tests/test_project.py", "--dist", "loadgroup", "-m", "not slow"]
+        where = ["tests/unit", "tests/test_project.py", "--dist", "loadgroup", "--no-loadscope-reorder", "-m", "not slow"]
         notebooks = [os.path.join("notebooks", "05_the_whole_u.ipynb")]
     if coverage:
         where += ["--cov=unet_lab", "--cov-report=term", "--cov-fail-under=90"]
