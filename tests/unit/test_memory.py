@@ -16,17 +16,15 @@ import pytest
 from tests.conftest import ROOT
 
 BENCHMARK = runpy.run_path(str(ROOT / "benchmarks" / "explorers.py"))
-CHANGES, LAPS = 6, 4  # changes in a lap; laps after the first
+CHANGES, LAPS = 6, 2  # changes in a lap; laps after the first
 ALLOWED = 20_000  # bytes for each change: a tenth of a small figure's PNG
 
 
 class Mallinfo2(ctypes.Structure):
     """What glibc's malloc says of itself (malloc.h); uordblks: bytes in use, hblkhd: bytes in use that were mapped one by one."""
 
-    _fields_ = [
-        (name, ctypes.c_size_t)
-        for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
-    ]
+    _names = ("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost")
+    _fields_ = [(name, ctypes.c_size_t) for name in _names]  # noqa: RUF012
 
 
 def bytes_in_use():

@@ -25,7 +25,7 @@ STATES = ("right", "wrong", "not tried", "error", "missing", "reported")
 
 
 class Limits(NamedTuple):
-    """For one submission: seconds of the processor (of the clock, where it only waits), and gigabytes of memory, in all its processes."""
+    """For one submission with all its processes: seconds of the processor (or of waiting), and gigabytes of memory."""
 
     seconds: float = 120.0
     gigabytes: float = 4.0
