@@ -24,7 +24,7 @@ class Mallinfo2(ctypes.Structure):
     """What glibc's malloc says of itself (malloc.h); uordblks: bytes in use, hblkhd: bytes in use that were mapped one by one."""
 
     _names = ("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost")
-    _fields_ = [(name, ctypes.c_size_t) for name in _names]  # noqa: RUF012
+    _fields_ = [(name, ctypes.c_size_t) for name in _names]
 
 
 def bytes_in_use():
