@@ -20,22 +20,42 @@ SOURCES, SOLUTIONS = ROOT / "notebooks" / "source", ROOT / "notebooks" / "soluti
 needs_sources = pytest.mark.skipif(not SOURCES.exists(), reason="notebooks/source/ was left out of this copy")
 needs_solutions = pytest.mark.skipif(not SOLUTIONS.exists(), reason="notebooks/solutions/ was left out of this copy")
 
+# With several processes (`python3 lab.py test`) a file is a group: its tests stay together, for their fixtures, and the browser's
+# files are one, so that browser and JupyterLab start once. The longest begin first, or in the end one process would wait.
+LONGEST_FIRST = (
+    "browser",
+    "test_explorers",
+    "test_grading",
+    "test_real",
+    "test_distributed",
+    "test_lab",
+    "test_fuzz",
+    "test_faults",
+    "test_inference",
+    "test_tiling",
+    "test_acceleration",
+)
+# Files whose tests share nothing: each may run in any process. They come last and fill what is left.
+SPREAD = ("test_exercises", "test_memory", "test_survival", "test_progress")
+SLOW = (*LONGEST_FIRST, *SPREAD, "test_comparison", "test_planning")  # left out by --quick
 
-# Files whose tests share nothing: each test may run in any process. The tests of all others stay together, for their fixtures.
-SPREAD = ("test_exercises", "test_memory", "test_survival", "test_grading", "test_distributed")
-SLOW = (*SPREAD, "test_acceleration", "test_comparison", "test_explorers", "test_faults", "test_inference", "test_planning")
+
+def group_of(item: pytest.Item) -> str:
+    """What a test stays together with: the browser's tests, or those of its file."""
+    return "browser" if "browser" in item.path.parts else item.path.stem
 
 
 @pytest.hookimpl(wrapper=True)  # before xdist looks
-def pytest_collection_modifyitems(items):
-    """With several processes (lab.py test): which tests stay together; what `--quick` leaves out is marked slow."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]):
+    """Mark what is slow; with several processes, also put every test into its group and the longest groups first."""
     for item in items:
-        if item.path.stem in SLOW:
+        if group_of(item) in SLOW:
             item.add_marker(pytest.mark.slow)
-        if "browser" in item.path.parts:  # the browser and JupyterLab start once
-            item.add_marker(pytest.mark.xdist_group(name="browser"))
-        elif item.path.stem not in SPREAD:
-            item.add_marker(pytest.mark.xdist_group(name=item.path.name))
+        if group_of(item) not in SPREAD:
+            item.add_marker(pytest.mark.xdist_group(name=group_of(item)))
+    if hasattr(config, "workerinput"):
+        order = {group: place for place, group in enumerate([*LONGEST_FIRST, "all others", *SPREAD])}
+        items.sort(key=lambda item: order.get(group_of(item), order["all others"]))  # stable: within a group, the order stays
     return (yield)
 
 

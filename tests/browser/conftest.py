@@ -1,4 +1,8 @@
-"""The course in a real JupyterLab, started by lab.py, in a real browser (Debian's chromium, driven by Playwright)."""
+"""The course in a real JupyterLab, started by lab.py, in a real browser (Debian's chromium, driven by Playwright).
+
+One lab and one browser for all tests of this folder, and both end with them: Playwright keeps an event loop running, in which a
+notebook that comes later in the same process could not be run.
+"""
 
 import os
 import re
@@ -12,7 +16,7 @@ from unet_lab.course.grading import needed_cells
 from .driving import CHROMIUM, running_lab
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser():
     """Playwright and the path of Chromium; skips, saying why, where one is missing, and fails where CI asked for it."""
     try:
@@ -26,14 +30,14 @@ def browser():
     return sync_api
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab(browser, tmp_path_factory):
     """JupyterLab as `python3 lab.py --no-browser --port N` starts it; yields its address with the token."""
     with running_lab(tmp_path_factory.mktemp("home")) as address:
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def page(browser, lab):
     """A page of headless Chromium; `page.console_errors` collects what its console complains of."""
     with browser.sync_playwright() as p:
@@ -59,7 +63,7 @@ def explorers_of(path):
     return nbformat.writes(notebook)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def copy(lab):
     """copy(name, source) puts a notebook beside the others under a name of its own, since JupyterLab saves what it has open.
 

@@ -12,6 +12,7 @@ import time
 import zipfile
 from contextlib import contextmanager, suppress
 
+import psutil
 import pytest
 import torch
 
@@ -58,20 +59,33 @@ def start(folder):
     return process
 
 
+def processor_seconds(process):
+    """How long it has worked: moments by the clock would all fall early in its work on a busy machine."""
+    try:
+        times = psutil.Process(process.pid).cpu_times()
+    except psutil.Error:  # it has just ended
+        return 0.0
+    return times.user + times.system
+
+
 def test_thirty_kills_at_random_moments_and_the_end_is_the_same_bit_for_bit(tmp_path):
     straight = tmp_path / "straight"
     straight.mkdir()
     process = start(straight)
-    began = time.perf_counter()
-    process.join(300)
-    whole = time.perf_counter() - began
+    began, whole = processor_seconds(process), 0.0
+    while process.is_alive():
+        whole = max(whole, processor_seconds(process) - began)
+        time.sleep(0.005)
+    assert process.exitcode == 0
     expected = torch.load(straight / "result.pt", weights_only=True)
 
     killed, chance, kills, positions = tmp_path / "killed", random.Random(0), 0, set()
     killed.mkdir()
     while kills < KILLS:
         process = start(killed)
-        process.join(chance.uniform(0, 0.6 * whole))
+        moment = processor_seconds(process) + chance.uniform(0, 0.6 * whole)
+        while process.is_alive() and processor_seconds(process) < moment:
+            time.sleep(0.002)
         if process.is_alive():
             process.kill()
             process.join()
@@ -184,10 +198,10 @@ def test_weights_whose_settings_ask_for_more_than_the_file_holds_make_no_room_fo
     file = tmp_path / "huge.safetensors"
     settings = UNet(base_channels=1, depth=1).settings | {"base_channels": 100_000, "depth": 6}
     save_file({"x": torch.zeros(1)}, file, metadata={"settings": json.dumps(settings)})
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(ValueError, match=r"huge\.safetensors: these weights cannot be used: .* missing"):
         load_weights(file)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
     model = tiny()
     with torch.no_grad():
         model.head.bias[0] = torch.nan
@@ -369,14 +383,15 @@ def test_ctrl_c_pressed_twice_does_not_wait(monkeypatch):
         for _ in range(2):
             os.kill(os.getpid(), signal.SIGINT)
         time.sleep(60)
+        waited.append(True)
 
+    waited = []
     monkeypatch.setattr(loop, "training_step", step)
-    began = time.perf_counter()
     history = fit(tiny(), CELLS, **SETTINGS)
     assert history.stopped_early
     assert history.reports == []
     assert history.last_weights is not None
-    assert time.perf_counter() - began < 10
+    assert not waited
 
 
 def test_fit_says_when_a_long_run_ends(capsys):

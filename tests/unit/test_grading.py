@@ -99,7 +99,7 @@ def marked(tmp_path_factory):
         (folder / student).mkdir()
         (folder / student / "08_evaluation.ipynb").write_text(text.replace("PLACE", repr(str(folder))), encoding="utf-8")
     before = {p: p.read_bytes() for p in folder.rglob("*.ipynb")}
-    rows = [row for found in grade(find_submissions(folder), Limits(24, 1.5), jobs=2) for row in found]
+    rows = [row for found in grade(find_submissions(folder), Limits(40, 1.5), jobs=2) for row in found]
     assert before == {p: p.read_bytes() for p in folder.rglob("*.ipynb")}, "a submission changed another"
     return {student: [row for row in rows if row.student == student] for student in CLASS}
 
@@ -128,7 +128,7 @@ def test_right_wrong_and_untried_answers_are_told_apart(marked):
 @pytest.mark.parametrize(
     ("student", "state", "words"),
     [
-        ("dan", "wrong", "it was stopped after 6 seconds"),
+        ("dan", "wrong", "it was stopped after 10 seconds"),
         ("eve", "error", "GB of memory; 1.5 GB are allowed"),
         ("finn", "error", "its process ended by itself, with status 7"),
         ("gus", "error", "a notebook may not change"),

@@ -1,5 +1,7 @@
 """Interfaces for notebooks: each answers a "what if?" with a figure. They compute nothing themselves."""
 
+import gc
+
 from unet_lab.explorers.augmentation import explore_augmentation
 from unet_lab.explorers.base import Explorer
 from unet_lab.explorers.cell_generator import explore_generator
@@ -54,3 +56,9 @@ __all__ = [
     "explore_workers",
     "watch_training",
 ]
+
+# Python's garbage collector would look through all of PyTorch and Matplotlib every few figures, a tenth of a second in which a
+# slider hangs (benchmarks/explorers.py). Both are loaded by now, at the notebook's imports, and stay: they need not be looked at
+# again. Once, and here: what a notebook makes later, explorers too, is collected when it is no longer used.
+gc.collect()
+gc.freeze()

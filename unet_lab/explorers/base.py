@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import gc
 import threading
 from collections.abc import Callable
 from html import escape
@@ -63,10 +62,6 @@ class Explorer(widgets.VBox):
         super().__init__([box, last, self._image, self._text], layout=widgets.Layout(align_items="flex-start"))
         self.add_class("unet-lab-explorer")
         self._update()
-        # Python's garbage collector would look through all of torch and matplotlib every few figures, a tenth of a second in
-        # which a slider hangs (benchmarks/explorers.py). What is there by now stays: it need not be looked at again.
-        gc.collect()
-        gc.freeze()
 
     @property
     def png(self) -> bytes:

@@ -17,6 +17,7 @@ import psutil
 
 from unet_lab.course.exercises import LESSONS
 from unet_lab.course.grading.submissions import Submission, Unreadable, lesson_of, read_cells
+from unet_lab.course.limits import has_had_its_time
 from unet_lab.course.progress import WHERE, read_export
 
 _CLEAR = ("right", "wrong", "not tried")
@@ -24,7 +25,7 @@ STATES = ("right", "wrong", "not tried", "error", "missing", "reported")
 
 
 class Limits(NamedTuple):
-    """For one submission: seconds of the clock, and gigabytes of memory with all its processes."""
+    """For one submission with all its processes: seconds of the processor (or of waiting), and gigabytes of memory."""
 
     seconds: float = 120.0
     gigabytes: float = 4.0
@@ -91,23 +92,23 @@ def mark(submission: Submission, limits: Limits | None = None) -> list[Row]:
 def verdicts(notebook: Path, expected: list[str], limits: Limits) -> tuple[dict[str, dict], str]:
     """Quick first: the cells that the checks need. Then what that leaves open: each answer alone, where the process died of one;
     the whole notebook in order, where something was missing that names do not tell."""
-    end = time.monotonic() + limits.seconds
-    found, reason = run(notebook, "quick", limits)
+    left = limits.seconds
+    found, reason, spent = run(notebook, "quick", limits)
+    left -= spent
     for name in expected if reason else ():
-        left = end - time.monotonic()
         if found.get(name, {}).get("state") not in _CLEAR and left > 1:
-            alone, why = run(notebook, f"only:{name}", limits._replace(seconds=left))
+            alone, why, spent = run(notebook, f"only:{name}", limits._replace(seconds=left))
+            left -= spent
             found[name] = alone.get(name) or {"exercise": name, "state": "error", "finding": why, "seconds": 0.0}
     unclear = [name for name in expected if found.get(name, {}).get("state") not in _CLEAR]
-    left = end - time.monotonic()
     if unclear and not reason and left > 1:
-        again, reason = run(notebook, "all", limits._replace(seconds=left))
+        again, reason, _ = run(notebook, "all", limits._replace(seconds=left))
         found |= {name: entry for name, entry in again.items() if name in unclear}
     return found, reason
 
 
-def run(notebook: Path, how: str, limits: Limits) -> tuple[dict[str, dict], str]:
-    """Verdicts by exercise, and why the process ended before its time, if it did."""
+def run(notebook: Path, how: str, limits: Limits) -> tuple[dict[str, dict], str, float]:
+    """Verdicts by exercise, why the process ended before its time, if it did, and the seconds that it used."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, tempfile.TemporaryDirectory() as outside:
         results = Path(outside, "results")
         results.touch()
@@ -121,29 +122,30 @@ def run(notebook: Path, how: str, limits: Limits) -> tuple[dict[str, dict], str]
         )  # fmt: skip
         process.stdin.write(f"{results}\n".encode())
         process.stdin.close()
-        reason = watch(process, limits)
+        reason, spent = watch(process, limits)
         found, ended, broken = read(results)
     if broken:
-        return found, broken
+        return found, broken, spent
     if not reason and not ended:
         reason = f"its process ended by itself, with status {process.returncode}, before the last cell"
-    return found, reason
+    return found, reason, spent
 
 
-def watch(process: subprocess.Popen, limits: Limits) -> str:
-    """Wait for the process and whatever it started; end them at a limit, and say which."""
-    family, end = psutil.Process(process.pid), time.monotonic() + limits.seconds
-    reason = ""
+def watch(process: subprocess.Popen, limits: Limits) -> tuple[str, float]:
+    """Wait for the process and whatever it started; end them at a limit. Returns which limit, and the seconds that were used."""
+    family, began = psutil.Process(process.pid), time.monotonic()
+    reason, worked = "", 0.0
     while process.poll() is None and not reason:
-        if time.monotonic() > end:
-            reason = f"stopped after {limits.seconds:.0f} seconds"
         try:
             members = [family, *family.children(recursive=True)]
+            worked = max(worked, sum(processor_seconds(member) for member in members))
             used = sum(member.memory_info().rss for member in members)
             if used > limits.gigabytes * 1e9:
                 reason = f"stopped at {used / 1e9:.1f} GB of memory; {limits.gigabytes:g} GB are allowed"
         except psutil.Error:
             members = [family]  # it has just ended
+        if has_had_its_time(limits.seconds, time.monotonic() - began, worked):
+            reason = f"stopped after {limits.seconds:.0f} seconds"
         if reason:
             for member in members:
                 try:
@@ -152,7 +154,13 @@ def watch(process: subprocess.Popen, limits: Limits) -> str:
                     continue
         time.sleep(0.05)
     process.wait()
-    return reason
+    return reason, worked
+
+
+def processor_seconds(process: psutil.Process) -> float:
+    """The processor's time that this process and its ended children have used."""
+    times = process.cpu_times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def read(results: Path) -> tuple[dict[str, dict], bool, str]:
