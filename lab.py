@@ -109,11 +109,11 @@ def test(arguments):
     side_by_side = min(2, cores)
     threads = {"OMP_NUM_THREADS": str(cores // side_by_side), "MKL_NUM_THREADS": str(cores // side_by_side)}
     pytest = [PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "-n", str(side_by_side)]
-    where = ["tests", "unet_lab", "--doctest-modules", "--dist", "loadgroup", "--no-loadscope-reorder"]  # tests/conftest.py
+    where = ["tests", "unet_lab", "--doctest-modules", "--no-loadscope-reorder"]  # tests/conftest.py
     nbval = ["--dist", "loadfile", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"]
     notebooks = ["notebooks"]
     if quick:
-        where = ["tests/unit", "tests/test_project.py", "--dist", "loadgroup", "--no-loadscope-reorder", "-m", "not slow"]
+        where = ["tests/unit", "tests/test_project.py", "--no-loadscope-reorder", "-m", "not slow"]
         notebooks = [os.path.join("notebooks", "05_the_whole_u.ipynb")]
     if coverage:
         where += ["--cov=unet_lab", "--cov-report=term", "--cov-fail-under=90"]

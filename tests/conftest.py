@@ -1,7 +1,7 @@
 """Shared by all tests: one seed, few threads, and the folder of real images, which is not part of the project."""
 
 import os
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pytest
 import torch
@@ -40,23 +40,34 @@ SPREAD = ("test_exercises", "test_memory", "test_survival", "test_progress")
 SLOW = (*LONGEST_FIRST, *SPREAD, "test_comparison", "test_planning")  # left out by --quick
 
 
-def group_of(item: pytest.Item) -> str:
+def group_of(path: PurePath) -> str:
     """What a test stays together with: the browser's tests, or those of its file."""
-    return "browser" if "browser" in item.path.parts else item.path.stem
+    return "browser" if "browser" in path.parts else path.stem
 
 
-@pytest.hookimpl(wrapper=True)  # before xdist looks
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]):
-    """Mark what is slow; with several processes, also put every test into its group and the longest groups first."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what is slow; with several processes, the longest groups first."""
     for item in items:
-        if group_of(item) in SLOW:
+        if group_of(item.path) in SLOW:
             item.add_marker(pytest.mark.slow)
-        if group_of(item) not in SPREAD:
-            item.add_marker(pytest.mark.xdist_group(name=group_of(item)))
     if hasattr(config, "workerinput"):
         order = {group: place for place, group in enumerate([*LONGEST_FIRST, "all others", *SPREAD])}
-        items.sort(key=lambda item: order.get(group_of(item), order["all others"]))  # stable: within a group, the order stays
-    return (yield)
+        items.sort(
+            key=lambda item: order.get(group_of(item.path), order["all others"])
+        )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Hand whole groups to the processes; of the files in SPREAD, single tests. (xdist's own groups need a pytest before 9.)"""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Groups(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            group = group_of(PurePath(nodeid.split("::")[0]))
+            return nodeid if group in SPREAD else group
+
+    return Groups(config, log)
 
 
 @pytest.fixture(autouse=True)

@@ -222,14 +222,14 @@ def test_the_explorer_says_the_switch_and_what_the_run_reports(patients):
 
 def test_each_test_costs_a_point_once_for_each_patient(patients):
     explorer = explore_faults({"A": patients["leak"], "B": patients["softmax twice"]})
-    assert "Points spent on all patients: 0." in explorer.words
+    assert "Points spent on all runs: 0." in explorer.words
     explorer.set(test="images on both sides")
     assert "12 of 12 validation images are also among the training images" in explorer.words
     explorer.set(test="loss curve")
     explorer.set(test="images on both sides")
-    assert "Points spent on all patients: 2." in explorer.words
-    explorer.set(patient="B", test="outputs, by class")
+    assert "Points spent on all runs: 2." in explorer.words
+    explorer.set(run="B", test="outputs, by class")
     assert "their sum over the classes from 1.00 to 1.00" in explorer.words
-    assert "Points spent on all patients: 3." in explorer.words
-    explorer.set(patient="B", test="(begin anew)")
-    assert "Tests ordered for B: none. Points spent on all patients: 2." in explorer.words
+    assert "Points spent on all runs: 3." in explorer.words
+    explorer.set(run="B", test="(begin anew)")
+    assert "Tests ordered for B: none. Points spent on all runs: 2." in explorer.words

@@ -166,7 +166,7 @@ def load_folder(
         them. Never guessed: left out, the error shows the codes found, and `propose_codes` says more.
 
     channels : as `read_image` takes them: "all", "grey", or numbers such as (0, 2).
-    group : what `split` must not tear apart (slide, dish, patient): a pattern found in the file's path, r"(dish\d+)_", or a
+    group : what `split` must not tear apart (slide, dish, patient): a pattern in the file's path, e.g. r"(dish[0-9]+)_", or a
         function of the path; left out, the file with all its pages.
 
     Returns

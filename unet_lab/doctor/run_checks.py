@@ -94,8 +94,8 @@ def find_labels(s: Symptoms) -> Iterator[Finding]:
 def find_rims(s: Symptoms) -> Iterator[Finding]:
     if s.masks is None or s.masks.ndim != 3 or s.num_classes < 3:
         return
-    present = [k for k in range(s.num_classes) if (s.masks == k).any()]
-    for outer, rim, inner in permutations(present[:MOST_CLASSES], 3):
+    broad = [k for k in range(s.num_classes) if (s.masks == k).sum() < 3 * broad_parts(s.masks == k).sum()]
+    for outer, rim, inner in permutations(broad[:MOST_CLASSES], 3):
         share = rim_share(s.masks, outer, rim, inner)
         if share > RIM and bulk_share(s.masks, outer, rim) < RIM / 2:
             yield Finding(
@@ -111,6 +111,11 @@ def find_rims(s: Symptoms) -> Iterator[Finding]:
 def neighbours_of(masks: np.ndarray) -> np.ndarray:
     """Where masks (N, H, W) of booleans are true, and the pixels beside."""
     return np.stack([maximum_filter(m, 3) for m in masks])
+
+
+def broad_parts(masks: np.ndarray) -> np.ndarray:
+    """Of masks (N, H, W) of booleans what is left where all that is less than three pixels wide is taken away."""
+    return np.stack([binary_opening(m, np.ones((3, 3))) for m in masks])
 
 
 def rim_share(masks: np.ndarray, outer: int, rim: int, inner: int) -> float:
@@ -129,8 +134,8 @@ def rim_share(masks: np.ndarray, outer: int, rim: int, inner: int) -> float:
 def bulk_share(masks: np.ndarray, outer: int, rim: int) -> float:
     """Which share of `outer`'s border lies beside a broad part of `rim`: large where `rim` truly surrounds something."""
     border = (masks == outer) & neighbours_of(masks != outer)
-    bulk = np.stack([binary_opening(m == rim, np.ones((3, 3))) for m in masks])
-    return float((border & neighbours_of(bulk)).sum() / border.sum()) if border.any() else 0.0
+    bulk = neighbours_of(broad_parts(masks == rim))
+    return float((border & bulk).sum() / border.sum()) if border.any() else 0.0
 
 
 def find_leak(s: Symptoms) -> Iterator[Finding]:

@@ -105,7 +105,7 @@ def explore_faults(runs: Mapping[str, Symptoms]) -> Explorer:
             mine.append(test)
         symptoms = runs[run]
         spent = sum(map(len, ordered.values()))
-        words = f"Patient {run}: {told(symptoms) if test == NEW else TESTS[test][1](symptoms)}"
+        words = f"Run {run}: {told(symptoms) if test == NEW else TESTS[test][1](symptoms)}"
         lines = [words, f"Tests ordered for {run}: {', '.join(mine) or 'none'}. Points spent on all runs: {spent}."]
         return picture(run, symptoms, test), "\n".join(lines)
 
@@ -118,7 +118,7 @@ def explore_faults(runs: Mapping[str, Symptoms]) -> Explorer:
 
 
 def picture(run: str, symptoms: Symptoms, test: str) -> DescribedFigure:
-    figure = DescribedFigure(7.0, 3.0, f"Patient {run}, {test}.")
+    figure = DescribedFigure(7.0, 3.0, f"Run {run}, {test}.")
     axes = figure.subplots()
     draw = None if test == NEW else TESTS[test][0]
     if draw is not None:

@@ -31,7 +31,7 @@ _WOULD_SHOW = {
 
 
 def diagnoses(answer) -> None:
-    """A dictionary: the fault of each of the five patients A to E, by its short name in FAULTS."""
+    """A dictionary: the fault of each of the five runs A to E, by its short name in FAULTS."""
     answer = fields(answer, tuple(_UNKNOWN))
     neighbour = (
         "A neighbour: a loss that never falls below 0.55 may be a hard problem or a softmax too many. One test tells: the "
