@@ -62,6 +62,7 @@ def test_labels_of_classes_specks_and_cells_at_the_edge():
     assert label_objects(mask).tolist() == [[0, 1, 1, 0, 0], [0] * 5, [0, 2, 2, 2, 0], [0] * 5, [0, 0, 0, 3, 0]]
     assert label_objects(mask, classes=(2,)).max() == 2
     assert label_objects(mask, min_area=2)[4, 3] == 0
+    assert label_objects(mask, min_area=1)[4, 3] == 3, "as large as asked is large enough"
     assert label_objects(mask, border="drop").tolist() == [[0] * 5, [0] * 5, [0, 1, 1, 1, 0], [0] * 5, [0] * 5]
 
 
@@ -539,6 +540,13 @@ def test_what_nobody_judged_costs_nothing():
     assert object_scores(truth, prediction).false_positives == 1
     s = object_scores(truth, prediction, ignore=ignore)
     assert (s.f1, s.matched_iou, s.predicted_objects) == (1, 1, 1)
+
+
+def test_an_object_that_lies_by_more_than_half_where_nobody_judged_is_left_out():
+    truth, prediction = np.zeros((1, 12), int), np.array([[0, 0, 5, 5, 5, 0, 0, 7, 7, 7, 7, 0]])
+    ignore = np.array([[1, 1, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0]], bool)  # two of three pixels of 5, two of four of 7
+    s = object_scores(truth, prediction, ignore=ignore)
+    assert (s.predicted_objects, s.false_positives) == (1, 1)
 
 
 @pytest.mark.parametrize(
