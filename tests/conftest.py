@@ -52,9 +52,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.slow)
     if hasattr(config, "workerinput"):
         order = {group: place for place, group in enumerate([*LONGEST_FIRST, "all others", *SPREAD])}
-        items.sort(
-            key=lambda item: order.get(group_of(item.path), order["all others"])
-        )
+        items.sort(key=lambda item: order.get(group_of(item.path), order["all others"]))
 
 
 @pytest.hookimpl(optionalhook=True)
