@@ -280,3 +280,39 @@ def test_a_block_and_an_activation_of_your_own_are_built_in():
     smooth = UNet(base_channels=2, depth=1, activation=nn.GELU)
     assert not any(isinstance(m, nn.ReLU) for m in smooth.modules())
     assert sum(isinstance(m, nn.GELU) for m in smooth.modules()) == 6
+
+
+def test_early_stopping_ends_the_run_when_nothing_gets_better(tmp_path):
+    told = {"epochs": 30, "learning_rate": 1e-9, "schedule": "constant"}  # too small to learn anything
+    history = fit(tiny(), CELLS, CELLS, **QUICK | told, early_stopping=3)
+    best = history.best.epoch
+    assert len(history.reports) == best + 3
+    file = tmp_path / "run.pt"
+    for report in train(tiny(), CELLS, CELLS, **QUICK | told, early_stopping=3, checkpoint=file):
+        if report.epoch == 2:
+            break
+    again = list(train(tiny(), CELLS, CELLS, **QUICK | told, early_stopping=3, checkpoint=file))
+    assert [r.loss for r in again] == history.column("loss")
+    with pytest.raises(ValueError, match="early_stopping is 0"):
+        losses(tiny(), early_stopping=0)
+
+
+def test_a_history_leaves_as_a_table(tmp_path):
+    history = fit(tiny(), CELLS, CELLS, **QUICK)
+    table = history.table()
+    assert list(table.index) == [1, 2]
+    assert table["loss"].tolist() == history.column("loss")
+    table.to_csv(tmp_path / "run.csv")
+    assert (tmp_path / "run.csv").read_text().startswith("epoch,epochs,loss,")
+
+
+def test_every_pair_is_for_validation_once_and_groups_stay_together():
+    pairs = [p._replace(group=f"dish {k % 3}") for k, p in enumerate(CELLS.pairs)]
+    data = SegmentationDataset(pairs)
+    seen = []
+    for training, validation in folds(data, 3):
+        assert not {p.group for p in training.pairs} & {p.group for p in validation.pairs}
+        seen += [p.source for p in validation.pairs]
+    assert sorted(seen) == sorted(p.source for p in pairs)
+    with pytest.raises(ValueError, match="from 2 to 3, the number of groups"):
+        next(folds(data, 4))

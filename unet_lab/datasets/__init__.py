@@ -19,7 +19,7 @@ from unet_lab.datasets.image_files import (
 )
 from unet_lab.datasets.jurkat import load_jurkat
 from unet_lab.datasets.masks import CLASS_NAMES, MASK_CODES, decode_mask, encode_mask, snap_mask
-from unet_lab.datasets.pairs import Pair, SegmentationDataset, split
+from unet_lab.datasets.pairs import Pair, SegmentationDataset, folds, split
 from unet_lab.datasets.standardise import standardise
 from unet_lab.losses import IGNORE
 
@@ -38,6 +38,7 @@ __all__ = [
     "decode_mask",
     "encode_mask",
     "find_codes",
+    "folds",
     "generate_cell",
     "generate_cells",
     "generate_field",

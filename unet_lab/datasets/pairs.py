@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -159,7 +159,7 @@ def split(
     """
     if not 0 < train_fraction < 1:
         raise ValueError(f"train_fraction is {train_fraction}; allowed is a share between 0 and 1, e.g. 0.8.")
-    groups = _groups(dataset)
+    groups = group_names(dataset)
     names = sorted(set(groups))
     if len(names) < 2:
         raise ValueError("all pairs come from one image; a split needs at least two images, or validation would leak.")
@@ -171,7 +171,29 @@ def split(
     return dataset.subset(training), dataset.subset(validation)
 
 
-def _groups(dataset: SegmentationDataset) -> list[str]:
+def folds(
+    dataset: SegmentationDataset, count: int = 5, seed: int = 0
+) -> Iterator[tuple[SegmentationDataset, SegmentationDataset]]:
+    """Cross validation: `count` pairs of (training, validation), in which every pair is for validation once.
+
+    What belongs together stays together, as in `split`. Raises ValueError where there are fewer groups than folds.
+
+    >>> [len(validation) for _, validation in folds(SegmentationDataset.generated(10, size=32), 5)]
+    [2, 2, 2, 2, 2]
+    """
+    groups = group_names(dataset)
+    names = sorted(set(groups))
+    if not isinstance(count, int) or not 2 <= count <= len(names):
+        raise ValueError(f"count is {count!r}; allowed are whole numbers from 2 to {len(names)}, the number of groups.")
+    order = np.random.default_rng(seed).permutation(len(names))
+    for part in np.array_split(order, count):
+        chosen = {names[i] for i in part}
+        validation = [i for i, group in enumerate(groups) if group in chosen]
+        training = [i for i, group in enumerate(groups) if group not in chosen]
+        yield dataset.subset(training), dataset.subset(validation)
+
+
+def group_names(dataset: SegmentationDataset) -> list[str]:
     """For each pair the name of its group: pairs of one source, or with the same pixels, share a group."""
     parent: dict[str, str] = {}
 

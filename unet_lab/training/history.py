@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
 from unet_lab.training.checkpoint import newest_checkpoint
+
+if TYPE_CHECKING:
+    import pandas
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,12 @@ class History:
         """The run in the format of the report's log."""
         lines = [report.log_line for report in self.reports]
         return "\n".join(lines if self.stopped_early else [*lines, "Training finished"])
+
+    def table(self) -> pandas.DataFrame:
+        """The run as a pandas table, a row per epoch; `history.table().to_csv("run.csv")` keeps it for other programs."""
+        import pandas
+
+        return pandas.DataFrame([asdict(report) for report in self.reports]).set_index("epoch")
 
     def column(self, name: str) -> list[float]:
         """One number per epoch, e.g. `history.column("loss")`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
@@ -61,8 +61,12 @@ class RunState:
 
     # -- what the loop asks ------------------------------------------------------------------------------------------
 
-    def epochs_left(self) -> Iterable[int]:
-        return range(len(self.reports) + 1, self.settings.epochs + 1)
+    def epochs_left(self) -> Iterator[int]:
+        for epoch in range(len(self.reports) + 1, self.settings.epochs + 1):
+            best = max((r.epoch for r in self.reports if r.is_best), default=0)
+            if self.settings.early_stopping is not None and len(self.reports) - best >= self.settings.early_stopping:
+                return
+            yield epoch
 
     def batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         self.began = time.perf_counter() - self.seconds

@@ -57,6 +57,7 @@ class TrainingSettings:
         (N, H, W) and a seed for each image, which follows from `seed`, the epoch and the image.
     patch, foreground : side of the windows that are drawn anew from each image in each epoch, so that images of any size can be
         trained on; the share of windows that are centred on a pixel which is no background.
+    early_stopping : end when so many epochs in a row were no better (validation IoU, or loss without validation); None: never.
     checkpoint : a file, written whole after every epoch, and within an epoch every `checkpoint_minutes`.
     sync_batch_norm : with several processes, batch norm looks at all their images.
     """
@@ -78,6 +79,7 @@ class TrainingSettings:
     augmentation: Callable[[Tensor, Tensor, Sequence[int]], tuple[Tensor, Tensor]] | None = None
     patch: int | None = None
     foreground: float = 0.5
+    early_stopping: int | None = None
     checkpoint: str | Path | None = None
     checkpoint_minutes: float = 10.0
     sync_batch_norm: bool = True
@@ -94,6 +96,8 @@ class TrainingSettings:
             check_number("clip", self.clip, "None and numbers above 0, e.g. 1.0", above=0)
         if self.patch is not None:
             check_number("patch", self.patch, "None and whole numbers from 1 up (pixels)", whole=True, lowest=1)
+        if self.early_stopping is not None:
+            check_number("early_stopping", self.early_stopping, "None and whole numbers from 1 up (epochs)", whole=True, lowest=1)
         check_choice("reduction", self.reduction, REDUCTIONS)
         check_choice("precision", self.precision, PRECISIONS)
         check_choice("optimizer", self.optimizer, OPTIMIZERS, " and a function of (parameters, learning rate)")
