@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from unet_lab.datasets import Pair, SegmentationDataset
+from unet_lab.datasets import Pair, SegmentationDataset, folds
 from unet_lab.datasets.patches import Patches
 from unet_lab.inference import predict
 from unet_lab.losses import IGNORE
