@@ -107,7 +107,7 @@ def load_folder(
     group: str | Callable[[Path], str] | None = None,
     merge: str | None = None,
 ) -> SegmentationDataset:
-    """Every image of one folder with its mask in another, paired by `pair_files`; the rule is printed, with examples.
+    r"""Every image of one folder with its mask in another, paired by `pair_files`; the rule is printed, with examples.
 
     Parameters
     ----------
@@ -176,7 +176,9 @@ def read_match(match: Match, name: str, group: str, codes: Codes, channels: Chan
     for pages, file in zip(masks, match.masks, strict=False):
         if len(pages) != len(pictures):
             have = f"{len(pictures)} pages, and {file.name} has {len(pages)}"
-            raise ValueError(f"{match.image}: {have}; there must be one mask for each page.")
+            raise ValueError(
+                f"{match.image}: {have}; there must be one mask for each page. Pages of single objects are united by merge='union'."
+            )
     for number, picture in enumerate(pictures):
         of_page = [pages[number] for pages in masks]
         for mask in of_page:

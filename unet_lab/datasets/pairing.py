@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from unet_lab.datasets.file_lists import list_pictures, locate
+from unet_lab.datasets.file_lists import describe_others, entries, list_pictures, locate
 from unet_lab.datasets.names import (
     CHANNEL,
     NUMBERED,
@@ -101,7 +101,7 @@ def apart(images: list[Path], masks: list[Path], root: Path) -> tuple[list[Path]
     if not images or not masks:
         raise ValueError(
             f"{root}: images and masks are the same files, and their names do not tell which are the masks. Give two folders, or "
-            f"two patterns: '{root / '*_image.png'}' and '{root / '*_mask.png'}'."
+            f"two patterns: '{root / '*_image.png'}' and '{root / '*_mask.png'}'.{describe_others(entries(root))}"
         )
     return images, masks
 
