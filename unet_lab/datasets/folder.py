@@ -177,7 +177,7 @@ def read_match(match: Match, name: str, group: str, codes: Codes, channels: Chan
         if len(pages) != len(pictures):
             have = f"{len(pictures)} pages, and {file.name} has {len(pages)}"
             raise ValueError(
-                f"{match.image}: {have}; there must be one mask for each page. Pages of single objects are united by merge='union'."
+                f"{match.image}: {have}; there must be one mask for each page. merge='union' unites pages of single objects."
             )
     for number, picture in enumerate(pictures):
         of_page = [pages[number] for pages in masks]

@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from unet_lab.datasets.file_lists import plain
+from unet_lab.datasets.image_files import MOST_PIXELS
 
+FARTHEST = 1e9  # pixels from the corner
 UNNAMED = "(unclassified)"
 Rings = list[np.ndarray]  # each (n, 2): x, y in pixels from the top left corner; even-odd, so that an inner ring is a hole
 
@@ -56,9 +58,20 @@ def ring(points: Any, file: Path) -> np.ndarray:
         corners = np.array([point[:2] for point in points], float)
     except (ValueError, TypeError):
         corners = np.empty((0, 2))
-    if corners.ndim != 2 or len(corners) < 3 or not np.isfinite(corners).all():
-        raise ValueError(f"{file}: an outline has {len(corners)} usable corners; it takes at least 3, finite numbers.")
+    if corners.ndim != 2 or len(corners) < 3 or not (np.abs(corners) < FARTHEST).all():
+        raise ValueError(f"{file}: an outline has {len(corners)} usable corners; it takes at least 3, plain numbers of pixels.")
     return corners
+
+
+def size(file: Path, height: Any, width: Any) -> tuple[int, int]:
+    """Height and width of an image as a file says them. Raises ValueError for no numbers, and for more pixels than are read."""
+    try:
+        shape = (int(height), int(width))
+    except (ValueError, TypeError, OverflowError):
+        shape = (0, 0)
+    if min(shape) < 1 or shape[0] * shape[1] > MOST_PIXELS:
+        raise ValueError(f"{file}: the image's size is {height!r} x {width!r}; allowed are 1 to {MOST_PIXELS:,} pixels in all.")
+    return shape
 
 
 def name_of_image(path: str) -> str:
@@ -81,7 +94,7 @@ def labelme_sheet(file: Path, content: dict) -> Sheet:
             raise ValueError(f"{file}: {shape['label']!r} is a {kind}, which has no outline; {allowed}. Draw it as a polygon.")
         outlines.append(Outline(plain(str(shape["label"])), [[ring(points, file)]]))
     height, width = content.get("imageHeight"), content.get("imageWidth")
-    shape = (int(height), int(width)) if height and width else None
+    shape = size(file, height, width) if height and width else None
     name = name_of_image(content["imagePath"]) if content.get("imagePath") else plain(file.stem)
     return Sheet(file, name, shape, outlines)
 
@@ -112,7 +125,7 @@ def coco_sheets(file: Path, content: dict) -> list[Sheet]:
         parts = [[ring(list(zip(flat[::2], flat[1::2], strict=False)), file)] for flat in polygons]
         outlines[annotation["image_id"]].append(Outline(label, parts))
     return [
-        Sheet(file, name_of_image(image["file_name"]), (int(image["height"]), int(image["width"])), outlines[number])
+        Sheet(file, name_of_image(image["file_name"]), size(file, image["height"], image["width"]), outlines[number])
         for number, image in images.items()
     ]
 
@@ -136,7 +149,7 @@ def geojson_sheet(file: Path, content: dict | list) -> Sheet:
 
 
 def read_rois(file: Path) -> list[Sheet]:
-    """ImageJ's ROIs: one (`.roi`) or a set (`.zip`), read by roifile. Raises ValueError where it is none, or for several slices."""
+    """ImageJ's ROIs: one (`.roi`) or a set (`.zip`), read by roifile. Raises ValueError for other files and several slices."""
     import roifile
 
     if file.suffix.lower() == ".zip" and not (zipfile.is_zipfile(file) and roi_names(file)):
@@ -159,7 +172,7 @@ def roi_names(file: Path) -> list[str]:
 
 
 def roi_outline(roi: Any, file: Path) -> Outline:
-    """One ROI. Several ROIs of one name that ImageJ numbered, as in "cell-1", keep the name; ImageJ's own names count as "roi"."""
+    """One ROI, named as its user did, without the number in "cell-1"; names that ImageJ made itself count as "roi"."""
     import roifile
 
     kinds = roifile.ROI_TYPE

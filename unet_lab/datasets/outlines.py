@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,9 +35,9 @@ def masks_from_outlines(
     Parameters
     ----------
     folder : of LabelMe's or COCO's `.json`, QuPath's `.geojson`, ImageJ's `.roi` or `.zip` files; or one such file.
-    classes : the class of each name, e.g. {"nucleus": 2, "cell": 1}; 0 for what is not to be drawn, IGNORE for what nobody judged.
-        Where outlines overlap, the higher class lies on top, whatever their order, and IGNORE above all; of one class the later.
-        An ImageJ ROI has the name that it was given; ImageJ's own ("0012-0034-0056") count as "roi".
+    classes : the class of each name, e.g. {"nucleus": 2, "cell": 1}; 0 is not drawn, IGNORE is what nobody judged. Where outlines
+        overlap, the higher class lies on top, whatever their order, and IGNORE above all; of one class the later. An ImageJ ROI
+        has the name that it was given, ImageJ's own ("0012-0034-0056") count as "roi"; one of a group is called "group 3".
     images : the folder of the images, where the files do not say how large they are (QuPath, ImageJ). It may be the same folder.
     save : a folder for the masks, a PNG file for each image; load it with load_folder(images, save, codes=(0, 1, 2)).
     instances : True numbers the objects 1, 2, 3, … in place of their classes.
@@ -57,17 +57,28 @@ def masks_from_outlines(
     if not sheets:
         raise ValueError(f"{folder}: the files hold no image and no outline.")
     numbers = check_classes(classes, sheets)
-    masks: dict[str, np.ndarray] = {}
     sizes = image_sizes(images) if images is not None else {}
-    for name, sheet in joined(sheets).items():
-        shape = size_of(sheet, name, sizes)
+    masks: dict[str, np.ndarray] = {}
+    for sheet in sheets:
+        name, shape = image_of(sheet, sizes, alone=len(sheets) == 1)
+        if name in masks:
+            raise ValueError(f"{sheet.file}: a second set of outlines for the image {name}. Keep one, or name the images apart.")
         masks[name] = draw_objects(sheet.outlines, numbers, shape, instances)
     if save is not None:
-        where = Path(save).expanduser()
-        where.mkdir(parents=True, exist_ok=True)
-        for name, mask in masks.items():
-            write_image(where / f"{name}.png", mask)
+        write_masks(masks, save, (folder,) if images is None else (folder, images))
     return masks
+
+
+def write_masks(masks: Mapping[str, np.ndarray], save: str | Path, sources: Sequence[str | Path]) -> None:
+    """Write each mask as PNG. Raises ValueError for the folder of the outlines or images: a mask must not replace an image."""
+    where = Path(save).expanduser()
+    if any(where.resolve() in (locate(s)[0].resolve(), locate(s)[0].resolve().parent) for s in sources):
+        raise ValueError(
+            f"save={save}: the images or outlines lie there. Give the masks a folder of their own, e.g. '{where / 'masks'}'."
+        )
+    where.mkdir(parents=True, exist_ok=True)
+    for name, mask in masks.items():
+        write_image(where / f"{name}.png", mask)
 
 
 def outline_files(folder: str | Path) -> list[Path]:
@@ -90,7 +101,7 @@ def check_classes(classes: Mapping[str, int] | None, sheets: list[Sheet]) -> dic
     proposal = {label: k for k, label in enumerate(sorted(found), start=1)}
     missing = sorted(label for label in found if label not in known)
     if missing:
-        what = f"no class for {', '.join(map(repr, missing))}" if known else "which name means which class?"
+        what = f"no class for {', '.join(map(repr, missing))}." if known else "which name means which class?"
         raise ValueError(
             f"{what} The outlines have the names {listed}. Give a class for each (0: do not draw): classes={proposal}."
         )
@@ -98,18 +109,6 @@ def check_classes(classes: Mapping[str, int] | None, sheets: list[Sheet]) -> dic
         if isinstance(number, bool) or not isinstance(number, int | np.integer) or not 0 <= number <= IGNORE:
             raise ValueError(f"the class of {label!r} is {number!r}; allowed are 0, 1, 2 and so on, and IGNORE (255).")
     return {label: int(number) for label, number in known.items()}
-
-
-def joined(sheets: list[Sheet]) -> dict[str, Sheet]:
-    """One sheet for each image: single `.roi` files of one image come together. Raises ValueError where their sizes differ."""
-    together: dict[str, Sheet] = {}
-    for sheet in sheets:
-        before = together.get(sheet.name)
-        if before is not None and before.shape != sheet.shape:
-            raise ValueError(f"{sheet.file}: a second file for the image {sheet.name}, of another size than {before.file}.")
-        outlines = sheet.outlines if before is None else [*before.outlines, *sheet.outlines]
-        together[sheet.name] = sheet._replace(outlines=outlines)
-    return together
 
 
 class ImageSize(NamedTuple):
@@ -131,22 +130,27 @@ def image_sizes(images: str | Path) -> dict[str, ImageSize]:
     return sizes
 
 
-def size_of(sheet: Sheet, name: str, sizes: dict[str, ImageSize]) -> tuple[int, int]:
-    """Height and width of a sheet's image. Raises ValueError where nothing says them, or the image says another."""
-    key = cleaned(re.sub(r"(?i)[ _-]?(roi[ _-]?set|rois?)$", "", name))
-    image = sizes.get(cleaned(name)) or sizes.get(key)
+def image_of(sheet: Sheet, sizes: dict[str, ImageSize], alone: bool = False) -> tuple[str, tuple[int, int]]:
+    """The name of a sheet's image, and its height and width. Raises ValueError where these are unknown or differ.
+
+    alone : the sheet is the only one; a single image is then its image, whatever the names.
+    """
+    bare = re.sub(r"(?i)[ _-]?(roi[ _-]?set|rois?)$", "", sheet.name)
+    image = sizes.get(cleaned(sheet.name)) or sizes.get(cleaned(bare))
+    if image is None and alone and len(sizes) == 1:
+        (image,) = sizes.values()
+    if image is None and sizes:
+        raise ValueError(f"{sheet.file}: no image of the name {sheet.name}. The images are {', '.join(list(sizes)[:10])}.")
     if image is None and sheet.shape is None:
-        if sizes:
-            raise ValueError(f"{sheet.file}: no image of the name {name}. The images are {', '.join(list(sizes)[:10])}.")
         raise ValueError(
             f"{sheet.file}: does not say how large its image is. Give the images: masks_from_outlines(…, images=folder)."
         )
     if image is None:
-        return sheet.shape
+        return sheet.name, sheet.shape
     if sheet.shape not in (None, image.shape):
-        sizes_said = f"{sheet.shape[0]} x {sheet.shape[1]} pixels, and {image.file.name} has {image.shape[0]} x {image.shape[1]}"
-        raise ValueError(f"{sheet.file}: drawn on an image of {sizes_said}. Was the image scaled or cropped since?")
-    return image.shape
+        differ = f"{sheet.shape[0]} x {sheet.shape[1]} pixels, and {image.file.name} has {image.shape[0]} x {image.shape[1]}"
+        raise ValueError(f"{sheet.file}: drawn on an image of {differ}. Was the image scaled or cropped since?")
+    return plain(image.file.stem), image.shape
 
 
 def draw_objects(
