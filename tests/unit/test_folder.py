@@ -218,9 +218,10 @@ def test_one_pair_without_numbers(image, mask, tmp_path):
     assert len(pair_files(tmp_path / "i", tmp_path / "m")[0]) == 1
 
 
-def test_one_image_and_the_mask_of_another(tmp_path):
+@pytest.mark.parametrize("other", ["berta", "johanna", "annabel", "an"])
+def test_one_image_and_the_mask_of_another(other, tmp_path):
     put(tmp_path / "i" / "anna.png")
-    put(tmp_path / "m" / "berta.png")
+    put(tmp_path / "m" / f"{other}.png")
     with pytest.raises(ValueError, match="no mask of the same name"):
         pair_files(tmp_path / "i", tmp_path / "m")
 

@@ -71,6 +71,8 @@ def common_affix(long: list[Name], short: list[Name]) -> tuple[str, str] | None:
             for place in re.finditer(f"(?={re.escape(stem)})", name[-1]):
                 candidates.add((name[-1][: place.start()], name[-1][place.start() + len(stem) :]))
     candidates.discard(("", ""))
+    if len(long) == 1:  # what a single name adds must be set apart from it: anna is not johanna
+        candidates = {(start, end) for start, end in candidates if start[-1:] in ("", "_") and end[:1] in ("", "_")}
 
     def fitting(affix: tuple[str, str]) -> int:
         bare = ((*name[:-1], without(name[-1], *affix)) for name in long if name)
