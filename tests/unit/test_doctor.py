@@ -281,7 +281,7 @@ def test_a_leak_across_the_split_is_found_though_it_was_flipped():
 
 ODD = {
     "suffixes": lambda i, m: (renamed(i, "cell_{:02d}_image.png"), renamed(m, "cell_{:02d}_mask.png")),
-    "numbers only": lambda i, m: (renamed(i, "frame{}.png"), renamed(m, "drawn-{:03d}.png")),
+    "leading zeros": lambda i, m: (renamed(i, "frame {}.png"), renamed(m, "Frame-{:03d}_drawn.png")),
     "RGB images": lambda i, m: every(i, lambda a: np.repeat(a[..., None], 3, 2)),
     "RGBA masks": lambda i, m: every(m, lambda a: np.dstack([a, a, a, np.full_like(a, 255)])),
     "TIFF, LZW": lambda i, m: [

@@ -19,6 +19,7 @@ from unet_lab.datasets.image_files import (
 )
 from unet_lab.datasets.jurkat import load_jurkat
 from unet_lab.datasets.masks import CLASS_NAMES, MASK_CODES, decode_mask, encode_mask, snap_mask
+from unet_lab.datasets.outlines import masks_from_outlines
 from unet_lab.datasets.pairs import Pair, SegmentationDataset, folds, split
 from unet_lab.datasets.standardise import standardise
 from unet_lab.losses import IGNORE
@@ -47,6 +48,7 @@ __all__ = [
     "load_cells",
     "load_folder",
     "load_jurkat",
+    "masks_from_outlines",
     "pair_files",
     "propose_codes",
     "read_image",
