@@ -87,13 +87,19 @@ def strangers_message(values: np.ndarray, table: dict[Code, int], coloured: bool
     listed = ", ".join(f"{unpack(g) if coloured else g} ({n} px)" for g, n in some)
     more = f" and {len(strangers) - 6} {'colours' if coloured else 'greys'} more" if len(strangers) > 6 else ""
     hint = "Pass the codes that your masks use, darkest first: encode_mask(grey, codes=...)."
-    if len(strangers) > 3:
+    if len(strangers) > 3 and not coloured and strangers[0] > highest_code(table):
+        hint = "Are these the numbers of objects? codes={0: 0, (1, 65535): 1} makes them one class."
+    elif len(strangers) > 3:
         hint = (
-            "Are these the numbers of objects? codes={0: 0, (1, 65535): 1} makes them one class. Was the mask resized with "
-            "interpolation, or saved as JPEG? Resize masks with nearest neighbour, save them as PNG; what is left, "
-            "snap_mask(grey, codes) brings back to the nearest codes."
+            "Many greys between the codes: was the mask resized with interpolation, or saved as JPEG? Resize masks with nearest "
+            "neighbour, save them as PNG. What is left of such a mask, snap_mask(grey, codes) brings back to the nearest codes."
         )
     return f"the mask has greys that are no code: {listed}{more}; codes are {tuple(table)}. {hint}"
+
+
+def highest_code(table: dict[Code, int]) -> int:
+    """The highest grey that means something."""
+    return max((code if isinstance(code, int) else max(code) for code in table if code is not ...), default=0)
 
 
 def snap_mask(grey: np.ndarray, codes: Sequence[Code] = MASK_CODES) -> np.ndarray:
