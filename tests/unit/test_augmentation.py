@@ -165,7 +165,7 @@ def test_settings_out_of_range_are_refused(name, value):
 def test_what_does_not_fit_is_refused():
     image, mask = batch(2)
     how = Augmentation()
-    with pytest.raises(ValueError, match=r"allowed is float \(N, 1, H, W\)"):
+    with pytest.raises(ValueError, match=r"allowed is float \(N, C, H, W\)"):
         how(image[:, 0], mask, [1, 2])
     with pytest.raises(ValueError, match=r"allowed are class indices, int64 \(2, 96, 96\)"):
         how(image, mask[:1], [1, 2])
@@ -192,3 +192,20 @@ def test_a_training_with_augmentation_is_the_same_twice_with_workers_and_after_a
     assert run(checkpoint=tmp_path / "run.pt")[1] == losses
     with pytest.raises(ValueError, match="its augmentation is Augmentation"):
         run(checkpoint=tmp_path / "run.pt", augmentation=None)
+
+
+def test_colours_are_changed_alike_and_unjudged_pixels_stay_so():
+    grey = torch.randn(3, 1, 32, 36)
+    mask = torch.randint(0, 3, (3, 32, 36))
+    mask[:, :6] = 255
+    for augmentation in (Augmentation(cutout=0.3), Augmentation(elastic=0, gamma=0)):
+        alone, moved = augmentation(grey, mask, [4, 5, 6])
+        colour, same = augmentation(grey.repeat(1, 3, 1, 1), mask, [4, 5, 6])
+        assert torch.equal(moved, same)
+        assert set(moved.unique().tolist()) <= {0, 1, 2, 255}
+        assert (moved == 255).any()
+        assert torch.allclose(colour, alone.repeat(1, 3, 1, 1), atol=1e-5)
+    different = torch.randn(2, 4, 32, 36)
+    changed, _ = Augmentation()(different, mask[:2], [1, 2])
+    assert changed.mean(dim=(2, 3)).abs().max() < 1e-5
+    assert torch.allclose(changed.std(dim=(2, 3), unbiased=False), torch.ones(2, 4), atol=1e-4)

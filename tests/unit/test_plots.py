@@ -141,3 +141,25 @@ def test_a_map_with_both_signs_is_white_at_zero():
     assert draw_map(right, np.array([[0.0, 3.0]])).get_clim() == (0, 3)
     draw_bar(picture, right, drawn, "nats")
     assert draw_map(right, np.zeros((2, 2))).get_clim() == (0, 1)
+
+
+def test_colour_is_shown_in_colour_and_unjudged_pixels_are_neither_right_nor_wrong():
+    from unet_lab.plots.images import as_rgb, error_map, show_mask
+
+    colour = np.zeros((6, 8, 3), np.uint8)
+    colour[..., 0] = 200
+    assert np.array_equal(as_rgb(colour)[0, 0], [1, 0, 0])
+    assert as_rgb(np.dstack([colour, colour])).shape == (6, 8, 3)
+    mask = np.zeros((6, 8), np.uint8)
+    mask[2:4], mask[4:] = 1, 255
+    laid = overlay(colour, mask)
+    assert np.array_equal(laid[5], as_rgb(colour)[5])
+    assert not np.array_equal(laid[2], as_rgb(colour)[2])
+    wrong = error_map(colour, mask, 1 - (mask > 0).astype(np.uint8))
+    assert np.array_equal(wrong[5], error_map(colour, mask, mask)[5])
+    figure = show_triplets([colour], [mask], [np.zeros_like(mask)])
+    assert "wrong pixels: 50.0%" in figure.alt
+    axes = figure.subplots(1, 1)
+    show_mask(axes, mask)
+    assert np.ma.is_masked(axes.images[0].get_array())
+    assert show_samples([(colour, mask, "a")]).axes

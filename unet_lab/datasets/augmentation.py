@@ -27,7 +27,8 @@ class Augmentation:
     rotation : degrees, up to this far either way. zoom : up to this share larger or smaller.
     elastic : standard deviation of the displacements on the coarse grid, in pixels (the paper's 10).
 
-    Of grey values, which touch the image alone; in units of its spread, since images are standardised:
+    Of grey values, which touch the image alone; in units of its standard deviation, since images are standardised.
+    Colours and other channels of an image are changed alike:
     gamma : how far the curve of greys bends (the logarithm of the exponent). shading : brighter on one side.
     noise : its standard deviation at most. blur : pixels, at most. cutout : side of a square that is wiped out, as a share of the
     image's.
@@ -54,9 +55,9 @@ class Augmentation:
                 raise ValueError(f"{field.name} is {value!r}; allowed are numbers {limit}.")
 
     def __call__(self, image: Tensor, mask: Tensor, seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Change every pair of a batch by the chances of its own seed: the same seed, the same change, in whatever batch.
+        """Change every pair of a batch at random, by its own seed: the same seed, the same change, in whatever batch.
 
-        image : float (N, 1, H, W), standardised; stays so. mask : int64 (N, H, W) class indices; no label is ever mixed.
+        image : float (N, C, H, W), standardised; stays so. mask : int64 (N, H, W) classes or IGNORE; labels are never mixed.
         Raises ValueError where the sizes do not fit.
         """
         check(image, mask, seeds)
@@ -79,9 +80,9 @@ class Augmentation:
         return places.permute(0, 2, 3, 1)  # (N, H, W, 2)
 
     def grey(self, image: Tensor, draws: Sequence[_Draws]) -> Tensor:
-        """Change the grey values of each image (N, 1, H, W), and standardise it again."""
+        """Change the grey values of each image (N, C, H, W), and standardise each channel again."""
         done = []
-        for one, draw in zip(image, draws, strict=True):  # (1, H, W)
+        for one, draw in zip(image, draws, strict=True):  # (C, H, W)
             if self.gamma:
                 low, high = one.amin(), one.amax()
                 one = ((one - low) / (high - low).clamp(min=1e-6)) ** draw.exponent
@@ -95,9 +96,10 @@ class Augmentation:
             if self.cutout:
                 rows, columns = draw.hole
                 one = one.clone()
-                one[:, rows, columns] = one.mean()
+                for channel in one:
+                    channel[rows, columns] = channel.mean()
             done.append(standardised(one))
-        return torch.stack(done)  # (N, 1, H, W)
+        return torch.stack(done)  # (N, C, H, W)
 
 
 @cache
@@ -111,15 +113,15 @@ def bicubic(size: int) -> Tensor:
 
 
 class _Draws:
-    """All the chances of one image, from its seed. They are drawn even where they are not used, so that one setting does not
+    """All random numbers of one image, from its seed. They are drawn even where they are not used, so that one setting does not
     change what the others do."""
 
     def __init__(self, how: Augmentation, seed: int, size: tuple[int, int]):
-        chance = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(seed)
         height, width = size
 
         def even(low=-1.0, high=1.0):
-            return low + (high - low) * torch.rand((), generator=chance).item()
+            return low + (high - low) * torch.rand((), generator=generator).item()
 
         mirrored = [1 if even() < 0 or not how.flip else -1 for _ in range(2)]
         angle, zoom = math.radians(how.rotation * even()), 1 + how.zoom * even()
@@ -127,7 +129,7 @@ class _Draws:
         ratio = (height - 1) / max(width - 1, 1) if height > 1 else 1.0  # a turn in pixels, not in shares of the frame
         self.matrix = torch.tensor([[mirrored[0] * cos, -sin * ratio, 0.0], [mirrored[0] * sin / ratio, cos, 0.0]])
         self.matrix = self.matrix * torch.tensor([[1.0, mirrored[1], 1.0]])
-        self.displacements = how.elastic * torch.randn(2, GRID, GRID, generator=chance)
+        self.displacements = how.elastic * torch.randn(2, GRID, GRID, generator=generator)
         self.exponent = math.exp(how.gamma * even())
         direction, strength = math.pi * even(), how.shading * even(0, 1)
         y, x = torch.linspace(-1, 1, height)[:, None], torch.linspace(-1, 1, width)
@@ -136,7 +138,7 @@ class _Draws:
         side = [max(1, round(how.cutout * s)) for s in size]
         begin = [round((s - n) * even(0, 1)) for s, n in zip(size, side, strict=True)]
         self.hole = tuple(slice(b, b + n) for b, n in zip(begin, side, strict=True))
-        self.noise = how.noise * even(0, 1) * torch.randn(height, width, generator=chance) if how.noise else torch.zeros(())
+        self.noise = how.noise * even(0, 1) * torch.randn(height, width, generator=generator) if how.noise else torch.zeros(())
 
 
 def warp(image: Tensor, mask: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
@@ -152,24 +154,27 @@ def warp(image: Tensor, mask: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def blurred(image: Tensor, sigma: float) -> Tensor:
-    """Gaussian blur of (1, H, W) by `sigma` pixels, rows and columns one after the other."""
+    """Gaussian blur of (C, H, W) by `sigma` pixels, rows and columns one after the other."""
     reach = min(math.ceil(3 * sigma), min(image.shape[-2:]) - 1)
     steps = torch.arange(-reach, reach + 1, device=image.device)
     kernel = torch.exp(-(steps**2) / (2 * sigma**2))
     kernel = (kernel / kernel.sum()).to(image.dtype)
-    wide = F.pad(image[None], (reach, reach, reach, reach), mode="reflect")
-    return F.conv2d(F.conv2d(wide, kernel[None, None, :, None]), kernel[None, None, None, :])[0]
+    wide = F.pad(image[:, None], (reach, reach, reach, reach), mode="reflect")
+    return F.conv2d(F.conv2d(wide, kernel[None, None, :, None]), kernel[None, None, None, :])[:, 0]
 
 
 def standardised(image: Tensor) -> Tensor:
-    """Mean 0 and spread 1, as `datasets.standardise` leaves an image."""
-    spread = image.std(unbiased=False)
-    return (image - image.mean()) / torch.where(spread > 0, spread, 1.0)
+    """Each channel of (C, H, W) with mean 0 and standard deviation 1, as `datasets.standardise` leaves an image."""
+    done = []
+    for channel in image:
+        std = channel.std(unbiased=False)
+        done.append((channel - channel.mean()) / torch.where(std > 0, std, 1.0))
+    return torch.stack(done)
 
 
 def check(image: Tensor, mask: Tensor, seeds: Sequence[int]) -> None:
-    if image.ndim != 4 or image.shape[1] != 1 or not image.is_floating_point():
-        raise ValueError(f"the images are {image.dtype} {tuple(image.shape)}; allowed is float (N, 1, H, W), standardised.")
+    if image.ndim != 4 or not image.is_floating_point():
+        raise ValueError(f"the images are {image.dtype} {tuple(image.shape)}; allowed is float (N, C, H, W), standardised.")
     if mask.shape != (len(image), *image.shape[-2:]) or mask.is_floating_point():
         wanted = (len(image), *image.shape[-2:])
         raise ValueError(f"the masks are {mask.dtype} {tuple(mask.shape)}; allowed are class indices, int64 {wanted}.")
