@@ -77,9 +77,7 @@ def show_triplets(
 ) -> DescribedFigure:
     """Input, ground truth, prediction and error map, a row for each image (the report's figures 5 to 7, plus the errors)."""
     rows = len(images)
-    wrong = [
-        float((t != p)[t != IGNORE].mean()) if (t != IGNORE).any() else 0.0 for t, p in zip(truths, predictions, strict=True)
-    ]
+    wrong = [wrong_share(truth, prediction) for truth, prediction in zip(truths, predictions, strict=True)]
     shares = ", ".join(f"{w:.1%}" for w in wrong)
     figure = DescribedFigure(
         10, 2.6 * rows + 0.4, f"Input, truth, prediction and error map of {rows} images; wrong pixels: {shares}."
