@@ -153,7 +153,7 @@ explorer
 clean_images, clean_masks = folder / "clean" / "images", folder / "clean" / "masks"
 clean_images.mkdir(parents=True)
 clean_masks.mkdir()
-for image_file, mask_file in pairs:
+for image_file, mask_file, *_ in pairs:
     image, mask = np.asarray(Image.open(image_file)), np.asarray(Image.open(mask_file))
     if image_file.stem == "dish9_2":
         continue
