@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from functools import cached_property
 from typing import Protocol
@@ -39,6 +41,18 @@ def unwrapped(model: nn.Module) -> nn.Module:
         model = inner
 
 
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode while the block runs; afterwards every part is in the mode that it was in, mixed modes included."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
 def geometry_of(model: nn.Module) -> Geometry:
     """A network's geometry: its own answer where it has one that still holds, else measured by `MeasuredGeometry`."""
     inner = unwrapped(model)
@@ -66,18 +80,13 @@ class MeasuredGeometry:
         """Size of the logits for one square image; None where the network does not take it."""
         if size not in self.seen:
             like = next(self.model.parameters(), torch.zeros(()))
-            modes = [(module, module.training) for module in self.model.modules()]
-            self.model.eval()
+            image = torch.zeros(1, self.channels, size, size, dtype=like.dtype, device=like.device)
             try:
-                with torch.no_grad():
-                    image = torch.zeros(1, self.channels, size, size, dtype=like.dtype, device=like.device)
+                with torch.no_grad(), evaluating(self.model):
                     logits = main_output(self.model(image))
-                    self.seen[size] = int(logits.shape[-1]) if logits.ndim == 4 else None
+                self.seen[size] = int(logits.shape[-1]) if logits.ndim == 4 else None
             except (RuntimeError, ValueError, IndexError):
                 self.seen[size] = None
-            finally:
-                for module, mode in modes:
-                    module.training = mode
         return self.seen[size]
 
     @cached_property

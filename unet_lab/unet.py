@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache, partial
 from typing import Any
 
@@ -207,18 +205,6 @@ class UNet(nn.Module):
         depth, padding = self.settings["depth"], self.settings["padding"]
         if not (fits(height, depth, padding) and fits(width, depth, padding)):
             raise ValueError(size_message(height, width, depth, padding))
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode while the block runs; afterwards every part is in the mode that it was in, mixed modes included."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
 
 
 def _body(model: UNet) -> str:

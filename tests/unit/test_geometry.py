@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from unet_lab.blocks import UPS
-from unet_lab.foreign import MeasuredGeometry, geometry_of, input_channels, main_output, positive_twin, unwrapped
+from unet_lab.foreign import MeasuredGeometry, evaluating, geometry_of, input_channels, main_output, positive_twin, unwrapped
 from unet_lab.inference import predict, predict_logits, predict_tiled
-from unet_lab.unet import UNet, evaluating
+from unet_lab.unet import UNet
 
 VARIANTS = [(up, attention, padding) for up in UPS for attention in (False, True) for padding in ("same", "valid")]
 

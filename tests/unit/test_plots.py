@@ -144,7 +144,8 @@ def test_a_map_with_both_signs_is_white_at_zero():
 
 
 def test_colour_is_shown_in_colour_and_unjudged_pixels_are_neither_right_nor_wrong():
-    from unet_lab.plots.images import as_rgb, error_map, show_mask
+    from unet_lab.plots import error_map, show_mask
+    from unet_lab.plots.images import as_rgb
 
     colour = np.zeros((6, 8, 3), np.uint8)
     colour[..., 0] = 200

@@ -38,7 +38,7 @@ def export(model: nn.Module, path: str | Path, example: Tensor) -> Path:
     runnable = path.suffix == ".pt2" or not missing("onnxruntime")
     if runnable:
         with torch.no_grad():
-            expected = evaluating(model)(example)
+            expected = evaluation_copy(model)(example)
         got = loaded(content, path.suffix)(example)
         apart = float((got - expected).abs().max())
         if not apart <= 1e-3 * max(1.0, float(expected.abs().max())):
@@ -71,7 +71,7 @@ def onnx_bytes(model: nn.Module, example: Tensor) -> bytes:
     import onnx
 
     with quiet(), torch.no_grad():
-        program = torch.onnx.export(evaluating(model), (example.detach().clone(),), dynamo=True, verbose=False)
+        program = torch.onnx.export(evaluation_copy(model), (example.detach().clone(),), dynamo=True, verbose=False)
     network = program.model_proto
     if {node.op_type for node in network.graph.node} <= _SIZELESS:
         for tensor in (*network.graph.input, *network.graph.output):
@@ -85,7 +85,7 @@ def onnx_bytes(model: nn.Module, example: Tensor) -> bytes:
 
 def exported(model: nn.Module, example: Tensor) -> torch.export.ExportedProgram:
     with torch.no_grad():
-        return torch.export.export(evaluating(model), (example.detach().clone(),))
+        return torch.export.export(evaluation_copy(model), (example.detach().clone(),))
 
 
 def loaded(content: bytes, suffix: str) -> Callable[[Tensor], Tensor]:
@@ -103,7 +103,7 @@ def loaded(content: bytes, suffix: str) -> Callable[[Tensor], Tensor]:
     return run
 
 
-def evaluating(model: nn.Module) -> nn.Module:
+def evaluation_copy(model: nn.Module) -> nn.Module:
     """The model itself where it evaluates already, else a copy that does: exporting must not change the caller's mode."""
     if not any(m.training for m in model.modules()):
         return model

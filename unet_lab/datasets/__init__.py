@@ -1,7 +1,7 @@
 """Images and masks: the generator, the codes, the pairs and their split, the files."""
 
 from unet_lab.datasets.augmentation import Augmentation, warp
-from unet_lab.datasets.folder import CodeTable, find_codes, load_cells, load_folder, pair_files, propose_codes
+from unet_lab.datasets.folder import CodeTable, find_codes, load_cells, load_folder, propose_codes
 from unet_lab.datasets.generator.cells import Cell, generate_cell, generate_cells
 from unet_lab.datasets.generator.example_set import write_example_set
 from unet_lab.datasets.generator.fields_of_cells import Field, generate_field
@@ -20,6 +20,7 @@ from unet_lab.datasets.image_files import (
 from unet_lab.datasets.jurkat import load_jurkat
 from unet_lab.datasets.masks import CLASS_NAMES, MASK_CODES, decode_mask, encode_mask, snap_mask
 from unet_lab.datasets.outlines import masks_from_outlines
+from unet_lab.datasets.pairing import pair_files
 from unet_lab.datasets.pairs import Pair, SegmentationDataset, folds, split
 from unet_lab.datasets.standardise import standardise
 from unet_lab.losses import IGNORE

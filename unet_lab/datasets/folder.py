@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import redirect_stdout
-from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -129,6 +127,20 @@ def load_folder(
     one name, several masks of an image without `merge`, a JPEG mask, sizes or pages that differ, greys without a code; each names
     the file.
     """
+    dataset, how = read_folders(images, masks, codes, channels, group, merge)
+    print(how)
+    return dataset
+
+
+def read_folders(
+    images: str | Path,
+    masks: str | Path,
+    codes: Codes | None,
+    channels: Channels = "all",
+    group: str | Callable[[Path], str] | None = None,
+    merge: str | None = None,
+) -> tuple[SegmentationDataset, str]:
+    """What `load_folder` returns, and what it prints."""
     matches, rule = pair_files(images, masks, merge)
     for mask_file in (file for match in matches for file in match.masks):
         if mask_file.suffix.lower() in LOSSY:
@@ -148,10 +160,8 @@ def load_folder(
     dataset = SegmentationDataset(pairs, num_classes=count_classes(codes))
     shown = ", ".join(f"{name} with {describe_masks(match)}" for match, name in zip(matches[:3], names, strict=False))
     more = f" and {len(matches) - 3} more" if len(matches) > 3 else ""
-    print(
-        f"Paired by {rule}: {shown}{more}. {len(dataset)} images, {dataset.channels} channel(s), {dataset.num_classes} classes."
-    )
-    return dataset
+    what = f"{len(dataset)} images, {dataset.channels} channel(s), {dataset.num_classes} classes."
+    return dataset, f"Paired by {rule}: {shown}{more}. {what}"
 
 
 def describe_masks(match: Match) -> str:
@@ -228,5 +238,4 @@ def group_of(path: Path, group: str | Callable[[Path], str] | None) -> str:
 
 def load_cells() -> SegmentationDataset:
     """The 40 generated cells that are stored with the course, as real files: `data/cells/images` and `masks`."""
-    with redirect_stdout(StringIO()):  # how they are paired is no question here
-        return load_folder(DATA / "cells" / "images", DATA / "cells" / "masks", MASK_CODES)
+    return read_folders(DATA / "cells" / "images", DATA / "cells" / "masks", MASK_CODES)[0]

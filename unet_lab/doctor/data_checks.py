@@ -55,16 +55,7 @@ def examine_data(
     else:
         samples = read_pairs(images, codes, found)
     other = [] if validation is None else read_pairs(validation, codes, found)
-    for check in (
-        check_broken_values,
-        check_sizes,
-        check_depth,
-        check_exposure,
-        check_values_of_masks,
-        check_classes,
-        check_order,
-        check_fit,
-    ):
+    for check in CHECKS:
         check(samples + other, found)
     check_copies(samples, other, validation is not None, found)
     return Findings(found)

@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from unet_lab.datasets.folder import MOST_CODES, pair_files
+from unet_lab.datasets.folder import MOST_CODES
 from unet_lab.datasets.image_files import EXTENSIONS, LOSSY, read_mask_pages, read_pages
 from unet_lab.datasets.masks import Code, encode_mask, pack, unpack
+from unet_lab.datasets.pairing import pair_files
 from unet_lab.datasets.pairs import SegmentationDataset
 from unet_lab.doctor.advice import count_words, note
 

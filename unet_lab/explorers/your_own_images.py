@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from unet_lab.datasets.folder import pair_files, propose_codes
+from unet_lab.datasets.folder import propose_codes
 from unet_lab.datasets.image_files import read_mask_pages, read_pages
 from unet_lab.datasets.masks import Code, encode_mask
+from unet_lab.datasets.pairing import pair_files
 from unet_lab.doctor.data_checks import examine_data
 from unet_lab.explorers.base import Explorer, dropdown, float_slider, slider
 from unet_lab.plots.figure import DescribedFigure, bare

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from unet_lab.datasets.standardise import standardise
-from unet_lab.foreign import Geometry, class_logits, geometry_of, input_channels
-from unet_lab.unet import evaluating
+from unet_lab.foreign import Geometry, class_logits, evaluating, geometry_of, input_channels
 
 
 def predict(model: nn.Module, image: np.ndarray) -> np.ndarray:
@@ -39,13 +38,12 @@ def predict_logits(model: nn.Module, image: np.ndarray) -> Tensor:
     x = torch.from_numpy(image.reshape(*image.shape[:2], channels))          # (H, W, C)
     x = x.permute(2, 0, 1)[None].contiguous()                                # (1, C, H, W)
     with evaluating(model), explaining_memory("segmenting an image", "predict_tiled, which needs memory for one tile only"):
-        return padded_logits(model, x)[0]                                    # (num_classes, H, W)
+        return padded_logits(model, x, geometry_of(model))[0]                # (num_classes, H, W)
 
 
-def padded_logits(model: nn.Module, x: Tensor) -> Tensor:
+def padded_logits(model: nn.Module, x: Tensor, geometry: Geometry) -> Tensor:
     """Logits float32 (N, num_classes, H, W) for standardised images (N, C, H, W) of any size: padded, and cropped back."""
     height, width = x.shape[-2:]
-    geometry = geometry_of(model)
     around = [borders(size, geometry) for size in (height, width)]
     padded = np.pad(x.cpu().numpy(), [(0, 0), (0, 0), *around], mode="reflect")
     like = next(model.parameters(), torch.zeros(()))

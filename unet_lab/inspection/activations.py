@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from unet_lab.datasets.standardise import standardise
-from unet_lab.unet import evaluating
+from unet_lab.foreign import evaluating
 
 
 def as_input(model: nn.Module, image: np.ndarray | Tensor) -> Tensor:

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from unet_lab.foreign import evaluating
 from unet_lab.inspection.activations import as_input
 from unet_lab.inspection.fields import effective_receptive_field
-from unet_lab.unet import evaluating
 
 
 def saliency(model: nn.Module, image: np.ndarray | Tensor, place: tuple[int, int], class_index: int | None = None) -> np.ndarray:

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from unet_lab.foreign import evaluating
 from unet_lab.geometry import size_ledger
 from unet_lab.inspection.activations import as_input
-from unet_lab.unet import UNet, evaluating
+from unet_lab.unet import UNet
 
 
 class LayerCost(NamedTuple):

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from unet_lab.datasets.standardise import standardise
-from unet_lab.foreign import geometry_of
+from unet_lab.foreign import evaluating, geometry_of
 from unet_lab.inspection.activations import as_input
-from unet_lab.unet import UNet, evaluating
+from unet_lab.unet import UNet
 
 
 # fmt: off

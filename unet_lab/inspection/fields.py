@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unet_lab.foreign import input_channels, positive_twin
+from unet_lab.foreign import evaluating, input_channels, positive_twin
 from unet_lab.inspection.activations import as_input, listening
-from unet_lab.unet import UNet, evaluating
+from unet_lab.unet import UNet
 
 
 def receptive_field(layers: Sequence[tuple[int, ...]]) -> tuple[int, int]:

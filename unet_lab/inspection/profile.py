@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 
+from unet_lab.foreign import evaluating
 from unet_lab.inspection.activations import as_input
 from unet_lab.inspection.cost import cost
-from unet_lab.unet import evaluating
 
 
 class LayerTime(NamedTuple):

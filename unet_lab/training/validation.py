@@ -9,14 +9,13 @@ from torch.utils.data import DataLoader
 
 from unet_lab.blocks import center_crop
 from unet_lab.datasets.pairs import SegmentationDataset
-from unet_lab.foreign import class_logits, geometry_of
+from unet_lab.foreign import Geometry, class_logits, evaluating, geometry_of
 from unet_lab.inference.predict import padded_logits
 from unet_lab.losses import IGNORE, cross_entropy
 from unet_lab.metrics import fast_confusion_matrix
 from unet_lab.training.device import memory_layout
 from unet_lab.training.distributed import Workers
 from unet_lab.training.settings import check_fit
-from unet_lab.unet import evaluating
 
 
 @torch.no_grad()
@@ -29,10 +28,11 @@ def evaluate(model: nn.Module, dataset: SegmentationDataset, batch_size: int = 8
     check_fit(model, dataset, "validation")
     matrix, total = np.zeros((dataset.num_classes, dataset.num_classes), np.int64), 0.0
     sizes = {pair.mask.shape for pair in dataset.pairs}
-    fits = len(sizes) == 1 and all(geometry_of(model).nearest_sizes(side) == [side] for side in next(iter(sizes)))
+    geometry = geometry_of(model)
+    fits = len(sizes) == 1 and all(geometry.nearest_sizes(side) == [side] for side in next(iter(sizes)))
     with evaluating(model):
         for image, mask in DataLoader(dataset, batch_size if len(sizes) == 1 else 1):
-            logits = logits_of(model, image, fits)  # (N, num_classes, H', W')
+            logits = logits_of(model, image, None if fits else geometry)  # (N, num_classes, H', W')
             mask = center_crop(mask.to(logits.device), (logits.shape[-2], logits.shape[-1]))  # (N, H', W')
             if bool((mask != IGNORE).any()):
                 total += cross_entropy(logits, mask, reduction="sum").item()
@@ -40,11 +40,11 @@ def evaluate(model: nn.Module, dataset: SegmentationDataset, batch_size: int = 8
     return total / max(int(matrix.sum()), 1), matrix
 
 
-def logits_of(model: nn.Module, image: Tensor, fits: bool) -> Tensor:
-    """Logits float32 for a batch of standardised images (N, C, H, W); padded and cropped where the size does not fit."""
+def logits_of(model: nn.Module, image: Tensor, geometry: Geometry | None) -> Tensor:
+    """Logits float32 for a batch of standardised images (N, C, H, W); padded and cropped by the geometry, where that is given."""
     like = next(model.parameters(), torch.zeros(()))
     image = image.to(like.device, memory_format=memory_layout(like.device))
-    return class_logits(model(image)).float() if fits else padded_logits(model, image)
+    return class_logits(model(image)).float() if geometry is None else padded_logits(model, image, geometry)
 
 
 def evaluate_together(
