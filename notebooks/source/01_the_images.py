@@ -70,7 +70,7 @@ print("back:   ", decode_mask(encode_mask(small)).tolist())
 # %% [markdown]
 # ## Break it on purpose
 #
-# You want a smaller mask, and resize it like any figure. **Predict:** which greys will be in the result? (The usual way to resize,
+# You want a smaller mask, and resize it like any image. **Predict:** which greys will be in the result? (The usual way to resize,
 # bilinear interpolation, mixes neighbouring pixels.)
 
 # %% tags=["nbval-check-output"]

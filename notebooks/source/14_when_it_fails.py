@@ -98,7 +98,7 @@ print(f"by hand: -ln(e / (e + 1 + 1)) = {-math.log(math.e / (math.e + 2)):.3f}")
 # %% [markdown]
 # So that loss never falls below 0.55, however good the masks. It trains, slowly; nothing stops.
 #
-# **A mask resized like an image.** Between a 0 and a 2 lies the mean, 1. Here one row of a mask, halved:
+# **A mask resized like an image.** Between the greys 0 and 255 lies their mean, 127.5, and the nearest code is 128. Here one row of a mask file, halved:
 
 # %% tags=["nbval-check-output"]
 row = np.array([0, 0, 0, 255, 255, 255, 255, 0])

@@ -119,7 +119,7 @@ codes = my_codes if done else {(0, 0, 0): 0, (0, 158, 115): 1, (204, 121, 167): 
 # Then the network would have to find a line one pixel wide that a hand drew, and that is in no image. It would cost a fourth output, and
 # its IoU would be the worst of your table for ever.</details>
 #
-# ## CellParameters, with the doctor beside you
+# ## Look, with the doctor beside you
 #
 # `examine_data` looks for what is usually wrong. **Predict:** 23 pairs, and a colleague who swears that they are clean. How many
 # findings?
@@ -144,7 +144,7 @@ explorer = explore_folder(images, masks, codes)
 explorer
 
 # %% [markdown]
-# ## Mend it, in a copy
+# ## Fix it, in a copy
 #
 # The mask of `dish3_1` is mirrored: mirror it back. `dish11_2` is inverted: invert it. `dish9_2` is `dish2_1`, turned and brightened:
 # take it out, or one day it is in training and its twin in validation. The files of the colleague stay as they are.
@@ -317,7 +317,7 @@ print("same answer:", np.array_equal(predict(again, strange), predict(tuned, str
 # %% tags=["nbval-check-output"]
 parts = [
     ("Data", f"{len(cells)} images of 128 x 128 pixels, 12 dishes. One had no mask; taken out: dish9_2, a copy of dish2_1."),
-    ("Mended", "The mask of dish3_1 was mirrored; the image of dish11_2 was inverted."),
+    ("Fixed", "The mask of dish3_1 was mirrored; the image of dish11_2 was inverted."),
     ("Split", f"By dish, seed 0: {len(training)} images for training, {len(validation)} for validation."),
     ("Scores on validation", numbers),
     ("The three worst", triplets),

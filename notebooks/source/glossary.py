@@ -314,7 +314,7 @@
 # %% [markdown] since=9
 # ### Saliency
 #
-# How much the output changes with each pixel of the input: the gradient, as a figure. Taught in [09](09_looking_inside.ipynb).
+# How much the output changes with each pixel of the input: the gradient, shown as an image. Taught in [09](09_looking_inside.ipynb).
 
 # %% [markdown] since=0 also=["seeds"]
 # ### Seed

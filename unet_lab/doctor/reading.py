@@ -57,7 +57,7 @@ def read_folders(images, masks, codes, found) -> list[Sample]:
     samples, problems = [], {}
     for match in matches:
         try:
-            figures = read_pages(match.image)
+            pages = read_pages(match.image)
         except (ValueError, OSError) as error:
             problems[match.image.name] = str(error)
             continue
@@ -67,11 +67,11 @@ def read_folders(images, masks, codes, found) -> list[Sample]:
             if match.mask.suffix.lower() not in LOSSY:
                 problems[match.mask.name] = str(error)
             continue
-        if len(figures) != len(labels):
-            note(found, "pages differ", f"{len(figures)} pages in the image, {len(labels)} in its mask", (match.image.name,))
+        if len(pages) != len(labels):
+            note(found, "pages differ", f"{len(pages)} pages in the image, {len(labels)} in its mask", (match.image.name,))
             continue
-        for page, (image, raw) in enumerate(zip(figures, labels, strict=True), start=1):
-            name = match.image.name if len(figures) == 1 else f"{match.image.name} page {page}"
+        for page, (image, raw) in enumerate(zip(pages, labels, strict=True), start=1):
+            name = match.image.name if len(pages) == 1 else f"{match.image.name} page {page}"
             samples.append(Sample(name, image, indices_or_none(raw, codes), raw))
     if problems:
         first = next(iter(problems.values()))
