@@ -148,6 +148,15 @@ def test_a_network_that_does_not_fit_is_refused_with_the_call_that_fits():
     assert np.isfinite(fit(tiny(in_channels=3), colour, colour, epochs=1).reports[0].iou)
 
 
+@pytest.mark.parametrize("given", [[], None, CELLS.pairs])
+def test_what_is_no_dataset_is_refused_in_words(given):
+    if given is not None:
+        with pytest.raises(TypeError, match="the validation set is a list; allowed is a SegmentationDataset"):
+            fit(tiny(), CELLS, given, epochs=1)
+    with pytest.raises(TypeError, match="the training set is a"):
+        plan_training(tiny(), given, epochs=1)
+
+
 def of_sizes(*sizes):
     return SegmentationDataset([SegmentationDataset.generated(1, size, k).pairs[0] for k, size in enumerate(sizes)])
 

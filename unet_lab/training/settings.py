@@ -166,18 +166,22 @@ def check_choice(name: str, value, choices: Sequence[str], besides: str = "") ->
 
 
 def check_fit(model: nn.Module, dataset: SegmentationDataset, role: str) -> None:
-    """Channels and classes of network and data set are the same. Raises ValueError with the constructor call that fits."""
-    channels, classes = getattr(dataset, "channels", None), getattr(dataset, "num_classes", None)
+    """Channels and classes of network and data set are the same. Raises ValueError with the constructor call that
+    fits, and TypeError for what is no data set of ours.
+    """
+    if not isinstance(dataset, SegmentationDataset):
+        kind = type(dataset).__name__
+        raise TypeError(f"the {role} set is a {kind}; allowed is a SegmentationDataset(pairs of image and mask).")
+    channels, classes = dataset.channels, dataset.num_classes
     fitting = f"UNet(in_channels={channels}, num_classes={classes}, …)"
-    taken: int | None
     try:
         taken = input_channels(model)
     except ValueError:  # a network without convolutions says nothing about its channels; its first step will
         taken = channels
-    if channels is not None and taken != channels:
+    if taken != channels:
         raise ValueError(f"the {role} images have {channels} channel(s), and the network takes {taken}. What fits: {fitting}")
     given = model.num_classes if isinstance(model, UNet) else classes
-    if classes is not None and given != classes and (given, classes) != (1, 2):
+    if given != classes and (given, classes) != (1, 2):
         raise ValueError(f"the {role} masks have {classes} classes, and the network gives {given}. What fits: {fitting}")
 
 
