@@ -38,7 +38,7 @@ def by_maximum(needed, budget, largest):
 WRONG = {
     "fold_norm": {
         "weights as they were": (folded(lambda g, v, e: torch.ones_like(g)), "They are what they were"),
-        "gamma alone": (folded(lambda g, v, e: g), "the spread is not"),
+        "gamma alone": (folded(lambda g, v, e: g), "the standard deviation is not"),
         "no gamma": (folded(lambda g, v, e: 1 / torch.sqrt(v + e)), "gamma is not"),
         "no root": (folded(lambda g, v, e: g / (v + e)), "divided by the variance"),
         "no eps": (folded(lambda g, v, e: g / torch.sqrt(v)), "eps is missing"),

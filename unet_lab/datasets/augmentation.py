@@ -1,4 +1,4 @@
-"""Augmentation: image and mask changed together, by chance, so that few images teach as much as many.
+"""Augmentation: image and mask changed together, at random, so that few images teach as much as many.
 
 Ronneberger et al. 2015, section 3.1: shifts, rotations, grey values, and above all random elastic deformations, which look like
 what tissue does. Here on whole batches, with PyTorch, on whatever device the batch lies.

@@ -15,7 +15,8 @@ class Symptoms:
     """Of one run. Whatever is not known stays empty; the doctor then says less.
 
     losses, gradient_norms : of every step. label_values : values in the masks that the loss was given, with their pixels.
-    training_inputs, predicted_inputs : mean and spread of what the network was given, while training and when it predicted.
+    training_inputs, predicted_inputs : mean and standard deviation of what the network was given,
+        while training and when it predicted.
     masks : (N, H, W), some that were learnt from. logits, truths : (N, C, H, W) and (N, H, W) of validation images.
     matrices : a confusion matrix of the validation images for each epoch, rows the truth. reported : the score that the run
     shows. neighbours_matter : how far an image's logits move when its neighbours in the batch change, as the run predicts.

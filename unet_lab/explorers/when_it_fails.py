@@ -70,11 +70,11 @@ TESTS = {
     ),
     "predictions": (lambda axes, s: draw_predictions(axes, s), lambda s: "Of four validation images. And the truth?"),
     "truth": (lambda axes, s: draw_truth(axes, s), lambda s: "Of the same four validation images."),
-    "inputs: mean and spread": (
+    "inputs: mean and standard deviation": (
         None,
         lambda s: (
-            f"While training: mean {s.training_inputs[0]:.2f}, spread {s.training_inputs[1]:.2f}. When it predicts: mean "
-            f"{s.predicted_inputs[0]:.2f}, spread {s.predicted_inputs[1]:.2f}."
+            f"While training: mean {s.training_inputs[0]:.2f}, standard deviation {s.training_inputs[1]:.2f}. When it "
+            f"predicts: mean {s.predicted_inputs[0]:.2f}, standard deviation {s.predicted_inputs[1]:.2f}."
         ),
     ),
     "one image, other neighbours": (

@@ -13,9 +13,9 @@ FAULTS = {
     "fine": "nothing is wrong with it",
     "mask mixed": "the mask is interpolated: labels appear where two others meet",
     "mask left behind": "the image moves, the mask does not",
-    "two draws": "image and mask are each moved by chances of their own",
+    "two draws": "image and mask are each moved by random numbers of their own",
     "not random": "whatever the seed, the change is the same",
-    "not standardised": "the image that comes out no longer has mean 0 and spread 1",
+    "not standardised": "the image that comes out no longer has mean 0 and standard deviation 1",
 }
 
 
@@ -92,7 +92,7 @@ SUSPECTS = {
 }
 _TRUTH = {"A": "mask mixed", "B": "fine", "C": "two draws", "D": "not random", "E": "mask left behind", "F": "not standardised"}
 _TESTS = {
-    "fine": "Test it in all ways: labels, place, two seeds, mean and spread. If none of them fails, it is fine.",
+    "fine": "Test it in all ways: labels, place, two seeds, mean and standard deviation. If none of them fails, it is fine.",
     "mask mixed": "Count labels: give it a mask with 0 and 2 only, and print np.unique of the mask that comes out.",
     "mask left behind": "Give it the mask as the image too: do they lie on each other? Does the mask move at all?",
     "two draws": "Give it the mask as the image too: do they lie on each other? Compare with another seed: do both move?",

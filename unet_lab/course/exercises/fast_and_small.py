@@ -34,9 +34,9 @@ def fold_norm(answer) -> None:
         along = " scale[:, None, None, None] lies along it."
         suspects = [
             (weight, "They are what they were.", "Batch norm multiplies each output channel: so may the weights that make it."),
-            (weight * gamma[:, None, None, None], "gamma is in them, the spread is not.",
+            (weight * gamma[:, None, None, None], "gamma is in them, the standard deviation is not.",
              "Batch norm divides by the standard deviation."),
-            (weight / root[:, None, None, None], "The spread is in them, gamma is not.",
+            (weight / root[:, None, None, None], "The standard deviation is in them, gamma is not.",
              "After dividing, batch norm multiplies by gamma."),
             (weight * (gamma / (variance + eps))[:, None, None, None], "You divided by the variance.",
              "Divide by its root, the standard deviation."),

@@ -76,7 +76,7 @@ def skip_matters(model: nn.Module, level: int) -> bool | None:
         return None
     x = image()
     with torch.no_grad():
-        torch.manual_seed(1)  # so that a network that draws by chance draws the same both times
+        torch.manual_seed(1)  # so that a network that draws at random draws the same both times
         before = model(x)
         handle = stages[level].register_forward_hook(lambda _m, _i, out: (out[0], torch.zeros_like(out[1])))
         torch.manual_seed(1)

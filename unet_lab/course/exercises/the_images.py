@@ -127,7 +127,7 @@ def check_split(answer, count, fraction) -> None:
     if training == list(range(expected)) or validation == list(range(count - expected)):
         raise Wrong(
             f"{where}: the parts are the first and the last images, in order. Nothing was shuffled.",
-            "Files are often sorted by day or by patient; then the two parts differ in kind. Draw the order by chance.",
+            "Files are often sorted by day or by patient; then the two parts differ in kind. Draw the order at random.",
             neighbour,
         )
 

@@ -135,7 +135,7 @@ def fair_plan(answer) -> None:
             )  # fmt: skip
     for key, least, why in (
         ("rates", 2, "One rate for both suits one of them better: let each choose among the same few."),
-        ("seeds", 3, "One run is one draw. Without a spread nobody knows how large chance is."),
+        ("seeds", 3, "One run is one draw. Without several runs nobody knows how far they differ."),
         ("test", 20, "With few cells one odd cell decides."),
         ("validation", 5, "With few cells one odd cell decides the rate."),
     ):

@@ -119,7 +119,7 @@ def paint_neighbours(image, rng, frame, values, look, centre, radius) -> None:
 
 def paint_cell(image, mask, rng, size, values, centre, radius) -> None:
     """Paint a whole cell into `image`, and its classes into `mask` unless that is None."""
-    rng, fingers, pieces, kernel, cytoplasm, chromatin = rng.spawn(6)  # one part's chances do not shift another's
+    rng, fingers, pieces, kernel, cytoplasm, chromatin = rng.spawn(6)  # what one part draws does not shift another's
     turn, squeeze = rng.uniform(0, np.pi), 1 - values["elongation"]
     soft = rng.uniform(0.0008, 0.005, 2)
     smooth = 1 + wavy_radii(rng, 2, 5, values["outline_waves"]) + wavy_radii(rng, 6, 12, 0.2 * values["outline_waves"])

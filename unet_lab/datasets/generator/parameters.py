@@ -162,7 +162,7 @@ class CellParameters:
         return replace(self, **ranges)
 
     def draw(self, rng: np.random.Generator) -> dict[str, float]:
-        """One value for each field; the chances stay chances. The order of the fields fixes which number each gets."""
+        """One value for each field; probabilities stay what they are. The order of the fields fixes which number each gets."""
         values = {}
         for f, chance in zip(_FIELDS.values(), rng.random(len(_FIELDS)).tolist(), strict=True):
             least, most = getattr(self, f.name)

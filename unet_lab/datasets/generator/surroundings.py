@@ -22,12 +22,12 @@ def paint_background(rng, frame, values) -> np.ndarray:
     return image
 
 
-def stain(image, rng, frame, spread: float, depth: float) -> None:
+def stain(image, rng, frame, size: float, depth: float) -> None:
     """Darken a soft round spot somewhere in the frame."""
     centre = rng.uniform(0, 1, 2)
-    part = Window.around(frame.size, centre, 2.2 * spread)
+    part = Window.around(frame.size, centre, 2.2 * size)
     if part is not None:
-        dy, dx = (part.y - np.float32(centre[0])) / spread, (part.x - np.float32(centre[1])) / spread
+        dy, dx = (part.y - np.float32(centre[0])) / size, (part.x - np.float32(centre[1])) / size
         image[part.slices] -= np.float32(depth) * np.exp(-np.square(dy)) * np.exp(-np.square(dx))
 
 

@@ -27,15 +27,15 @@ class Window:
         bottom, right = (min(size, int((c + reach) * size) + 2) for c in centre)
         return cls(size, (top, left, bottom, right)) if bottom - top > 1 and right - left > 1 else None
 
-    def noise(self, rng, wavelength: float, spread: float = 1.0) -> np.ndarray:
+    def noise(self, rng, wavelength: float, std: float = 1.0) -> np.ndarray:
         """Smooth noise, float32, of about this standard deviation, whose blobs are `wavelength` of the frame wide."""
         cells = [max(2, round(n / self.size / wavelength)) for n in self.shape]
         if cells[0] >= self.shape[0] or cells[1] >= self.shape[1]:
             cells = self.shape
         # Uniform numbers cost a quarter of normal ones. Between its points interpolated noise is flatter: hence the factors.
         fine = wavelength * self.size < 4
-        spread *= np.sqrt(12) * (1.0 if cells == self.shape else 1.5 if fine else 1.35)
-        coarse = (rng.random(cells, np.float32) - np.float32(0.5)) * np.float32(spread)
+        std *= np.sqrt(12) * (1.0 if cells == self.shape else 1.5 if fine else 1.35)
+        coarse = (rng.random(cells, np.float32) - np.float32(0.5)) * np.float32(std)
         if not fine:  # smooth at a third of the resolution, then just larger: five times faster, and nothing to see of it
             coarse = cv2.resize(coarse, [max(n, s // 3) for n, s in zip(cells, self.shape, strict=True)][::-1], interpolation=2)
         return cv2.resize(coarse, self.shape[::-1], interpolation=cv2.INTER_LINEAR)
