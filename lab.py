@@ -26,6 +26,8 @@ On Windows write "py lab.py" where these lines say "python3 lab.py".
 # Written so that an old Python can read it, and then say in one line that it is too old: no f-strings, no annotations.
 from __future__ import print_function
 
+import contextlib
+import errno
 import hashlib
 import os
 import platform
@@ -35,6 +37,7 @@ import subprocess
 import sys
 import sysconfig
 import threading
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 VENV = os.path.join(HERE, ".venv")
@@ -43,6 +46,7 @@ PYTHON = os.path.join(VENV, "Scripts", "python.exe") if WINDOWS else os.path.joi
 OURS = os.path.join(VENV, "made-by-lab.py")  # this .venv is ours: it may be cleared and made again
 READY = os.path.join(VENV, "ready-for-lab.py")  # it is complete; holds the fingerprint of what was installed
 LOG = os.path.join(HERE, "setup.log")
+LOCK = os.path.join(HERE, ".setup.lock")  # held by the lab.py that sets up
 OLDEST, NEWEST = (3, 11), (3, 13)
 NEEDED_GB = 3.0
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"  # PyTorch without the GPU's libraries, for Linux
@@ -222,10 +226,49 @@ def windows_takes_long_paths():
 
 
 def set_up():
-    """Make .venv complete: nothing to do, or install what changed, or make it from the start."""
-    if read(READY) == fingerprint() and os.path.exists(PYTHON):
+    """Make .venv complete: nothing to do, or install what changed, or make it from the start; one lab.py at a time."""
+    if is_complete():
         return
     check_platform()
+    with one_at_a_time():
+        if not is_complete():  # another lab.py may have made it while this one waited
+            make_complete()
+
+
+def is_complete():
+    return read(READY) == fingerprint() and os.path.exists(PYTHON)
+
+
+@contextlib.contextmanager
+def one_at_a_time():
+    """Hold the set-up's lock file: a second lab.py waits, and says so. The system lets go of it, however a program ends."""
+    with open(LOCK, "a") as file:
+        if not try_lock(file):
+            print("Another lab.py is setting up in this folder: waiting for it.")
+            sys.stdout.flush()
+            while not try_lock(file):
+                time.sleep(0.5)
+        yield
+
+
+def try_lock(file):
+    """Whether the file's first byte could be locked for this process; where a disk knows no locks, it counts as locked."""
+    try:
+        if WINDOWS:
+            import msvcrt
+
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+    return True
+
+
+def make_complete():
     free = shutil.disk_usage(HERE).free / 1e9
     if free < NEEDED_GB:
         message = "{0:.1f} GB are free on the disk of {1}, and the set-up needs {2:.0f} GB. Free some and run this again."
