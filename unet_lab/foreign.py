@@ -42,15 +42,34 @@ def unwrapped(model: nn.Module) -> nn.Module:
 
 
 @contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode while the block runs; afterwards every part is in the mode that it was in, mixed modes included."""
+def evaluating(model: nn.Module, dropout: bool = False) -> Iterator[None]:
+    """Evaluation mode while the block runs; afterwards every part is in the mode that it was in, mixed modes included.
+
+    dropout : True leaves dropout on, for Monte Carlo dropout (Gal and Ghahramani 2016): each pass then draws another network.
+    """
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
+    for module in model.modules() if dropout else ():
+        if isinstance(module, nn.modules.dropout._DropoutNd):
+            module.train()
     try:
         yield
     finally:
         for module, mode in modes:
             module.training = mode
+
+
+def training_mode(model: nn.Module) -> None:
+    """Training mode, except for batch norm in parts that are frozen, all of whose parameters have requires_grad=False: its
+    running statistics belong to the frozen weights, and would drift away from them.
+    """
+    model.train()
+    for part in model.modules():
+        own = list(part.parameters())
+        if own and not any(p.requires_grad for p in own):
+            for module in part.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
 
 
 def geometry_of(model: nn.Module) -> Geometry:
@@ -186,6 +205,24 @@ def input_channels(model: nn.Module) -> int:
     if first is None:
         raise ValueError(f"{type(model).__name__} has no convolution to read its number of channels from; set model.in_channels.")
     return first.in_channels
+
+
+class LogitsOnly(nn.Module):
+    """A network that returns a tuple, list or dictionary, as one that returns its logits alone (`main_output`)."""
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor) -> Tensor:
+        return main_output(self.model(x))
+
+
+@torch.no_grad()
+def logits_only(model: nn.Module, example: Tensor) -> nn.Module:
+    """The model as it is where it returns a tensor, else as `LogitsOnly`."""
+    with evaluating(model):
+        return model if isinstance(model(example), Tensor) else LogitsOnly(model)
 
 
 def class_logits(out: object) -> Tensor:

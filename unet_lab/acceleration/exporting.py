@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from unet_lab.acceleration.runtimes import OnnxRuntime, missing, quiet
 from unet_lab.files import write_whole
+from unet_lab.foreign import logits_only
 
 FORMATS = (".onnx", ".pt2")
 # What these do does not depend on the image's size; a graph of nothing else takes any size that the network can halve.
@@ -29,6 +30,7 @@ def export(model: nn.Module, path: str | Path, example: Tensor) -> Path:
     path = Path(path)
     if path.suffix not in FORMATS:
         raise ValueError(f"{path.name} ends in {path.suffix!r}; allowed are {' and '.join(FORMATS)}.")
+    model = logits_only(model, example)
     if path.suffix == ".onnx":
         content = onnx_bytes(model, example)
     else:

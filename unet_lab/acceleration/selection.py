@@ -17,6 +17,7 @@ from unet_lab.acceleration.folding import fold_batch_norm
 from unet_lab.acceleration.runtimes import OnnxRuntime, OpenVino, missing, quantised
 from unet_lab.acceleration.timing import Ratio, benchmark, ratio, time_once
 from unet_lab.acceleration.winograd import WinogradConv2d, fits_winograd
+from unet_lab.foreign import class_logits, logits_only
 from unet_lab.training.device import has_bfloat16
 
 AS_GIVEN = "as given"
@@ -108,7 +109,7 @@ def accelerate(
     names = _names(using)
     if example.dtype != torch.float32 or not bool(torch.isfinite(example).all()):
         raise ValueError(f"the example is {example.dtype}, or holds NaN; give finite float32 images, as standardise makes them.")
-    given = model if not model.training else copy.deepcopy(model).eval()
+    given = logits_only(model if not model.training else copy.deepcopy(model).eval(), example)
     with torch.inference_mode():
         expected = given(example)
         plain = min(time_once(lambda: given(example)) for _ in range(2))
@@ -263,7 +264,7 @@ def tried(name, given, example, expected, precision, calibration, plain) -> tupl
         first = (str(error).strip() or "no words").splitlines()[0]
         return None, {"verdict": f"failed with {type(error).__name__}: {first[:150]}"}
     quick = min(time_once(lambda: run(example)) for _ in range(2))
-    same = float((got.argmax(dim=1) == expected.argmax(dim=1)).double().mean())
+    same = float((class_logits(got).argmax(dim=1) == class_logits(expected).argmax(dim=1)).double().mean())
     facts = {"difference": float((got - expected).abs().max()), "agreement": same, "megabytes": megabytes, "quick": quick}
     if quick > _HOPELESS * plain:
         facts["verdict"] = f"{quick / plain:.1f} times as slow"

@@ -31,13 +31,18 @@ def predict(model: nn.Module, image: np.ndarray) -> np.ndarray:
 
 # fmt: off
 @torch.inference_mode()
-def predict_logits(model: nn.Module, image: np.ndarray) -> Tensor:
-    """Like `predict`, but returns the logits, float32 (num_classes, H, W), on the model's device."""
+def predict_logits(model: nn.Module, image: np.ndarray, dropout: bool = False) -> Tensor:
+    """Like `predict`, but returns the logits, float32 (num_classes, H, W), on the model's device.
+
+    dropout : True leaves dropout on, as in training; each call then draws another network (Monte Carlo dropout, Gal and
+    Ghahramani 2016): torch.stack([predict_logits(model, image, dropout=True).softmax(0) for _ in range(20)]).std(0).
+    """
     image = standardise(image)                                               # (H, W) or (H, W, C), float32
     channels = check_channels(model, image.shape)
     x = torch.from_numpy(image.reshape(*image.shape[:2], channels))          # (H, W, C)
     x = x.permute(2, 0, 1)[None].contiguous()                                # (1, C, H, W)
-    with evaluating(model), explaining_memory("segmenting an image", "predict_tiled, which needs memory for one tile only"):
+    way_out = "predict_tiled, which needs memory for one tile only"
+    with evaluating(model, dropout), explaining_memory("segmenting an image", way_out):
         return padded_logits(model, x, geometry_of(model))[0]                # (num_classes, H, W)
 
 

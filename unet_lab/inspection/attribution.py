@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unet_lab.foreign import evaluating
+from unet_lab.foreign import class_logits, evaluating
 from unet_lab.inspection.activations import as_input
 from unet_lab.inspection.fields import effective_receptive_field
 
@@ -51,7 +51,7 @@ def occlusion(
     corners = [(row, column) for row in rows for column in columns]
     fallen = []
     with torch.inference_mode(), evaluating(model):
-        before = model(x).float().softmax(dim=1)                                # (1, K, H, W)
+        before = class_logits(model(x)).float().softmax(dim=1)                  # (1, K, H, W)
         winner = before.argmax(dim=1, keepdim=True)                             # (1, 1, H, W)
         before = before.gather(1, winner)                                       # (1, 1, H, W)
         for start in progress(range(0, len(corners), batch_size)):
@@ -59,7 +59,7 @@ def occlusion(
             covered = x.repeat(len(part), 1, 1, 1)                              # (N, C, H, W)
             for each, (row, column) in zip(covered, part, strict=True):
                 each[:, row : row + patch, column : column + patch] = 0
-            after = model(covered).float().softmax(dim=1)                       # (N, K, H, W)
+            after = class_logits(model(covered)).float().softmax(dim=1)         # (N, K, H, W)
             fallen.append((before - after.gather(1, winner.expand(len(part), -1, -1, -1)))[:, 0].cpu())
     return torch.cat(fallen).view(len(rows), len(columns), height, width).numpy()
 # fmt: on

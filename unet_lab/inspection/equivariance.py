@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from unet_lab.datasets.standardise import standardise
-from unet_lab.foreign import evaluating, geometry_of
+from unet_lab.foreign import evaluating, geometry_of, main_output
 from unet_lab.inspection.activations import as_input
 from unet_lab.unet import UNet
 
@@ -43,7 +43,7 @@ def shift_difference(
     whole = standardise(image)                                                         # (H, W): once, for both windows
     windows = np.stack([whole[:height, :width], whole[down : down + height, right : right + width]])
     with torch.inference_mode(), evaluating(model):
-        rest, moved = model(as_input(model, torch.from_numpy(windows)[:, None]))       # (K, h, w) each
+        rest, moved = main_output(model(as_input(model, torch.from_numpy(windows)[:, None])))   # (K, h, w) each
     inside_rest = rest[:, margin + down : height - margin, margin + right : width - margin]
     inside_moved = moved[:, margin : height - margin - down, margin : width - margin - right]
     return inside_rest, inside_moved

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unet_lab.foreign import evaluating, input_channels, positive_twin
+from unet_lab.foreign import evaluating, input_channels, main_output, positive_twin
 from unet_lab.inspection.activations import as_input, listening
 from unet_lab.unet import UNet
 
@@ -54,7 +54,7 @@ def measured_receptive_field(model: nn.Module, size: int, place: int, layer: str
 def output_of(model: nn.Module, x: Tensor, layer: str | None) -> Tensor:
     heard = []
     with listening(model, [layer] if layer else [], lambda _, out: heard.append(out)):
-        out = model(x)
+        out = main_output(model(x))
     out = heard[0] if heard else out
     return out[1] if isinstance(out, tuple) else out  # an EncoderStage gives (x, skip)
 
@@ -96,7 +96,7 @@ class FieldProbe:
             self._tensors[name] = out[1] if isinstance(out, tuple) else out
 
         with listening(model, layers, keep), torch.enable_grad(), evaluating(model):
-            self._logits = model(x)[0]  # (C, H, W)
+            self._logits = main_output(model(x))[0]  # (C, H, W)
 
     def winner(self, place: tuple[int, int]) -> int:
         """The class that wins at (row, column). Raises ValueError outside the output."""

@@ -71,13 +71,14 @@ class History:
             self.best_weights = copy_of_weights(model)
 
     def restore_best(self, model: nn.Module) -> None:
-        """Give `model` the weights of the best epoch; nothing happens where no epoch was finished.
+        """Give `model` the weights of the best epoch (where no epoch was finished, it keeps its own) and evaluation mode.
 
         What the model held is kept as `last_weights`.
         """
         self.last_weights = copy_of_weights(model)
         if self.best_weights is not None:
             model.load_state_dict(self.best_weights)
+        model.eval()
 
     def restore_last(self, model: nn.Module) -> None:
         """Give `model` the weights that it had when the run ended or was stopped."""

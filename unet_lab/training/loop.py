@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from unet_lab.blocks import center_crop
-from unet_lab.foreign import main_output
+from unet_lab.foreign import main_output, training_mode
 
 
 class TrainingDiverged(ArithmeticError):
@@ -73,7 +73,7 @@ def training_loop(network: nn.Module, optimizer: torch.optim.Optimizer, schedule
     together. Raises TrainingDiverged for a loss that is no number.
     """
     for epoch in run.epochs_left():
-        network.train()  # dropout draws, batch norm learns its statistics
+        training_mode(network)  # dropout draws, batch norm learns its statistics, except in frozen parts
         for image, mask in run.batches(epoch):  # (n, C, H, W), (n, H, W)
             value = training_step(network, optimizer, image, mask, run, clip)
             if not math.isfinite(value):

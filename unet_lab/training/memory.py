@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from unet_lab.foreign import input_channels
+from unet_lab.foreign import class_logits, input_channels
 
 
 class TrainingMemory(NamedTuple):
@@ -70,7 +70,7 @@ def training_memory(
         stage.register_forward_hook(leave(name))
     channels = input_channels(model)
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        logits = twin(torch.empty(batch_size, channels, *size, device="meta"))
+        logits = class_logits(twin(torch.empty(batch_size, channels, *size, device="meta")))
         torch.nn.functional.cross_entropy(logits, torch.zeros(batch_size, *logits.shape[-2:], dtype=torch.long, device="meta"))
     inside = {name: sum(t.untyped_storage().nbytes() for t in tensors.values()) for name, tensors in kept.items()}
     activations = sum(inside.values())

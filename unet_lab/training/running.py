@@ -36,7 +36,8 @@ def train(
 
     Parameters
     ----------
-    model : is moved to the device and changed in place.
+    model : is moved to the device and changed in place. Parts that you froze (all their parameters requires_grad=False) stay as
+        they are, the running statistics of their batch norm included.
     training, validation : datasets. Training images have one size, or any sizes with `patch=…`; validation judges whole images.
     settings : those of `TrainingSettings`, by name: epochs (10), batch_size (8), learning_rate (0.001), loss, optimizer,
         schedule, seed, device, augmentation, patch, checkpoint and others, each explained there.
@@ -84,7 +85,7 @@ def run_steps(
 
 
 def fit(model: nn.Module, training: SegmentationDataset, validation: SegmentationDataset | None = None, **settings) -> History:
-    """Run `train` to its end with a progress bar, and leave the best epoch's weights in `model`.
+    """Run `train` to its end with a progress bar, and leave the best epoch's weights in `model`, in evaluation mode.
 
     Takes the settings of `train`. The stop button of Jupyter, or Ctrl-C, ends the run after the step that it is in (pressed
     twice: at once): `model` gets what was learnt by the end of the best epoch, `history.restore_last(model)` gives back what it
