@@ -16,7 +16,8 @@ from unet_lab.training.checkpoint import load_checkpoint
 from unet_lab.training.distributed import Workers
 from unet_lab.unet import UNet
 
-ALL = ("plain", "synchronised", "each its own", "sum", "recompute")
+ONE_CURVE = ("plain", "synchronised", "sum", "recompute", "weighted", "weighted sum", "own loss")
+ALL = (*ONE_CURVE, "each its own")
 
 
 def torchrun(workers, folder, *cases, options=()):
@@ -50,7 +51,7 @@ def furthest(curves, case):
     )
 
 
-@pytest.mark.parametrize("case", ["plain", "synchronised", "sum", "recompute"])
+@pytest.mark.parametrize("case", ONE_CURVE)
 def test_one_two_and_four_workers_have_one_loss_curve(curves, case):
     assert furthest(curves, case) < 1e-4
     losses = curves[1][case]["losses"]

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from unet_lab.datasets import SegmentationDataset
+from unet_lab.losses import dice_and_cross_entropy
 from unet_lab.training import EpochReport, fit, steps
 from unet_lab.training.distributed import join
 from unet_lab.unet import UNet
@@ -23,6 +24,9 @@ CASES = {
     "sum": {"norm": "batch", "reduction": "sum", "schedule": "constant", "learning_rate": 1e-5},
     "recompute": {"norm": "batch", "recompute": True},
     "dropout": {"norm": "batch", "dropout": 0.3},
+    "weighted": {"norm": "batch", "weighted": True},
+    "weighted sum": {"norm": "batch", "weighted": True, "reduction": "sum", "schedule": "constant", "learning_rate": 1e-5},
+    "own loss": {"norm": "batch", "weighted": True, "loss": dice_and_cross_entropy},  # its Dice looks at the batch as a whole
     "dies": {"norm": "batch"},
 }
 CELLS = SegmentationDataset.generated(18, size=32)  # batches of 8, 8 and 2: with four workers, two have no share in the last
@@ -36,11 +40,17 @@ def settings_of(case, folder):
     return network, settings
 
 
+def one_more_than(mask):
+    return mask + 1.0
+
+
 def run(case, folder):
     network, settings = settings_of(case, folder)
     torch.manual_seed(0)
     model = UNet(base_channels=4, depth=2, **network)
     cells = CELLS.subset(range(16)) if case == "each its own" else CELLS
+    if settings.pop("weighted", False):
+        cells = cells.with_weights(one_more_than)
     names = list(model.state_dict())
     if case == "dies":
         for news in steps(model, cells, cells, **settings):

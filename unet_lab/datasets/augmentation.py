@@ -54,17 +54,23 @@ class Augmentation:
                 limit = f"from 0 to {most[field.name]:g}" if field.name in most else "from 0 up"
                 raise ValueError(f"{field.name} is {value!r}; allowed are numbers {limit}.")
 
-    def __call__(self, image: Tensor, mask: Tensor, seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
+    def __call__(
+        self, image: Tensor, mask: Tensor, seeds: Sequence[int], weights: Tensor | None = None
+    ) -> tuple[Tensor, Tensor] | tuple[Tensor, Tensor, Tensor]:
         """Change every pair of a batch at random, by its own seed: the same seed, the same change, in whatever batch.
 
         image : float (N, C, H, W), standardised; stays so. mask : int64 (N, H, W) classes or IGNORE; labels are never mixed.
+        weights : float (N, H, W), how much each pixel counts; moved along, and then returned third.
         Raises ValueError where the sizes do not fit.
         """
         check(image, mask, seeds)
         draws = [_Draws(self, seed, image.shape[-2:]) for seed in seeds]
         places = self.places(draws, image.shape[-2:], image.device)  # (N, H, W, 2)
+        if weights is not None:
+            weights, _ = warp(weights[:, None], mask, places)  # (N, 1, H, W)
         image, mask = warp(image, mask, places)
-        return self.grey(image, draws), mask
+        image = self.grey(image, draws)
+        return (image, mask) if weights is None else (image, mask, weights[:, 0])
 
     def places(self, draws: Sequence[_Draws], size: tuple[int, int], device: torch.device | str = "cpu") -> Tensor:
         """Where each pixel of the result is taken from: (N, H, W, 2), x and y from -1 (first pixel) to 1 (last)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,14 +25,16 @@ class Pair(NamedTuple):
     mask: np.ndarray  # (H, W) class indices, or IGNORE where nobody judged
     source: str  # the name of the image that it was cut from
     group: str = ""  # slide, dish, patient: what `split` must not tear apart; the source where it is empty
+    weights: np.ndarray | None = None  # (H, W) how much each pixel counts in the loss; None: all alike
 
 
 class SegmentationDataset(Dataset):
     """Pairs of image and mask, checked when they come in and turned into tensors when they go out.
 
     `dataset[i]` is (image, mask): float32 (C, H, W), each channel standardised to mean 0 and standard deviation 1, and int64
-    (H, W) class indices. `dataset.pairs[i]` is the pair as it was given. `dataset.channels` and `dataset.num_classes` are what a
-    network for it needs: `UNet(in_channels=dataset.channels, num_classes=dataset.num_classes)`.
+    (H, W) class indices; and, third, float32 (H, W) weights where the pairs have them (`with_weights`). `dataset.pairs[i]` is the
+    pair as it was given. `dataset.channels` and `dataset.num_classes` are what a network for it needs:
+    `UNet(in_channels=dataset.channels, num_classes=dataset.num_classes)`.
 
     Parameters
     ----------
@@ -52,12 +54,18 @@ class SegmentationDataset(Dataset):
                 image, mask = check_image(pair.image), check_indices(pair.mask, num_classes, ignore=True)
                 if image.shape[:2] != mask.shape:
                     raise ValueError(f"the image is {_size(image)} and the mask {_size(mask)}; they must be the same.")
+                weights = None if pair.weights is None else check_weights(pair.weights, mask.shape)
             except ValueError as error:
                 raise ValueError(f"{pair.source}: {error}") from None
-            self.pairs.append(Pair(image, mask, pair.source, pair.group))
+            self.pairs.append(Pair(image, mask, pair.source, pair.group, weights))
         if not self.pairs:
             raise ValueError("the dataset is empty; it needs at least one pair of image and mask.")
         check_something_to_learn([pair.mask for pair in self.pairs])
+        self.weighted = self.pairs[0].weights is not None
+        for pair in self.pairs:
+            if (pair.weights is not None) != self.weighted:
+                odd = "weights, and others have none" if pair.weights is not None else "no weights, and others have some"
+                raise ValueError(f"{pair.source} has {odd}; give all or none: dataset.with_weights(…) makes them for all.")
         self.channels = channels_of(self.pairs[0].image)
         for pair in self.pairs:
             if channels_of(pair.image) != self.channels:
@@ -77,10 +85,26 @@ class SegmentationDataset(Dataset):
     def __len__(self) -> int:
         return len(self.pairs)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        image, mask = self.pairs[index][:2]
+    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
+        image, mask, _, _, weights = self.pairs[index]
         image = np.ascontiguousarray(np.atleast_3d(standardise(image)).transpose(2, 0, 1))  # (C, H, W)
-        return torch.from_numpy(image), torch.from_numpy(mask.astype(np.int64))  # (H, W)
+        both = torch.from_numpy(image), torch.from_numpy(mask.astype(np.int64))  # (H, W)
+        return both if weights is None else (*both, torch.from_numpy(weights))  # (H, W)
+
+    def with_weights(self, weights: Callable[[np.ndarray], np.ndarray] | Sequence[np.ndarray]) -> SegmentationDataset:
+        """The same pairs, each with a map of how much its pixels count; crops, patches and augmentation carry it along.
+
+        weights : a function that makes a map (H, W) of a mask (H, W) of class indices; or one map for each pair, in order.
+        Numbers from 0 up. The loss then gets the batch's maps (N, H, W) as its third argument: `fit(model, training)` weighs
+        cross entropy, `fit(model, training, loss=your_loss)` calls your_loss(logits, mask, weights). Validation does not weigh.
+
+        The 2015 paper's: training.with_weights(lambda mask: border_weights(scipy.ndimage.label(mask > 0)[0])).
+        """
+        if not callable(weights) and len(weights) != len(self.pairs):
+            given = f"{len(weights)} weight maps for {len(self.pairs)} pairs"
+            raise ValueError(f"{given}; give one for each, or a function of the mask.")
+        maps = [weights(pair.mask) for pair in self.pairs] if callable(weights) else weights
+        return self.with_pairs([pair._replace(weights=found) for pair, found in zip(self.pairs, maps, strict=True)])
 
     def subset(self, indices: Sequence[int]) -> SegmentationDataset:
         """The pairs at `indices`, as a dataset of their own; of your own class where this is one."""
@@ -95,8 +119,8 @@ class SegmentationDataset(Dataset):
     def fingerprint(self) -> str:
         """A number for all that is in here (SHA-256 of every pixel and label, in order): another set has another one."""
         digest = hashlib.sha256(str(self.num_classes).encode())
-        for image, mask, *_ in self.pairs:
-            for array in (image, mask):
+        for image, mask, _, _, weights in self.pairs:
+            for array in (image, mask) if weights is None else (image, mask, weights):
                 digest.update(f"{array.dtype} {array.shape}".encode() + np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
@@ -107,14 +131,27 @@ class SegmentationDataset(Dataset):
         Raises ValueError where an image is smaller than `size`.
         """
         pairs = []
-        for image, mask, source, group in self.pairs:
+        for image, mask, source, group, weights in self.pairs:
             if size < 1 or size > min(mask.shape):
                 raise ValueError(f"{source} is {_size(image)}; a crop of {size} x {size} pixels does not fit into it.")
             for top in crop_starts(mask.shape[0], size):
                 for left in crop_starts(mask.shape[1], size):
                     window = np.s_[top : top + size, left : left + size]
-                    pairs.append(Pair(image[window], mask[window], source, group))
+                    part = None if weights is None else weights[window]
+                    pairs.append(Pair(image[window], mask[window], source, group, part))
         return self.with_pairs(pairs)
+
+
+def check_weights(weights: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """A weight map as float32 (H, W). Raises ValueError for another size than the mask's, negative numbers or NaN."""
+    weights = np.asarray(weights, np.float32)
+    if weights.shape != shape:
+        raise ValueError(f"the weights have shape {weights.shape}; allowed is the mask's, {shape}: one number for each pixel.")
+    if not (np.isfinite(weights).all() and (weights >= 0).all()):
+        raise ValueError(
+            "some weights are negative, NaN or infinite; allowed are numbers from 0 up (0: the pixel does not count)."
+        )
+    return np.ascontiguousarray(weights)
 
 
 def check_something_to_learn(masks: Sequence[np.ndarray]) -> None:

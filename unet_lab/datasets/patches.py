@@ -26,14 +26,14 @@ class Patches(Dataset):
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, index: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, index: tuple[int, int]) -> tuple[Tensor, ...]:
         number, seed = index
-        image, mask = self.dataset[number]  # (C, H, W), (H, W)
+        parts = self.dataset[number]  # (C, H, W), (H, W), and (H, W) weights where there are any
         generator = np.random.default_rng([seed, 7])
-        image, mask = padded_to(image, mask, self.size)
-        top, left = self.corner(mask, generator)
-        window = np.s_[top : top + self.size, left : left + self.size]
-        return image[(slice(None), *window)], mask[window]  # (C, size, size), (size, size)
+        parts = padded_to(parts, self.size)
+        top, left = self.corner(parts[1], generator)
+        window = np.s_[..., top : top + self.size, left : left + self.size]
+        return tuple(part[window] for part in parts)  # (C, size, size), (size, size)
 
     def corner(self, mask: Tensor, generator: np.random.Generator) -> tuple[int, int]:
         """Top and left of the window in a mask that is at least as large as it."""
@@ -47,13 +47,17 @@ class Patches(Dataset):
         return tuple(int(generator.integers(last + 1)) for last in most)
 
 
-def padded_to(image: Tensor, mask: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Image (C, H, W) and mask (H, W) made at least `size` pixels high and wide; what is added is IGNORE in the mask."""
+def padded_to(parts: tuple[Tensor, ...], size: int) -> tuple[Tensor, ...]:
+    """Image (C, H, W), mask (H, W) and weights (H, W) made at least `size` pixels high and wide.
+
+    What is added is IGNORE in the mask, and counts nothing in the weights.
+    """
+    image, mask, *weights = parts
     missing = [max(size - length, 0) for length in mask.shape]
     if not any(missing):
-        return image, mask
+        return parts
     around = [(m // 2, m - m // 2) for m in missing]
     how = "reflect" if min(mask.shape) > 1 else "constant"
     image = torch.from_numpy(np.pad(image.numpy(), [(0, 0), *around], mode=how))
     mask = torch.from_numpy(np.pad(mask.numpy(), around, mode="constant", constant_values=IGNORE))
-    return image, mask
+    return image, mask, *(torch.from_numpy(np.pad(part.numpy(), around)) for part in weights)

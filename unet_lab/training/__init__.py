@@ -1,6 +1,7 @@
 """Training: the loop, `train` and `fit` around it, and what a long run needs."""
 
 from unet_lab.inference.predict import OutOfMemory
+from unet_lab.training.batch_loss import DeepSupervision
 from unet_lab.training.comparison import Candidate, Protocol, difference, load_outcomes, run_once
 from unet_lab.training.device import best_device, has_bfloat16
 from unet_lab.training.history import EpochReport, History
@@ -14,6 +15,7 @@ from unet_lab.training.validation import evaluate
 __all__ = [
     "REPORT_RECIPE",
     "Candidate",
+    "DeepSupervision",
     "EpochReport",
     "History",
     "OutOfMemory",

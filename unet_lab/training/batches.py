@@ -35,30 +35,31 @@ def image_seed(seed: int, epoch: int, image: int) -> int:
     return int(np.random.SeedSequence([seed, epoch, image]).generate_state(1, np.uint32)[0])
 
 
-def collate(samples: Sequence[tuple[Tensor, Tensor]], channels: int, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """A batch (n, C, H, W), (n, H, W); n is 0 for a worker that has no share in the last, small batch."""
-    if samples:
-        return default_collate(list(samples))
-    return torch.zeros(0, channels, *size), torch.zeros(0, *size, dtype=torch.long)
+def collate(samples: Sequence[tuple[Tensor, ...]], empty: Sequence[Tensor]) -> Sequence[Tensor]:
+    """A batch (n, C, H, W), (n, H, W), and (n, H, W) weights where there are any; `empty` for a worker without a share in it."""
+    return default_collate(list(samples)) if samples else empty
 
 
 class EpochLoader:
     """What an epoch learns from: batches, augmented, on the device, from any place in the epoch on."""
 
-    def __init__(self, training: Dataset, settings: TrainingSettings, workers: Workers, size: tuple[int, int]):
-        self.settings, self.workers, self.size = settings, workers, size
+    def __init__(self, training: Dataset, settings: TrainingSettings, workers: Workers):
+        self.settings, self.workers = settings, workers
         self.training: Dataset = training
         self.count = len(training)  # type: ignore[arg-type]
-        self.channels = getattr(training, "channels", 1)
+        first: Any = 0
         if settings.patch is not None:
-            self.training = Patches(training, settings.patch, settings.foreground)  # type: ignore[arg-type]
+            self.training, first = Patches(training, settings.patch, settings.foreground), (0, 0)  # type: ignore[arg-type]
+        self.empty: list[Tensor] = []
+        if workers.size > 1:  # the last, small batch may have no image for this one
+            self.empty = [torch.zeros(0, *part.shape, dtype=part.dtype) for part in self.training[first]]
 
     def order(self, epoch: int) -> list[list[int]]:
         """The images of each batch of an epoch, for all workers together."""
         return epoch_batches(self.count, self.settings.batch_size, epoch_seed(self.settings.seed, epoch))
 
-    def batches(self, epoch: int, position: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """This worker's part of each batch from the one numbered `position` on: (n, C, H, W) and (n, H, W)."""
+    def batches(self, epoch: int, position: int) -> Iterator[Sequence[Tensor]]:
+        """This worker's part of each batch from the one numbered `position` on: (n, C, H, W), (n, H, W), perhaps weights."""
         mine = [self.workers.shard(batch) for batch in self.order(epoch)[position:]]
         seeds = [[image_seed(self.settings.seed, epoch, image) for image in batch] for batch in mine]
         asked: list[list[Any]] = list(mine)
@@ -70,11 +71,11 @@ class EpochLoader:
             batch_sampler=asked,
             num_workers=self.settings.workers,
             generator=own,
-            collate_fn=partial(collate, channels=self.channels, size=self.size),
+            collate_fn=partial(collate, empty=self.empty),
         )
         try:
-            for (image, mask), of_images in zip(loader, seeds, strict=True):
-                yield self.augmented(image, mask, of_images)
+            for batch, of_images in zip(loader, seeds, strict=True):
+                yield self.augmented(batch, of_images)
         except RuntimeError as error:
             if "exited unexpectedly" not in str(error) and "bootstrapping" not in str(error):
                 raise
@@ -83,9 +84,16 @@ class EpochLoader:
                 f"the call below `if __name__ == '__main__':`, for each of these processes reads the script; or take workers=0."
             ) from error
 
-    def augmented(self, image: Tensor, mask: Tensor, seeds: list[int]) -> tuple[Tensor, Tensor]:
+    def augmented(self, batch: Sequence[Tensor], seeds: list[int]) -> Sequence[Tensor]:
         """The batch on the device, changed by the augmentation where there is one."""
         device = self.settings.torch_device
-        if self.settings.augmentation is None or not len(image):
-            return image, mask
-        return self.settings.augmentation(image.to(device), mask.to(device), seeds)
+        if self.settings.augmentation is None or not len(batch[0]):
+            return batch
+        image, mask, *weights = (part.to(device) for part in batch)
+        changed = self.settings.augmentation(image, mask, seeds, *weights)
+        if len(changed) != len(batch):
+            raise ValueError(
+                f"the augmentation returned {len(changed)} tensors and was given {len(batch)}; with weights it must return "
+                f"images, masks and weights."
+            )
+        return changed

@@ -13,12 +13,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+from torch.utils._pytree import tree_map
 
 PATIENCE = timedelta(minutes=10)  # how long a worker waits for another one that has gone silent
 
@@ -117,6 +118,25 @@ class SumOverWorkers(torch.autograd.Function):
     @staticmethod
     def backward(context, gradient: Tensor) -> Tensor:
         return SumOverWorkers.forward(context, gradient)
+
+
+def whole_batch(parts: Any, count: int, workers: Workers) -> Any:
+    """What the workers hold of a batch of `count` images, put together in its order, on each of them.
+
+    parts : this worker's tensors (n, …), in tuples, lists and dictionaries as they may come; what is no tensor stays. Gradients
+    of what all workers compute alike from the whole flow back to each one's part, `workers.size` times as large, which averaging
+    takes out again.
+    """
+
+    def together(part):
+        if not isinstance(part, Tensor):
+            return part
+        part = part.float() if part.is_floating_point() else part
+        whole = part.new_zeros(count, *part.shape[1:])
+        whole[workers.rank :: workers.size] = part
+        return SumOverWorkers.apply(whole)
+
+    return tree_map(together, parts)
 
 
 class SyncedBatchNorm2d(nn.BatchNorm2d):

@@ -44,14 +44,14 @@ class Run(Protocol):
     def epochs_left(self) -> Iterable[int]:
         """The numbers of the epochs that are still to be trained, from 1."""
 
-    def batches(self, epoch: int) -> Iterable[tuple[Tensor, Tensor]]:
-        """Images float (n, C, H, W) and masks int64 (n, H, W) of the epoch, from `position` on, on the device."""
+    def batches(self, epoch: int) -> Iterable[tuple[Tensor, Tensor, Tensor | None]]:
+        """Images float (n, C, H, W), masks int64 (n, H, W) and the pixels' weights, if any, from `position` on, on the device."""
 
     def precision(self) -> AbstractContextManager:
         """In which the forward pass runs: float32, or bfloat16."""
 
-    def loss(self, logits: Tensor, mask: Tensor) -> Tensor:
-        """The scalar to learn from."""
+    def loss(self, outputs: object, mask: Tensor, weights: Tensor | None) -> Tensor:
+        """The scalar to learn from, of what the network returned."""
 
     def value_of(self, loss: Tensor) -> float:
         """What the whole batch cost, all processes together."""
@@ -74,8 +74,8 @@ def training_loop(network: nn.Module, optimizer: torch.optim.Optimizer, schedule
     """
     for epoch in run.epochs_left():
         training_mode(network)  # dropout draws, batch norm learns its statistics, except in frozen parts
-        for image, mask in run.batches(epoch):  # (n, C, H, W), (n, H, W)
-            value = training_step(network, optimizer, image, mask, run, clip)
+        for batch in run.batches(epoch):  # (n, C, H, W), (n, H, W), and (n, H, W) weights or None
+            value = training_step(network, optimizer, *batch, run, clip)
             if not math.isfinite(value):
                 raise TrainingDiverged(
                     f"the loss became {value} in epoch {epoch}. Usual causes: a learning rate that is too high (it is "
@@ -94,16 +94,20 @@ def training_loop(network: nn.Module, optimizer: torch.optim.Optimizer, schedule
 
 # fmt: off
 def training_step(
-    network: nn.Module, optimizer: torch.optim.Optimizer, image: Tensor, mask: Tensor, run: Run, clip: float | None = None
+    network: nn.Module, optimizer: torch.optim.Optimizer, image: Tensor, mask: Tensor, weights: Tensor | None, run: Run,
+    clip: float | None = None
 ) -> float:
     """One step: forward, loss, gradients, and the weights a little against them. Returns the loss of the whole batch.
 
     A loss that is no number is returned, and nothing is learnt from it.
     """
     with run.precision():
-        logits = main_output(network(image))                        # (n, num_classes, H', W')
-    mask = center_crop(mask, (logits.shape[-2], logits.shape[-1]))  # (n, H', W'): valid padding gives less than it is given
-    loss = run.loss(logits, mask)                                   # a scalar
+        outputs = network(image)                                    # logits (n, num_classes, H', W'), perhaps others beside
+    height, width = main_output(outputs).shape[-2:]
+    mask = center_crop(mask, (height, width))                       # (n, H', W'): valid padding gives less than it is given
+    if weights is not None:
+        weights = center_crop(weights, (height, width))             # (n, H', W')
+    loss = run.loss(outputs, mask, weights)                         # a scalar
     value = run.value_of(loss)
     if math.isfinite(value):
         optimizer.zero_grad(set_to_none=True)                       # else the gradients of the last step would be added

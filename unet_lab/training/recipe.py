@@ -1,4 +1,4 @@
-"""Loss, optimizer and schedule: by name or a function of your own, checked where they first show what they do."""
+"""Optimizer and schedule: by name or a function of your own, checked where they first show what they do; the loss likewise."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unet_lab.losses import cross_entropy
-
-Loss = Callable[[Tensor, Tensor], Tensor]
 MakeOptimizer = Callable[[Iterable[nn.Parameter], float], torch.optim.Optimizer]
 MakeScheduler = Callable[[torch.optim.Optimizer, int], Any]
 
@@ -66,18 +63,3 @@ def check_loss(value: object) -> None:
         raise ValueError(f"the loss gave a tensor of shape {tuple(value.shape)}; it must give one number: loss.mean().")
     if not value.requires_grad:
         raise ValueError("the loss has no gradient: there is a .detach(), .item(), argmax or torch.no_grad() on its way.")
-
-
-def loss_name(loss: Loss | None) -> str:
-    """What a checkpoint remembers of a loss: the function's name and, of a `partial`, what it was given."""
-    if loss is None:
-        return "cross_entropy"
-    if isinstance(loss, partial):
-        given = [repr(value) for value in loss.args] + [f"{name}={value!r}" for name, value in sorted(loss.keywords.items())]
-        return f"{loss_name(loss.func)}({', '.join(given)})"
-    return getattr(loss, "__qualname__", type(loss).__qualname__)
-
-
-def whole_batch_loss(loss: Loss | None, reduction: str) -> Loss:
-    """The loss as a function of (logits, mask)."""
-    return partial(cross_entropy, reduction=reduction) if loss is None else loss

@@ -19,12 +19,13 @@ from unet_lab.files import remove_parts
 from unet_lab.foreign import class_logits, unwrapped
 from unet_lab.losses import IGNORE, cross_entropy
 from unet_lab.metrics import scores
+from unet_lab.training.batch_loss import BatchLoss, loss_name
 from unet_lab.training.batches import RANK_STRIDE, EpochLoader, epoch_seed
 from unet_lab.training.checkpoint import newest_checkpoint, save_checkpoint
 from unet_lab.training.device import memory_layout, random_states, set_random_states
-from unet_lab.training.distributed import Workers
+from unet_lab.training.distributed import Workers, whole_batch
 from unet_lab.training.history import EpochReport, copy_of_weights, only_best_marked
-from unet_lab.training.recipe import check_loss, loss_name, make_scheduler, whole_batch_loss
+from unet_lab.training.recipe import check_loss, make_scheduler
 from unet_lab.training.settings import TrainingSettings
 from unet_lab.training.validation import evaluate_together
 from unet_lab.unet import UNet
@@ -47,7 +48,7 @@ class RunState:
         self.steps_per_epoch = settings.steps_per_epoch(loader.count)
         self.rates = [group["lr"] for group in optimizer.param_groups]
         self.scheduler = make_scheduler(settings.schedule, optimizer, settings.epochs * self.steps_per_epoch)
-        self.loss_function = whole_batch_loss(settings.loss, settings.reduction)
+        self.loss_function = BatchLoss(settings.loss, settings.reduction)
         self.reports: list[EpochReport] = []
         self.best: dict[str, Tensor] | None = None
         self.checkpoint = None if settings.checkpoint is None else Path(settings.checkpoint)
@@ -68,38 +69,40 @@ class RunState:
                 return
             yield epoch
 
-    def batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
         self.began = time.perf_counter() - self.seconds
         if self.position == 0:
             torch.manual_seed(epoch_seed(self.settings.seed, epoch) + RANK_STRIDE * self.workers.rank)  # dropout
         device = self.settings.torch_device
         sizes = [len(batch) for batch in self.loader.order(epoch)]
-        for image, mask in self.loader.batches(epoch, self.position):
+        for image, mask, *weights in self.loader.batches(epoch, self.position):
             self.in_batch = sizes[self.position]
             self.due = self.is_due()
-            yield image.to(device, memory_format=memory_layout(device)), mask.to(device)
+            image = image.to(device, memory_format=memory_layout(device))
+            yield image, mask.to(device), weights[0].to(device) if weights else None
 
     def precision(self) -> AbstractContextManager:
         device = self.settings.torch_device
         return torch.autocast(device.type, torch.bfloat16, enabled=self.settings.low_precision)
 
-    def loss(self, logits: Tensor, mask: Tensor) -> Tensor:
-        """This worker's part of the loss, so scaled that averaging the gradients gives those of the whole batch."""
+    def loss(self, outputs: object, mask: Tensor, weights: Tensor | None) -> Tensor:
+        """The loss of the whole batch, or this worker's part, so scaled that averaging the gradients gives the whole batch's."""
         if self.workers.size > 1 and self.settings.loss is None:
-            return self.shared_cross_entropy(class_logits(logits), mask)
-        if not len(mask):
-            return logits.sum()  # no image, but the others wait for its gradients
-        loss = self.loss_function(class_logits(logits) if self.settings.loss is None else logits, mask)
+            return self.shared_cross_entropy(class_logits(outputs), mask, weights)
+        if self.workers.size > 1:  # a loss of your own may look at the batch as a whole, as Dice does: each worker shows it all
+            outputs, mask, weights = whole_batch((outputs, mask, weights), self.in_batch, self.workers)
+        loss = self.loss_function(outputs, mask, weights)
         if not self.checked:
             check_loss(loss)
             self.checked = True
-        return loss if self.workers.size == 1 else loss * (len(mask) * self.workers.size / self.in_batch)
+        return loss
 
-    def shared_cross_entropy(self, logits: Tensor, mask: Tensor) -> Tensor:
+    def shared_cross_entropy(self, logits: Tensor, mask: Tensor, weights: Tensor | None) -> Tensor:
         """Cross entropy over the images of all workers: the mean is over all their judged pixels, not the mean of means."""
-        (judged,) = self.workers.all_reduce(float((mask != IGNORE).sum()))
-        loss = cross_entropy(logits, mask, "sum") if len(mask) else logits.sum()
-        return loss * self.workers.size / (max(judged, 1) if self.settings.reduction == "mean" else 1)
+        counted = (mask != IGNORE).float() if weights is None else weights * (mask != IGNORE)
+        (total,) = self.workers.all_reduce(float(counted.sum()))
+        loss = cross_entropy(logits, mask, "sum", weights) if len(mask) else logits.sum()  # the others wait for its gradients
+        return loss * self.workers.size / ((total or 1.0) if self.settings.reduction == "mean" else 1)
 
     def value_of(self, loss: Tensor) -> float:
         if self.workers.size == 1:
@@ -257,7 +260,7 @@ def check_same_run(checkpoint: str | Path, state: dict, ours: dict) -> None:
         shown = f"its {name} is {theirs.get(name)}, yours is {ours[name]}"
         way_out = "Give another file name, or delete it to start afresh."
         if name == "data":
-            shown = "it was trained on other images or masks"
+            shown = "it was trained on other images, masks or weights"
         if name == "epochs" and not finished:
             way_out = f"Let it end with epochs={theirs['epochs']}; then it goes on with more. Or give another file name."
         raise ValueError(f"{checkpoint}: this is another run's checkpoint: {shown}. {way_out}")

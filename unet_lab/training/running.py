@@ -73,7 +73,7 @@ def run_steps(
     warn_if_too_large(model, size, share, device, low_precision=told.low_precision, recompute=told.recompute)
     model.to(device, memory_format=memory_layout(device))  # type: ignore[call-overload]
     optimizer = make_optimizer(told.optimizer, model.parameters(), told.learning_rate, told.weight_decay)
-    run = RunState(model, optimizer, EpochLoader(training, told, workers, size), validation, told, workers)
+    run = RunState(model, optimizer, EpochLoader(training, told, workers), validation, told, workers)
     yield from run.resume(training)
     doing = f"training on a batch of {share} images of {size[0]} x {size[1]}"
     with (

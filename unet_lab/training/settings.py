@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
@@ -14,9 +15,10 @@ from torch import Tensor, nn
 
 from unet_lab.datasets.pairs import SegmentationDataset
 from unet_lab.foreign import input_channels, unwrapped
+from unet_lab.training.batch_loss import Loss, check_weights_and_loss
 from unet_lab.training.device import best_device, has_bfloat16
 from unet_lab.training.distributed import Workers
-from unet_lab.training.recipe import OPTIMIZERS, SCHEDULES, Loss, MakeOptimizer, MakeScheduler
+from unet_lab.training.recipe import OPTIMIZERS, SCHEDULES, MakeOptimizer, MakeScheduler
 from unet_lab.unet import UNet
 
 REDUCTIONS = ("mean", "sum")
@@ -42,7 +44,8 @@ class TrainingSettings:
     Parameters
     ----------
     epochs, batch_size, learning_rate : whole numbers from 1 up; a number above 0.
-    loss : a function of (logits, mask) that gives a scalar: from `unet_lab.losses` or your own; None is cross entropy.
+    loss : a function of (logits, mask) that gives a scalar: from `unet_lab.losses` or your own; None is cross entropy. With pixel
+        weights in the training set (`with_weights`) it gets them third, or as `weights=` where it has a parameter of that name.
     reduction : of cross entropy, "mean" or "sum" (the report's); with a loss of your own it must stay "mean".
     optimizer : "adam", "adamw", "sgd" (momentum 0.9, Nesterov), or a function of (parameters, learning rate).
     weight_decay, clip : of the named optimizers; the largest norm of all gradients together (None: not clipped).
@@ -54,7 +57,8 @@ class TrainingSettings:
     workers : processes that prepare batches ahead. The numbers stay the same.
     recompute : True needs less memory and about a third more time, for the same numbers (`memory.recomputing`).
     augmentation : changes each batch before it is learnt from, e.g. `Augmentation()`; called with images (N, C, H, W), masks
-        (N, H, W) and a seed for each image, which follows from `seed`, the epoch and the image.
+        (N, H, W) and a seed for each image, which follows from `seed`, the epoch and the image; and fourth with the weights
+        (N, H, W) where there are any, which it then returns third.
     patch, foreground : side of the windows that are drawn anew from each image in each epoch, so that images of any size can be
         trained on; the share of windows that are centred on a pixel which is no background.
     early_stopping : end when so many epochs in a row were no better (validation IoU, or loss without validation); None: never.
@@ -144,6 +148,8 @@ class TrainingSettings:
             if dataset is not None:
                 check_fit(model, dataset, role)
         size = (self.patch, self.patch) if self.patch else check_sizes(training)
+        check_weights_and_loss(self.loss, training.weighted)
+        check_augmentation(self.augmentation, training.weighted)
         check_poolings(model, size, "patch" if self.patch else "images")
         check_workers(model, len(training), self.batch_size, workers, self.sync_batch_norm)
         check_norm(model, len(training) % self.batch_size or min(self.batch_size, len(training)), size)
@@ -163,6 +169,19 @@ def check_choice(name: str, value, choices: Sequence[str], besides: str = "") ->
         return
     named = ", ".join(map(repr, choices[:-1])) + f" and {choices[-1]!r}"
     raise ValueError(f"{name} is {value!r}; allowed are {named}{besides}.")
+
+
+def check_augmentation(augmentation: Callable | None, weighted: bool) -> None:
+    """Raises ValueError where the training set has weights for pixels, and an augmentation of your own has no place for them."""
+    if augmentation is None or not weighted:
+        return
+    try:
+        inspect.signature(augmentation).bind(None, None, None, None)
+    except TypeError:
+        raise ValueError(
+            "the training set has weights, and the augmentation takes none. Let it take (images, masks, seeds, weights), move "
+            "the weights as it moves the masks, and return (images, masks, weights)."
+        ) from None
 
 
 def check_fit(model: nn.Module, dataset: SegmentationDataset, role: str) -> None:

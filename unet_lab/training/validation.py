@@ -31,7 +31,7 @@ def evaluate(model: nn.Module, dataset: SegmentationDataset, batch_size: int = 8
     geometry = geometry_of(model)
     fits = len(sizes) == 1 and all(geometry.nearest_sizes(side) == [side] for side in next(iter(sizes)))
     with evaluating(model):
-        for image, mask in DataLoader(dataset, batch_size if len(sizes) == 1 else 1):
+        for image, mask, *_ in DataLoader(dataset, batch_size if len(sizes) == 1 else 1):
             logits = logits_of(model, image, None if fits else geometry)  # (N, num_classes, H', W')
             mask = center_crop(mask.to(logits.device), (logits.shape[-2], logits.shape[-1]))  # (N, H', W')
             if bool((mask != IGNORE).any()):
