@@ -207,6 +207,21 @@ def input_channels(model: nn.Module) -> int:
     return first.in_channels
 
 
+def output_channels(model: nn.Module) -> int | None:
+    """Channels of the logits: the network's own word, `num_classes`, or those seen; None where it gives none for any size."""
+    inner = unwrapped(model)
+    own = getattr(inner, "num_classes", None)
+    if isinstance(own, int):
+        return own
+    try:
+        size, like = MeasuredGeometry(inner).first, next(model.parameters(), torch.zeros(()))
+        with torch.no_grad(), evaluating(model):
+            image = torch.zeros(1, input_channels(model), size, size, dtype=like.dtype, device=like.device)
+            return int(main_output(model(image)).shape[1])
+    except (ValueError, TypeError):
+        return None
+
+
 class LogitsOnly(nn.Module):
     """A network that returns a tuple, list or dictionary, as one that returns its logits alone (`main_output`)."""
 

@@ -94,6 +94,37 @@ def soft_dice_loss(logits: Tensor, mask: Tensor, smooth: float = 1e-5, average: 
 # fmt: on
 
 
+# fmt: off
+def binary_cross_entropy(
+    logits: Tensor, labels: Tensor, reduction: str = "mean", weights: Tensor | None = None
+) -> Tensor:
+    """Cross entropy of each label by itself, with a sigmoid: a pixel may have several labels, or none.
+
+    logits : float (N, K, H, W). labels : (N, K, H, W), 0, 1 or IGNORE. weights : (N, H, W), how much a pixel counts.
+    The rest as in `cross_entropy`; the mean is over judged pixels and labels. Equal to PyTorch's with_logits.
+    """
+    if logits.shape != labels.shape:
+        raise ValueError(f"logits {tuple(logits.shape)} and labels {tuple(labels.shape)} do not fit; both are (N, K, H, W).")
+    judged = labels != IGNORE                                                    # (N, K, H, W)
+    truth = torch.where(judged, labels, 0).float()                               # (N, K, H, W)
+    losses = F.softplus(logits.float()) - truth * logits.float()                 # (N, K, H, W): -log p, or -log(1 - p)
+    return reduce_losses(losses, None if weights is None else weights[:, None].expand_as(losses), judged, reduction)
+
+
+def squared_error(output: Tensor, values: Tensor, reduction: str = "mean", weights: Tensor | None = None) -> Tensor:
+    """(output - value)², for values to be met: a distance map, a height. NaN in `values`: nobody measured there.
+
+    output : float (N, K, H, W). values : float (N, K, H, W), or (N, H, W) where K is 1. weights : (N, H, W).
+    """
+    values = values[:, None] if values.ndim == 3 else values                     # (N, K, H, W)
+    if output.shape != values.shape:
+        raise ValueError(f"output {tuple(output.shape)} and values {tuple(values.shape)} do not fit; both are (N, K, H, W).")
+    judged = ~values.isnan()                                                     # (N, K, H, W)
+    losses = (output.float() - torch.where(judged, values, 0.0)) ** 2            # (N, K, H, W)
+    return reduce_losses(losses, None if weights is None else weights[:, None].expand_as(losses), judged, reduction)
+# fmt: on
+
+
 def class_weights(masks: Iterable[np.ndarray], num_classes: int = 3) -> Tensor:
     """Weights that let every class count the same in total: pixels / (num_classes * pixels of the class).
 

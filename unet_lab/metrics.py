@@ -133,6 +133,19 @@ def scores(matrix: np.ndarray, average: str | None = "macro", zero_division: flo
     return Scores(accuracy, *(mean(v, weights if average == "weighted" else np.ones_like(v)) for v in values))
 
 
+def label_scores(matrices: np.ndarray, average: str | None = "macro") -> Scores:
+    """Scores of labels of which a pixel may have several: of (K, 2, 2) counts, a confusion matrix for each (`evaluate`).
+
+    Precision, recall, F1 and IoU are of the pixels that have the label; "macro" is the mean over labels, None gives (K,) each.
+    """
+    if average not in ("macro", None):
+        raise ValueError(f"average is {average!r}; allowed are 'macro' and None.")
+    of_label = [scores(matrix, average=None) for matrix in matrices]
+    values = [np.array([getattr(s, name)[1] for s in of_label]) for name in ("precision", "recall", "f1", "iou")]
+    accuracy = float(np.mean([s.accuracy for s in of_label]))
+    return Scores(accuracy, *(values if average is None else [mean(v, np.ones_like(v)) for v in values]))
+
+
 def mean(values: np.ndarray, weights: np.ndarray) -> float:
     kept = ~np.isnan(values)
     total = weights[kept].sum()

@@ -18,6 +18,7 @@ from unet_lab.datasets.image_files import (
     write_pages,
 )
 from unet_lab.datasets.jurkat import load_jurkat
+from unet_lab.datasets.map_style import MapStyleDataset
 from unet_lab.datasets.masks import CLASS_NAMES, MASK_CODES, decode_mask, encode_mask, snap_mask
 from unet_lab.datasets.outlines import masks_from_outlines
 from unet_lab.datasets.pairing import pair_files
@@ -35,6 +36,7 @@ __all__ = [
     "CellParameters",
     "CodeTable",
     "Field",
+    "MapStyleDataset",
     "Pair",
     "SegmentationDataset",
     "decode_mask",

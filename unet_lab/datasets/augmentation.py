@@ -59,7 +59,8 @@ class Augmentation:
     ) -> tuple[Tensor, Tensor] | tuple[Tensor, Tensor, Tensor]:
         """Change every pair of a batch at random, by its own seed: the same seed, the same change, in whatever batch.
 
-        image : float (N, C, H, W), standardised; stays so. mask : int64 (N, H, W) classes or IGNORE; labels are never mixed.
+        image : float (N, C, H, W), standardised; stays so. mask : int64 (N, H, W) classes or IGNORE; labels are never mixed. Or
+        (N, K, H, W) labels, or floats: values, a distance map say, which are moved and not scaled.
         weights : float (N, H, W), how much each pixel counts; moved along, and then returned third.
         Raises ValueError where the sizes do not fit.
         """
@@ -150,13 +151,14 @@ class _Draws:
 def warp(image: Tensor, mask: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
     """Take each pixel from its place: of the image between its neighbours, of the mask the nearest one, never a mixture.
 
-    image float (N, C, H, W), mask int64 (N, H, W), places (N, H, W, 2) as from `Augmentation.places`. What lies outside is
-    mirrored in.
+    image float (N, C, H, W), mask int64 (N, H, W) or (N, K, H, W), places (N, H, W, 2) as from `Augmentation.places`. What lies
+    outside is mirrored in. A mask of floats holds values, and is interpolated like the image.
     """
     how = {"padding_mode": "reflection", "align_corners": True}
     image = F.grid_sample(image, places, mode="bilinear", **how)
-    nearest = F.grid_sample(mask[:, None].to(image.dtype), places, mode="nearest", **how)  # (N, 1, H, W), whole
-    return image, nearest[:, 0].to(mask.dtype)
+    planes = mask.reshape(len(mask), -1, *mask.shape[-2:]).to(image.dtype)  # (N, 1 or K, H, W)
+    moved = F.grid_sample(planes, places, mode="bilinear" if mask.is_floating_point() else "nearest", **how)
+    return image, moved.reshape(mask.shape).to(mask.dtype)
 
 
 def blurred(image: Tensor, sigma: float) -> Tensor:
@@ -181,8 +183,8 @@ def standardised(image: Tensor) -> Tensor:
 def check(image: Tensor, mask: Tensor, seeds: Sequence[int]) -> None:
     if image.ndim != 4 or not image.is_floating_point():
         raise ValueError(f"the images are {image.dtype} {tuple(image.shape)}; allowed is float (N, C, H, W), standardised.")
-    if mask.shape != (len(image), *image.shape[-2:]) or mask.is_floating_point():
-        wanted = (len(image), *image.shape[-2:])
+    wanted = (len(image), *image.shape[-2:])
+    if (*mask.shape[:1], *mask.shape[-2:]) != wanted or mask.ndim not in (3, 4):
         raise ValueError(f"the masks are {mask.dtype} {tuple(mask.shape)}; allowed are class indices, int64 {wanted}.")
     if len(seeds) != len(image):
         raise ValueError(f"{len(seeds)} seeds for {len(image)} images; each needs one.")

@@ -45,6 +45,8 @@ class SegmentationDataset(Dataset):
     finite.
     """
 
+    target = "classes"  # what its masks hold; a dataset of your own may hold "labels" or "values" (`map_style`)
+
     def __init__(self, pairs: Iterable[Pair | tuple[np.ndarray, np.ndarray]], num_classes: int = 3):
         self.num_classes = num_classes
         self.pairs: list[Pair] = []

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from unet_lab.datasets.pairs import SegmentationDataset
 from unet_lab.losses import IGNORE
 
 
@@ -20,11 +19,11 @@ class Patches(Dataset):
     whole, before it is cut, as `predict` does.
     """
 
-    def __init__(self, dataset: SegmentationDataset, size: int, foreground: float = 0.5):
+    def __init__(self, dataset: Dataset, size: int, foreground: float = 0.5):
         self.dataset, self.size, self.foreground = dataset, size, foreground
 
     def __len__(self) -> int:
-        return len(self.dataset)
+        return len(self.dataset)  # type: ignore[arg-type]
 
     def __getitem__(self, index: tuple[int, int]) -> tuple[Tensor, ...]:
         number, seed = index
@@ -37,9 +36,9 @@ class Patches(Dataset):
 
     def corner(self, mask: Tensor, generator: np.random.Generator) -> tuple[int, int]:
         """Top and left of the window in a mask that is at least as large as it."""
-        most = [length - self.size for length in mask.shape]
-        if generator.random() < self.foreground:
-            rows, columns = torch.where((mask > 0) & (mask != IGNORE))
+        most = [length - self.size for length in mask.shape[-2:]]
+        if generator.random() < self.foreground and not mask.is_floating_point():
+            rows, columns = torch.where(((mask > 0) & (mask != IGNORE)).reshape(-1, *mask.shape[-2:]).any(dim=0))
             if len(rows):
                 chosen = int(generator.integers(len(rows)))
                 middle = int(rows[chosen]), int(columns[chosen])
@@ -48,16 +47,18 @@ class Patches(Dataset):
 
 
 def padded_to(parts: tuple[Tensor, ...], size: int) -> tuple[Tensor, ...]:
-    """Image (C, H, W), mask (H, W) and weights (H, W) made at least `size` pixels high and wide.
+    """Image (C, H, W), mask (H, W) or (K, H, W) and weights (H, W) made at least `size` pixels high and wide.
 
-    What is added is IGNORE in the mask, and counts nothing in the weights.
+    What is added is IGNORE in the mask (NaN where it holds values), and counts nothing in the weights.
     """
     image, mask, *weights = parts
-    missing = [max(size - length, 0) for length in mask.shape]
+    missing = [max(size - length, 0) for length in mask.shape[-2:]]
     if not any(missing):
         return parts
     around = [(m // 2, m - m // 2) for m in missing]
-    how = "reflect" if min(mask.shape) > 1 else "constant"
+    how = "reflect" if min(mask.shape[-2:]) > 1 else "constant"
+    unjudged = np.nan if mask.is_floating_point() else IGNORE
+    leading = [(0, 0)] * (mask.ndim - 2)
     image = torch.from_numpy(np.pad(image.numpy(), [(0, 0), *around], mode=how))
-    mask = torch.from_numpy(np.pad(mask.numpy(), around, mode="constant", constant_values=IGNORE))
+    mask = torch.from_numpy(np.pad(mask.numpy(), [*leading, *around], mode="constant", constant_values=unjudged))
     return image, mask, *(torch.from_numpy(np.pad(part.numpy(), around)) for part in weights)

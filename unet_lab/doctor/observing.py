@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from unet_lab.datasets.map_style import as_dataset
 from unet_lab.datasets.pairs import SegmentationDataset
 from unet_lab.doctor.findings import Finding
 from unet_lab.doctor.symptoms import Symptoms, fingerprint, neighbours_matter, norm_updates
@@ -28,6 +29,8 @@ def observe(
     limit: int = 16,
 ) -> Symptoms:
     """The symptoms of a network on these images, in the mode that it is in; of its training, what the history holds."""
+    validation = as_dataset(validation, "validation")
+    training = None if training is None else as_dataset(training, "training")
     few = validation.subset(range(min(limit, len(validation))))
     device = next(model.parameters()).device
     halvings = geometry_of(model).grid.bit_length() - 1
@@ -63,7 +66,7 @@ def observe(
 
 def stacked(dataset: SegmentationDataset) -> tuple[Tensor, Tensor]:
     first = dataset.pairs[0].image.shape
-    pairs = [dataset[k] for k in range(len(dataset)) if dataset.pairs[k].image.shape == first]
+    pairs = [dataset[k][:2] for k in range(len(dataset)) if dataset.pairs[k].image.shape == first]
     images, masks = zip(*pairs, strict=True)
     return torch.stack(images), torch.stack(masks)
 
@@ -95,6 +98,7 @@ def find_silent_channels(model: nn.Module, validation: SegmentationDataset, limi
     hooks = [m.register_forward_hook(listen(n)) for n, m in model.named_modules() if isinstance(m, nn.ReLU)]
     kept = {name: value.clone() for name, value in model.state_dict().items()}
     try:
+        validation = as_dataset(validation, "validation")
         images, _ = stacked(validation.subset(range(min(limit, len(validation)))))
         model(images.to(next(model.parameters()).device))
     except ValueError:

@@ -9,8 +9,10 @@ import numpy as np
 from IPython.display import display
 from torch import nn
 
+from unet_lab.datasets.map_style import as_dataset
 from unet_lab.datasets.pairs import SegmentationDataset
 from unet_lab.explorers.base import Explorer, slider
+from unet_lab.foreign import output_channels
 from unet_lab.inference.predict import predict
 from unet_lab.plots.figure import DescribedFigure
 from unet_lab.plots.images import show_image, show_mask
@@ -108,7 +110,11 @@ def watch_training(run: Iterator[EpochReport], model: nn.Module, samples: Segmen
 
     samples : a few validation pairs whose predictions are kept for every epoch.
     """
-    monitor = TrainingMonitor(run, model, samples)
+    shown_samples = as_dataset(samples, "samples", output_channels(model))
+    if shown_samples.target != "classes":
+        kind = shown_samples.target
+        raise ValueError(f"the samples' masks hold {kind}, and the monitor draws classes. Train with fit(…) and show_curves(…).")
+    monitor = TrainingMonitor(run, model, shown_samples)
     shown = display(monitor, display_id=True)
     monitor.run()
     if shown is not None:

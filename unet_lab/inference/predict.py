@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from unet_lab.datasets.standardise import standardise
-from unet_lab.foreign import Geometry, class_logits, evaluating, geometry_of, input_channels
+from unet_lab.foreign import Geometry, class_logits, evaluating, geometry_of, input_channels, main_output
 
 
 def predict(model: nn.Module, image: np.ndarray) -> np.ndarray:
@@ -30,8 +30,25 @@ def predict(model: nn.Module, image: np.ndarray) -> np.ndarray:
 
 
 # fmt: off
+def predict_labels(model: nn.Module, image: np.ndarray, threshold: float = 0.5) -> np.ndarray:
+    """Like `predict`, for a network of labels, of which a pixel may have several: uint8 (K, H, W), 1 where a label is.
+
+    threshold : from which probability (the logit's sigmoid) on a label is there, 0 to 1.
+    """
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"threshold is {threshold!r}; allowed are probabilities, 0 to 1.")
+    return (predict_values(model, image).sigmoid() >= threshold).to(torch.uint8).cpu().numpy()
+
+
+def predict_values(model: nn.Module, image: np.ndarray) -> Tensor:
+    """What the network itself gives for an image of any size, float32 (K, H, W): distances or heights, where it learnt those."""
+    return predict_logits(model, image, read=main_output)
+
+
 @torch.inference_mode()
-def predict_logits(model: nn.Module, image: np.ndarray, dropout: bool = False) -> Tensor:
+def predict_logits(
+    model: nn.Module, image: np.ndarray, dropout: bool = False, read: Callable[[object], Tensor] = class_logits
+) -> Tensor:
     """Like `predict`, but returns the logits, float32 (num_classes, H, W), on the model's device.
 
     dropout : True leaves dropout on, as in training; each call then draws another network (Monte Carlo dropout, Gal and
@@ -43,17 +60,17 @@ def predict_logits(model: nn.Module, image: np.ndarray, dropout: bool = False) -
     x = x.permute(2, 0, 1)[None].contiguous()                                # (1, C, H, W)
     way_out = "predict_tiled, which needs memory for one tile only"
     with evaluating(model, dropout), explaining_memory("segmenting an image", way_out):
-        return padded_logits(model, x, geometry_of(model))[0]                # (num_classes, H, W)
+        return padded_logits(model, x, geometry_of(model), read)[0]                # (num_classes, H, W)
 
 
-def padded_logits(model: nn.Module, x: Tensor, geometry: Geometry) -> Tensor:
+def padded_logits(model: nn.Module, x: Tensor, geometry: Geometry, read: Callable[[object], Tensor] = class_logits) -> Tensor:
     """Logits float32 (N, num_classes, H, W) for standardised images (N, C, H, W) of any size: padded, and cropped back."""
     height, width = x.shape[-2:]
     around = [borders(size, geometry) for size in (height, width)]
     padded = np.pad(x.cpu().numpy(), [(0, 0), (0, 0), *around], mode="reflect")
     like = next(model.parameters(), torch.zeros(()))
     x = torch.from_numpy(padded).to(like.device, like.dtype)                 # (N, C, H + border, W + border)
-    logits = class_logits(model(x)).float()                                   # (N, num_classes, H' >= H, W' >= W)
+    logits = read(model(x)).float()                                          # (N, num_classes, H' >= H, W' >= W)
     lost = (padded.shape[-1] - logits.shape[-1]) // 2                        # with valid padding: what it takes off
     top, left = around[0][0] - lost, around[1][0] - lost
     return logits[..., top : top + height, left : left + width]              # (N, num_classes, H, W)

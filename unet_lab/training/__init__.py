@@ -9,6 +9,7 @@ from unet_lab.training.loop import Step, TrainingDiverged
 from unet_lab.training.memory import keep_freed_memory, training_memory
 from unet_lab.training.planning import in_words, plan_training
 from unet_lab.training.running import fit, steps, train
+from unet_lab.training.sampling import balanced_sampling
 from unet_lab.training.settings import REPORT_RECIPE, TrainingSettings
 from unet_lab.training.validation import evaluate
 
@@ -23,6 +24,7 @@ __all__ = [
     "Step",
     "TrainingDiverged",
     "TrainingSettings",
+    "balanced_sampling",
     "best_device",
     "difference",
     "evaluate",

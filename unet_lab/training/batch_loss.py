@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unet_lab.foreign import class_logits, main_output
-from unet_lab.losses import cross_entropy
+from unet_lab.losses import binary_cross_entropy, cross_entropy, squared_error
 
 Loss = Callable[..., Tensor]  # of (logits, mask), or of (logits, mask, weights)
 MISSING = inspect.Parameter.empty
@@ -58,12 +58,16 @@ def resized(mask: Tensor, like: Tensor) -> Tensor:
 class BatchLoss:
     """A loss of (logits, mask), or of weights too, as a function of (outputs, mask, weights or None)."""
 
-    loss: Loss | None  # None: cross entropy
+    loss: Loss | None  # None: cross entropy; for labels that of each label, for values the squared error
     reduction: str
+    target: str = "classes"  # what the masks hold
 
     def __call__(self, outputs: object, mask: Tensor, weights: Tensor | None = None) -> Tensor:
-        if self.loss is None:
+        if self.loss is None and self.target == "classes":
             return cross_entropy(class_logits(outputs), mask, self.reduction, weights)
+        if self.loss is None:
+            own = binary_cross_entropy if self.target == "labels" else squared_error
+            return own(main_output(outputs), mask, self.reduction, weights)
         seen = outputs if getattr(self.loss, "takes_outputs", False) else main_output(outputs)
         if weights is None:
             return self.loss(seen, mask)

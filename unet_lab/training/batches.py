@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from unet_lab.datasets.patches import Patches
 from unet_lab.training.distributed import Workers
+from unet_lab.training.sampling import epoch_batches
 from unet_lab.training.settings import TrainingSettings
 
 EPOCH_STRIDE, RANK_STRIDE = 100_003, 1_000_003  # primes: seeds of epochs and of workers do not meet
@@ -23,13 +25,6 @@ def epoch_seed(seed: int, epoch: int) -> int:
     return seed * EPOCH_STRIDE + epoch
 
 
-def epoch_batches(count: int, batch_size: int, seed: int) -> list[list[int]]:
-    """The order of one epoch: every image once, in batches."""
-    order = torch.Generator().manual_seed(seed)
-    numbers: Any = range(count)  # a map-style dataset of its own numbers
-    return [batch.tolist() for batch in DataLoader(numbers, batch_size, shuffle=True, generator=order)]
-
-
 def image_seed(seed: int, epoch: int, image: int) -> int:
     """A seed for every image in every epoch, whichever worker or batch it comes to."""
     return int(np.random.SeedSequence([seed, epoch, image]).generate_state(1, np.uint32)[0])
@@ -37,6 +32,10 @@ def image_seed(seed: int, epoch: int, image: int) -> int:
 
 def collate(samples: Sequence[tuple[Tensor, ...]], empty: Sequence[Tensor]) -> Sequence[Tensor]:
     """A batch (n, C, H, W), (n, H, W), and (n, H, W) weights where there are any; `empty` for a worker without a share in it."""
+    sizes = {tuple(sample[0].shape[-2:]) for sample in samples}
+    if len(sizes) > 1:
+        shown = " and ".join("{} x {}".format(*size) for size in sorted(sizes))
+        raise ValueError(f"a batch holds images of {shown} pixels, and needs one size. Draw patches: patch=96; or batch_size=1.")
     return default_collate(list(samples)) if samples else empty
 
 
@@ -47,6 +46,7 @@ class EpochLoader:
         self.settings, self.workers = settings, workers
         self.training: Dataset = training
         self.count = len(training)  # type: ignore[arg-type]
+        self.target = getattr(training, "target", "classes")
         first: Any = 0
         if settings.patch is not None:
             self.training, first = Patches(training, settings.patch, settings.foreground), (0, 0)  # type: ignore[arg-type]
@@ -56,12 +56,24 @@ class EpochLoader:
 
     def order(self, epoch: int) -> list[list[int]]:
         """The images of each batch of an epoch, for all workers together."""
-        return epoch_batches(self.count, self.settings.batch_size, epoch_seed(self.settings.seed, epoch))
+        told = self.settings
+        return epoch_batches(self.count, told.batch_size, epoch_seed(told.seed, epoch), told.sampling)
+
+    def seeds(self, epoch: int) -> list[list[int]]:
+        """The seed of each image of each batch; of one that `sampling` drew again, another one each time."""
+        drawn: Counter[int] = Counter()
+        seeds: list[list[int]] = []
+        for batch in self.order(epoch):
+            seeds.append([])
+            for image in batch:
+                seeds[-1].append(image_seed(self.settings.seed, epoch, image + self.count * drawn[image]))
+                drawn[image] += 1
+        return seeds
 
     def batches(self, epoch: int, position: int) -> Iterator[Sequence[Tensor]]:
         """This worker's part of each batch from the one numbered `position` on: (n, C, H, W), (n, H, W), perhaps weights."""
         mine = [self.workers.shard(batch) for batch in self.order(epoch)[position:]]
-        seeds = [[image_seed(self.settings.seed, epoch, image) for image in batch] for batch in mine]
+        seeds = [self.workers.shard(batch) for batch in self.seeds(epoch)[position:]]
         asked: list[list[Any]] = list(mine)
         if self.settings.patch is not None:
             asked = [list(zip(*both, strict=True)) for both in zip(mine, seeds, strict=True)]

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from torch import nn
+from torch.utils.data import Dataset
 
-from unet_lab.datasets.pairs import SegmentationDataset
 from unet_lab.training.loop import Step
+from unet_lab.training.matching import check_sizes, matching_dataset
 from unet_lab.training.memory import available_memory, gigabytes, training_memory
 from unet_lab.training.running import steps
-from unet_lab.training.settings import TrainingSettings, check_fit, check_sizes
+from unet_lab.training.settings import TrainingSettings
 from unet_lab.training.validation import evaluate
 
 MEASURED = 3  # steps; one more goes before them, in which PyTorch warms up
@@ -67,8 +68,8 @@ class Plan(NamedTuple):
 
 def plan_training(
     model: nn.Module,
-    training: SegmentationDataset,
-    validation: SegmentationDataset | None = None,
+    training: Dataset,
+    validation: Dataset | None = None,
     **settings,
 ) -> Plan:
     """Measure three steps of this very training on a copy of the model, and say what the whole will take.
@@ -77,29 +78,30 @@ def plan_training(
     one batch of validation.
     """
     told = TrainingSettings.of(settings)
-    check_fit(model, training, "training")
-    size = (told.patch, told.patch) if told.patch else check_sizes(training)
-    batch = min(told.batch_size, len(training))
+    learnt = matching_dataset(training, model, "training")
+    size = (told.patch, told.patch) if told.patch else check_sizes(learnt)
+    batch = min(told.batch_size, len(learnt))
     memory = training_memory(model, size, batch, told.low_precision, told.recompute).total
     twin = copy.deepcopy(model)
-    few = training.subset([i % len(training) for i in range(told.batch_size * (MEASURED + 1))])
+    few = learnt.subset([i % len(learnt) for i in range(told.batch_size * (MEASURED + 1))])
     times, before = [], None
-    for news in steps(twin, few, **settings | {"epochs": 1, "checkpoint": None}):
+    for news in steps(twin, few, **settings | {"epochs": 1, "checkpoint": None, "sampling": None}):
         now = time.perf_counter()
         if isinstance(news, Step) and before is not None:
             times.append(now - before)
         before = now
     seconds_per_validation = 0.0
     if validation is not None:
-        few = validation.subset(range(min(told.batch_size, len(validation))))
+        judged = matching_dataset(validation, model, "validation")
+        few = judged.subset(range(min(told.batch_size, len(judged))))
         began = time.perf_counter()
         evaluate(twin, few, told.batch_size)
-        seconds_per_validation = (time.perf_counter() - began) * len(validation) / len(few)
+        seconds_per_validation = (time.perf_counter() - began) * len(judged) / len(few)
     weights = sum(v.numel() * v.element_size() for v in model.state_dict().values())
     folder = Path(told.checkpoint).resolve().parent if told.checkpoint is not None else None
     return Plan(
         epochs=told.epochs,
-        steps_per_epoch=told.steps_per_epoch(len(training)),
+        steps_per_epoch=told.steps_per_epoch(len(learnt)),
         seconds_per_step=sorted(times[:MEASURED])[len(times[:MEASURED]) // 2],
         seconds_per_validation=seconds_per_validation,
         memory=memory,

@@ -14,17 +14,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unet_lab.datasets.pairs import SegmentationDataset
 from unet_lab.files import remove_parts
 from unet_lab.foreign import class_logits, unwrapped
 from unet_lab.losses import IGNORE, cross_entropy
-from unet_lab.metrics import scores
+from unet_lab.metrics import label_scores, scores
 from unet_lab.training.batch_loss import BatchLoss, loss_name
 from unet_lab.training.batches import RANK_STRIDE, EpochLoader, epoch_seed
 from unet_lab.training.checkpoint import newest_checkpoint, save_checkpoint
 from unet_lab.training.device import memory_layout, random_states, set_random_states
 from unet_lab.training.distributed import Workers, whole_batch
 from unet_lab.training.history import EpochReport, copy_of_weights, only_best_marked
+from unet_lab.training.matching import TrainingSet
 from unet_lab.training.recipe import check_loss, make_scheduler
 from unet_lab.training.settings import TrainingSettings
 from unet_lab.training.validation import evaluate_together
@@ -39,7 +39,7 @@ class RunState:
         model: nn.Module,
         optimizer: torch.optim.Optimizer,
         loader: EpochLoader,
-        validation: SegmentationDataset | None,
+        validation: TrainingSet | None,
         settings: TrainingSettings,
         workers: Workers,
     ):
@@ -48,7 +48,7 @@ class RunState:
         self.steps_per_epoch = settings.steps_per_epoch(loader.count)
         self.rates = [group["lr"] for group in optimizer.param_groups]
         self.scheduler = make_scheduler(settings.schedule, optimizer, settings.epochs * self.steps_per_epoch)
-        self.loss_function = BatchLoss(settings.loss, settings.reduction)
+        self.loss_function = BatchLoss(settings.loss, settings.reduction, loader.target)
         self.reports: list[EpochReport] = []
         self.best: dict[str, Tensor] | None = None
         self.checkpoint = None if settings.checkpoint is None else Path(settings.checkpoint)
@@ -87,7 +87,7 @@ class RunState:
 
     def loss(self, outputs: object, mask: Tensor, weights: Tensor | None) -> Tensor:
         """The loss of the whole batch, or this worker's part, so scaled that averaging the gradients gives the whole batch's."""
-        if self.workers.size > 1 and self.settings.loss is None:
+        if self.workers.size > 1 and self.settings.loss is None and self.loader.target == "classes":
             return self.shared_cross_entropy(class_logits(outputs), mask, weights)
         if self.workers.size > 1:  # a loss of your own may look at the batch as a whole, as Dice does: each worker shows it all
             outputs, mask, weights = whole_batch((outputs, mask, weights), self.in_batch, self.workers)
@@ -128,11 +128,12 @@ class RunState:
         if self.validation is not None:
             share = math.ceil(self.settings.batch_size / self.workers.size)
             validation_loss, matrix = evaluate_together(self.model, self.validation, share, self.workers)
-            result = scores(matrix, average="macro")
+            result = None if matrix is None else label_scores(matrix) if matrix.ndim == 3 else scores(matrix, average="macro")
         loss = self.total / self.steps_per_epoch
         iou, f1 = (float(result.iou), float(result.f1)) if result else (math.nan, math.nan)
-        quality = iou if result else -loss
-        earlier = [(r.iou if result else -r.loss) for r in self.reports]
+        by = "iou" if result else "loss" if self.validation is None else "validation_loss"
+        qualities = [r.iou if result else -getattr(r, by) for r in self.reports]
+        quality = iou if result else -loss if self.validation is None else -validation_loss
         report = EpochReport(
             epoch=epoch,
             epochs=self.settings.epochs,
@@ -143,7 +144,7 @@ class RunState:
             f1=f1,
             learning_rate=self.optimizer.param_groups[0]["lr"],
             seconds=time.perf_counter() - self.began,
-            is_best=not earlier or quality > max(earlier),
+            is_best=not qualities or quality > max(qualities),
         )
         self.reports.append(report)
         self.position, self.total, self.seconds = 0, 0.0, 0.0
@@ -159,7 +160,7 @@ class RunState:
         """Whether it is time for a checkpoint within the epoch."""
         return self.checkpoint is not None and time.perf_counter() - self.saved >= 60 * self.settings.checkpoint_minutes
 
-    def resume(self, training: SegmentationDataset) -> Iterator[EpochReport]:
+    def resume(self, training: TrainingSet) -> Iterator[EpochReport]:
         """Take up the run that the checkpoint holds, if there is one: checked first, then every finished epoch is yielded."""
         if self.checkpoint is None:
             return
@@ -223,13 +224,14 @@ class RunState:
             warnings.warn(f"{error} The run goes on; the checkpoint before stays, and the next is tried later.", stacklevel=4)
 
 
-def identity_of(model: nn.Module, training: SegmentationDataset, settings: TrainingSettings) -> dict:
+def identity_of(model: nn.Module, training: TrainingSet, settings: TrainingSettings) -> dict:
     """What a run is: a checkpoint with anything else in it belongs to another."""
     named = {name: getattr(settings, name) for name in ("epochs", "batch_size", "learning_rate", "reduction", "seed")}
     named |= {"schedule": name_of(settings.schedule), "optimizer": name_of(settings.optimizer)}
     named |= {"loss": loss_name(settings.loss), "weight_decay": settings.weight_decay, "clip": settings.clip}
     named |= {"patch": settings.patch, "foreground": settings.foreground if settings.patch else None}
     named |= {"images": len(training), "data": training.fingerprint()}
+    named |= {"sampling": None if settings.sampling is None else [float(share) for share in settings.sampling]}
     named |= {"augmentation": None if settings.augmentation is None else repr(settings.augmentation)}
     named |= {"network": describe(model), "precision": "bfloat16" if settings.low_precision else "float32"}
     return named

@@ -12,24 +12,24 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 
 from torch import nn
+from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
-from unet_lab.datasets.pairs import SegmentationDataset
+from unet_lab.datasets.map_style import check_map_style
 from unet_lab.inference.predict import explaining_memory
 from unet_lab.training.batches import EpochLoader
 from unet_lab.training.device import memory_layout
 from unet_lab.training.distributed import averaging, join
 from unet_lab.training.history import EpochReport, History
 from unet_lab.training.loop import Step, training_loop
+from unet_lab.training.matching import matching_dataset
 from unet_lab.training.memory import recomputing, warn_if_too_large, ways_out
 from unet_lab.training.recipe import make_optimizer
 from unet_lab.training.run_state import RunState
 from unet_lab.training.settings import TrainingSettings
 
 
-def train(
-    model: nn.Module, training: SegmentationDataset, validation: SegmentationDataset | None = None, **settings
-) -> Iterator[EpochReport]:
+def train(model: nn.Module, training: Dataset, validation: Dataset | None = None, **settings) -> Iterator[EpochReport]:
     """Train, and yield an `EpochReport` after every epoch: Adam and cross entropy, unless `settings` say otherwise.
 
     Break out of your `for` to stop; `model` then holds the weights so far.
@@ -38,7 +38,8 @@ def train(
     ----------
     model : is moved to the device and changed in place. Parts that you froze (all their parameters requires_grad=False) stay as
         they are, the running statistics of their batch norm included.
-    training, validation : datasets. Training images have one size, or any sizes with `patch=…`; validation judges whole images.
+    training, validation : datasets: ours, or any map-style one whose [i] gives (image, mask), Subset and ConcatDataset too (see
+        `datasets.MapStyleDataset`). Training images have one size, or any sizes with `patch=…`; validation judges whole images.
     settings : those of `TrainingSettings`, by name: epochs (10), batch_size (8), learning_rate (0.001), loss, optimizer,
         schedule, seed, device, augmentation, patch, checkpoint and others, each explained there.
 
@@ -56,25 +57,25 @@ def train(
     return (report for report in run if isinstance(report, EpochReport))
 
 
-def steps(
-    model: nn.Module, training: SegmentationDataset, validation: SegmentationDataset | None = None, **settings
-) -> Iterator[Step | EpochReport]:
+def steps(model: nn.Module, training: Dataset, validation: Dataset | None = None, **settings) -> Iterator[Step | EpochReport]:
     """Like `train`, but yields the number of the step after every step too, for a progress bar."""
     return run_steps(model, training, validation, TrainingSettings.of(settings))
 
 
 def run_steps(
-    model: nn.Module, training: SegmentationDataset, validation: SegmentationDataset | None, told: TrainingSettings
+    model: nn.Module, training: Dataset, validation: Dataset | None, told: TrainingSettings
 ) -> Iterator[Step | EpochReport]:
     """A run, once its settings have been read: check, prepare, resume, and the loop."""
     workers, device = join(), told.torch_device
-    size = told.check(model, training, validation, workers)
-    share = min(math.ceil(told.batch_size / workers.size), len(training))
+    learnt = matching_dataset(training, model, "training")
+    judged = None if validation is None else matching_dataset(validation, model, "validation")
+    size = told.check(model, learnt, judged, workers)
+    share = min(math.ceil(told.batch_size / workers.size), len(learnt))
     warn_if_too_large(model, size, share, device, low_precision=told.low_precision, recompute=told.recompute)
     model.to(device, memory_format=memory_layout(device))  # type: ignore[call-overload]
     optimizer = make_optimizer(told.optimizer, model.parameters(), told.learning_rate, told.weight_decay)
-    run = RunState(model, optimizer, EpochLoader(training, told, workers), validation, told, workers)
-    yield from run.resume(training)
+    run = RunState(model, optimizer, EpochLoader(learnt, told, workers), judged, told, workers)
+    yield from run.resume(learnt)
     doing = f"training on a batch of {share} images of {size[0]} x {size[1]}"
     with (
         explaining_memory(doing, ways_out(told.batch_size)),
@@ -84,7 +85,7 @@ def run_steps(
         yield from training_loop(network, optimizer, run.scheduler, run, told.clip)
 
 
-def fit(model: nn.Module, training: SegmentationDataset, validation: SegmentationDataset | None = None, **settings) -> History:
+def fit(model: nn.Module, training: Dataset, validation: Dataset | None = None, **settings) -> History:
     """Run `train` to its end with a progress bar, and leave the best epoch's weights in `model`, in evaluation mode.
 
     Takes the settings of `train`. The stop button of Jupyter, or Ctrl-C, ends the run after the step that it is in (pressed
@@ -92,7 +93,8 @@ def fit(model: nn.Module, training: SegmentationDataset, validation: Segmentatio
     held when it was stopped, `history.stopped_early` is True, and a checkpoint is written where there is one.
     """
     history, told = History(), TrainingSettings.of(settings)
-    total = told.epochs * told.steps_per_epoch(len(training))
+    check_map_style(training, "training")
+    total = told.epochs * told.steps_per_epoch(len(training))  # type: ignore[arg-type]
     with tqdm(total=total, unit="step", desc="training", disable=not join().is_first) as bar:
         try:
             with closing(between_steps(steps(model, training, validation, **settings))) as run:

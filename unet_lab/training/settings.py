@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import inspect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
@@ -13,13 +11,21 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from unet_lab.datasets.pairs import SegmentationDataset
-from unet_lab.foreign import input_channels, unwrapped
 from unet_lab.training.batch_loss import Loss, check_weights_and_loss
 from unet_lab.training.device import best_device, has_bfloat16
 from unet_lab.training.distributed import Workers
+from unet_lab.training.matching import (
+    TrainingSet,
+    check_augmentation,
+    check_fit,
+    check_norm,
+    check_poolings,
+    check_sizes,
+    check_targets,
+    check_workers,
+)
 from unet_lab.training.recipe import OPTIMIZERS, SCHEDULES, MakeOptimizer, MakeScheduler
-from unet_lab.unet import UNet
+from unet_lab.training.sampling import check_sampling
 
 REDUCTIONS = ("mean", "sum")
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -61,6 +67,8 @@ class TrainingSettings:
         (N, H, W) where there are any, which it then returns third.
     patch, foreground : side of the windows that are drawn anew from each image in each epoch, so that images of any size can be
         trained on; the share of windows that are centred on a pixel which is no background.
+    sampling : a share for each training image; each epoch then draws as many as there are, with replacement, by these
+        (`balanced_sampling(training)`). None: every image once.
     early_stopping : end when so many epochs in a row were no better (validation IoU, or loss without validation); None: never.
     checkpoint : a file, written whole after every epoch, and within an epoch every `checkpoint_minutes`.
     sync_batch_norm : with several processes, batch norm looks at all their images.
@@ -83,6 +91,7 @@ class TrainingSettings:
     augmentation: Callable[[Tensor, Tensor, Sequence[int]], tuple[Tensor, Tensor]] | None = None
     patch: int | None = None
     foreground: float = 0.5
+    sampling: Sequence[float] | None = None
     early_stopping: int | None = None
     checkpoint: str | Path | None = None
     checkpoint_minutes: float = 10.0
@@ -139,14 +148,16 @@ class TrainingSettings:
     def check(
         self,
         model: nn.Module,
-        training: SegmentationDataset,
-        validation: SegmentationDataset | None,
+        training: TrainingSet,
+        validation: TrainingSet | None,
         workers: Workers,
     ) -> tuple[int, int]:
         """Hold the settings against the network and both data sets; the size (H, W) of what is learnt from."""
         for role, dataset in (("training", training), ("validation", validation)):
             if dataset is not None:
                 check_fit(model, dataset, role)
+        check_targets(training, validation)
+        check_sampling(self.sampling, len(training))
         size = (self.patch, self.patch) if self.patch else check_sizes(training)
         check_weights_and_loss(self.loss, training.weighted)
         check_augmentation(self.augmentation, training.weighted)
@@ -169,98 +180,3 @@ def check_choice(name: str, value, choices: Sequence[str], besides: str = "") ->
         return
     named = ", ".join(map(repr, choices[:-1])) + f" and {choices[-1]!r}"
     raise ValueError(f"{name} is {value!r}; allowed are {named}{besides}.")
-
-
-def check_augmentation(augmentation: Callable | None, weighted: bool) -> None:
-    """Raises ValueError where the training set has weights for pixels, and an augmentation of your own has no place for them."""
-    if augmentation is None or not weighted:
-        return
-    try:
-        inspect.signature(augmentation).bind(None, None, None, None)
-    except TypeError:
-        raise ValueError(
-            "the training set has weights, and the augmentation takes none. Let it take (images, masks, seeds, weights), move "
-            "the weights as it moves the masks, and return (images, masks, weights)."
-        ) from None
-
-
-def check_fit(model: nn.Module, dataset: SegmentationDataset, role: str) -> None:
-    """Channels and classes of network and data set are the same. Raises ValueError with the constructor call that
-    fits, and TypeError for what is no data set of ours.
-    """
-    if not isinstance(dataset, SegmentationDataset):
-        kind = type(dataset).__name__
-        raise TypeError(f"the {role} set is a {kind}; allowed is a SegmentationDataset(pairs of image and mask).")
-    channels, classes = dataset.channels, dataset.num_classes
-    fitting = f"UNet(in_channels={channels}, num_classes={classes}, …)"
-    try:
-        taken = input_channels(model)
-    except ValueError:  # a network without convolutions says nothing about its channels; its first step will
-        taken = channels
-    if taken != channels:
-        raise ValueError(f"the {role} images have {channels} channel(s), and the network takes {taken}. What fits: {fitting}")
-    given = model.num_classes if isinstance(model, UNet) else classes
-    if given != classes and (given, classes) != (1, 2):
-        raise ValueError(f"the {role} masks have {classes} classes, and the network gives {given}. What fits: {fitting}")
-
-
-def check_sizes(dataset: SegmentationDataset) -> tuple[int, int]:
-    """The one size (H, W) of all images. Raises ValueError where there are several."""
-    sizes = sorted({pair.mask.shape for pair in dataset.pairs})
-    if len(sizes) > 1:
-        shown = ", ".join(f"{h} x {w}" for h, w in sizes[:4])
-        smallest = min(min(size) for size in sizes)
-        raise ValueError(
-            f"the training images have {len(sizes)} sizes ({shown}); a batch needs one. Draw patches: patch=96 (any size does), "
-            f"or cut them: dataset.crops(size), with size at most {smallest}."
-        )
-    return sizes[0]
-
-
-def check_norm(model: nn.Module, smallest: int, size: tuple[int, int]) -> None:
-    """Run the smallest batch of an epoch on PyTorch's meta device: a mean over a single value leaves nothing to learn from.
-
-    Raises ValueError, in words, where a normalisation would meet one. Networks that cannot be run so are let through.
-    """
-    try:
-        twin = copy.deepcopy(model).to("meta").train()
-        twin(torch.empty(smallest, input_channels(model), *size, device="meta"))
-    except Exception as error:  # whatever a network of your own raises without numbers, its first step will say better
-        if "Expected more than 1" not in str(error):
-            return
-        raise ValueError(
-            f"a normalisation would meet a single value per channel: the smallest batch of an epoch has {smallest} image(s) of "
-            f"{size[0]} x {size[1]} pixels, of which one is left at the bottom of the U. Choose another batch_size, larger "
-            f"images, a smaller depth, or norm=None."
-        ) from None
-
-
-def check_poolings(model: nn.Module, size: tuple[int, int], what: str) -> None:
-    """Raises ValueError where a U-Net cannot halve what it is to learn from, with what would do."""
-    inner = unwrapped(model)
-    if not isinstance(inner, UNet):
-        return
-    bad = [side for side in size if inner.nearest_sizes(side) != [side]]
-    if bad:
-        nearest = inner.nearest_sizes(bad[0])
-        given = f"patch is {size[0]}" if what == "patch" else f"the training images are {size[0]} x {size[1]}"
-        window = next((side for side in nearest[::-1] if side <= min(size)), nearest[0])
-        cut = f" Or dataset.crops({window})." if what != "patch" and window <= min(size) else ""
-        raise ValueError(
-            f"{given}, and {bad[0]} pixels cannot be halved as often as this network halves. Nearest sizes: "
-            f"{', '.join(map(str, nearest))}. Draw windows: patch={window}.{cut}"
-        )
-
-
-def check_workers(model: nn.Module, images: int, batch_size: int, workers: Workers, sync_batch_norm: bool) -> None:
-    """Each worker needs an image of every batch where its batch norm looks at its own images only."""
-    smallest = min(batch_size, images % batch_size or batch_size)
-    alone = not sync_batch_norm and any(isinstance(m, nn.BatchNorm2d) for m in model.modules())
-    if batch_size < workers.size or (alone and smallest < workers.size):
-        which = f"batch_size is {batch_size}"
-        if batch_size >= workers.size:
-            which = f"the last batch of an epoch has {smallest} images"
-        raise ValueError(
-            f"{which}, and there are {workers.size} workers; each needs at least one. batch_size is the number of images for all "
-            f"workers together: choose a larger one that {images} images can be divided by."
-        )

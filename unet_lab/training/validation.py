@@ -2,61 +2,92 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from unet_lab.blocks import center_crop
-from unet_lab.datasets.pairs import SegmentationDataset
-from unet_lab.foreign import Geometry, class_logits, evaluating, geometry_of
+from unet_lab.datasets.map_style import MapStyleDataset
+from unet_lab.foreign import Geometry, class_logits, evaluating, geometry_of, main_output
 from unet_lab.inference.predict import padded_logits
-from unet_lab.losses import IGNORE, cross_entropy
+from unet_lab.losses import IGNORE
 from unet_lab.metrics import fast_confusion_matrix
+from unet_lab.training.batch_loss import BatchLoss
 from unet_lab.training.device import memory_layout
 from unet_lab.training.distributed import Workers
-from unet_lab.training.settings import check_fit
+from unet_lab.training.matching import TrainingSet, known_sizes, matching_dataset
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, dataset: SegmentationDataset, batch_size: int = 8) -> tuple[float, np.ndarray]:
+def evaluate(model: nn.Module, dataset: Any, batch_size: int = 8) -> tuple[float, Any]:
     """Mean cross entropy per judged pixel (nats), and the confusion matrix summed over all images of `dataset`.
 
     Whole images are judged, whatever their sizes; those that the network cannot halve are padded by reflection, as `predict`
     does. Every part of the model is left in the mode it was in. Raises ValueError where channels or classes do not fit.
+
+    Of a dataset whose masks hold labels (K, H, W): the mean cross entropy per judged pixel and label, and a confusion matrix for
+    each label, (K, 2, 2), of probabilities from 0.5 up. Of values: the mean squared error, and None.
     """
-    check_fit(model, dataset, "validation")
-    matrix, total = np.zeros((dataset.num_classes, dataset.num_classes), np.int64), 0.0
-    sizes = {pair.mask.shape for pair in dataset.pairs}
+    dataset = matching_dataset(dataset, model, "validation")
+    total, counted, matrix = totals(model, dataset, batch_size)
+    return total / max(counted, 1), matrix
+
+
+def totals(model: nn.Module, dataset: TrainingSet, batch_size: int) -> tuple[float, int, np.ndarray | None]:
+    """The loss summed over all images, over how many pixels, and the confusion matrix (None for values)."""
+    total, counted, matrix = 0.0, 0, no_counts(dataset)
+    sizes = set() if isinstance(dataset, MapStyleDataset) else known_sizes(dataset)  # of your own, only some were read
     geometry = geometry_of(model)
     fits = len(sizes) == 1 and all(geometry.nearest_sizes(side) == [side] for side in next(iter(sizes)))
+    loss = BatchLoss(None, "sum", dataset.target)
     with evaluating(model):
         for image, mask, *_ in DataLoader(dataset, batch_size if len(sizes) == 1 else 1):
-            logits = logits_of(model, image, None if fits else geometry)  # (N, num_classes, H', W')
-            mask = center_crop(mask.to(logits.device), (logits.shape[-2], logits.shape[-1]))  # (N, H', W')
-            if bool((mask != IGNORE).any()):
-                total += cross_entropy(logits, mask, reduction="sum").item()
-            matrix += fast_confusion_matrix(mask.cpu().numpy(), logits.argmax(dim=1).cpu().numpy(), dataset.num_classes)
-    return total / max(int(matrix.sum()), 1), matrix
+            out = output_of(model, image, None if fits else geometry, dataset.target)  # (N, num_classes, H', W')
+            mask = center_crop(mask.to(out.device), (out.shape[-2], out.shape[-1]))  # (N, H', W'), or (N, K, H', W')
+            judged = ~mask.isnan() if dataset.target == "values" else mask != IGNORE
+            counted += int(judged.sum())
+            if bool(judged.any()):
+                total += loss(out, mask).item()
+            if matrix is not None:
+                matrix += counts(out, mask, dataset)
+    return total, counted, matrix
 
 
-def logits_of(model: nn.Module, image: Tensor, geometry: Geometry | None) -> Tensor:
+def no_counts(dataset: TrainingSet) -> np.ndarray | None:
+    """The confusion matrix of no images: (num_classes, num_classes), for labels (K, 2, 2), for values None."""
+    shapes = {"classes": (dataset.num_classes, dataset.num_classes), "labels": (dataset.num_classes, 2, 2)}
+    return np.zeros(shapes[dataset.target], np.int64) if dataset.target in shapes else None
+
+
+def counts(out: Tensor, mask: Tensor, dataset: TrainingSet) -> np.ndarray:
+    """The confusion matrix of a batch; of labels one for each."""
+    if dataset.target == "classes":
+        return fast_confusion_matrix(mask.cpu().numpy(), out.argmax(dim=1).cpu().numpy(), dataset.num_classes)
+    truths, found = mask.cpu().numpy(), (out >= 0).long().cpu().numpy()  # a logit from 0 up: a probability from 0.5 up
+    return np.stack([fast_confusion_matrix(truths[:, k], found[:, k], 2) for k in range(dataset.num_classes)])
+
+
+def output_of(model: nn.Module, image: Tensor, geometry: Geometry | None, target: str) -> Tensor:
     """Logits float32 for a batch of standardised images (N, C, H, W); padded and cropped by the geometry, where that is given."""
+    read = class_logits if target == "classes" else main_output
     like = next(model.parameters(), torch.zeros(()))
     image = image.to(like.device, memory_format=memory_layout(like.device))
-    return class_logits(model(image)).float() if geometry is None else padded_logits(model, image, geometry)
+    return read(model(image)).float() if geometry is None else padded_logits(model, image, geometry, read)
 
 
 def evaluate_together(
-    model: nn.Module, dataset: SegmentationDataset, batch_size: int, workers: Workers
-) -> tuple[float, np.ndarray]:
+    model: nn.Module, dataset: TrainingSet, batch_size: int, workers: Workers
+) -> tuple[float, np.ndarray | None]:
     """Like `evaluate`, each worker its share of the images; all get the whole result."""
-    mine = workers.shard(range(len(dataset)))
-    loss, matrix = 0.0, np.zeros((dataset.num_classes, dataset.num_classes), np.int64)
-    if mine:
-        loss, matrix = evaluate(model, dataset.subset(mine), batch_size)
     if workers.size == 1:
-        return loss, matrix
-    total, *counts = workers.all_reduce(loss * int(matrix.sum()), *map(float, matrix.ravel()))
-    matrix = np.array(counts).round().astype(np.int64).reshape(matrix.shape)
-    return total / max(int(matrix.sum()), 1), matrix
+        return evaluate(model, dataset, batch_size)
+    mine = workers.shard(range(len(dataset)))
+    total, counted, matrix = totals(model, dataset.subset(mine), batch_size) if mine else (0.0, 0, no_counts(dataset))
+    cells = [] if matrix is None else list(map(float, matrix.ravel()))
+    total, pixels, *cells = workers.all_reduce(total, float(counted), *cells)
+    if matrix is not None:
+        matrix = np.array(cells).round().astype(np.int64).reshape(matrix.shape)
+    return total / max(pixels, 1), matrix
