@@ -152,6 +152,43 @@ def mean(values: np.ndarray, weights: np.ndarray) -> float:
     return float((values[kept] * weights[kept]).sum() / total) if total > 0 else math.nan
 
 
+class Calibration(NamedTuple):
+    """How far a network's probabilities can be believed. Arrays (bins,); NaN where a bin is empty."""
+
+    ece: float  # expected calibration error, 0 to 1
+    confidence: np.ndarray  # mean probability of the winning class
+    accuracy: np.ndarray  # share of the pixels whose winning class is the true one
+    pixels: np.ndarray  # how many
+
+
+def calibration(probabilities: np.ndarray, truth: np.ndarray, bins: int = 10) -> Calibration:
+    """Is what a network calls 80 % sure right in 80 %? The reliability curve, and its mean distance from the diagonal.
+
+    probabilities : (K, H, W) or (N, K, H, W), summing to 1 over the classes. truth : (H, W) or (N, H, W) class indices, or
+    IGNORE. bins : equal intervals of the winning class's probability.
+    Guo et al. 2017, "On Calibration of Modern Neural Networks".
+
+    >>> calibration(np.full((2, 1, 4), 0.5), np.array([[0, 0, 1, 1]])).ece  # a coin, and it says so
+    0.0
+    """
+    p, truth = np.asarray(probabilities, np.float64), np.asarray(truth)
+    p, truth = (p[None], truth[None]) if p.ndim == 3 else (p, truth)
+    if p.ndim != 4 or truth.shape != (p.shape[0], *p.shape[2:]) or bins < 1:
+        given = f"probabilities {np.shape(probabilities)}, truth {truth.shape} and {bins} bins do not fit"
+        raise ValueError(f"{given}; allowed are (N, K, H, W), (N, H, W) and bins from 1 up.")
+    if p.min() < 0 or np.abs(p.sum(axis=1) - 1).max() > 1e-3:
+        raise ValueError(
+            "the probabilities do not sum to 1 over the classes, or are negative; take softmax(dim=0) of logits first."
+        )
+    judged = truth != IGNORE  # (N, H, W)
+    sure, right = p.max(axis=1)[judged], (p.argmax(axis=1) == truth)[judged]
+    place = np.minimum((sure * bins).astype(int), bins - 1)
+    pixels, sums, hits = (np.bincount(place, weights=w, minlength=bins) for w in (None, sure, right))
+    with np.errstate(invalid="ignore"):
+        confidence, accuracy = sums / pixels, hits / pixels
+    return Calibration(float(np.abs(sums - hits).sum() / max(len(sure), 1)), confidence, accuracy, pixels.astype(np.int64))
+
+
 def boundary_f1(truth: np.ndarray, prediction: np.ndarray, class_index: int, tolerance: float = 2.0) -> float:
     """F1 of a class's outline: which share of boundary pixels has a partner within `tolerance` pixels.
 

@@ -31,7 +31,7 @@ def draw_curves(left: Axes, right: Axes, reports: Sequence[EpochReport], log_sca
     right.plot(epochs, [r.iou for r in reports], "v--", color=VALIDATION_COLOUR, label="IoU (macro)", markersize=4)
     right.set(xlabel="epoch", ylabel="validation score", ylim=(0, 1.02))
     for axes, place in ((left, "upper right"), (right, "lower right")):
-        axes.set_xlim(0.5, (reports[0].epochs if reports else 1) + 0.5)
+        axes.set_xlim(0.5, max((r.epochs for r in reports), default=1) + 0.5)
         axes.grid(alpha=0.3)
         axes.legend(loc=place)
 

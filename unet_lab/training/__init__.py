@@ -8,6 +8,7 @@ from unet_lab.training.history import EpochReport, History
 from unet_lab.training.loop import Step, TrainingDiverged
 from unet_lab.training.memory import keep_freed_memory, training_memory
 from unet_lab.training.planning import in_words, plan_training
+from unet_lab.training.rate_search import find_learning_rate
 from unet_lab.training.running import fit, steps, train
 from unet_lab.training.sampling import balanced_sampling
 from unet_lab.training.settings import REPORT_RECIPE, TrainingSettings
@@ -28,6 +29,7 @@ __all__ = [
     "best_device",
     "difference",
     "evaluate",
+    "find_learning_rate",
     "fit",
     "has_bfloat16",
     "in_words",

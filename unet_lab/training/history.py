@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+import math
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
+from unet_lab.files import write_whole
 from unet_lab.training.checkpoint import newest_checkpoint
 
 if TYPE_CHECKING:
@@ -19,19 +21,26 @@ class EpochReport:
     """What one epoch brought. Losses are averages over batches, in nats; scores are of the validation images.
 
     `iou` and `f1` are macro averages (the mean over classes; a class in neither truth nor prediction is left out) of the
-    confusion matrix summed over all validation images. Without validation images they are NaN.
+    confusion matrix summed over all validation images. Without validation images they are NaN. `gradient_norm` is the mean, over
+    the epoch's steps, of the length of all gradients together. `extra` holds what you add (`adding`, or the setting `metrics`).
     """
 
     epoch: int
     epochs: int
     loss: float
-    validation_loss: float
-    accuracy: float
-    iou: float
-    f1: float
-    learning_rate: float
-    seconds: float
-    is_best: bool
+    validation_loss: float = math.nan
+    accuracy: float = math.nan
+    iou: float = math.nan
+    f1: float = math.nan
+    learning_rate: float = math.nan
+    seconds: float = math.nan
+    is_best: bool = False
+    gradient_norm: float = math.nan
+    extra: dict[str, float] = field(default_factory=dict)
+
+    def adding(self, **numbers: float) -> EpochReport:
+        """The same report with numbers of your own, by name; `history.table()` and `history.column(name)` have them too."""
+        return replace(self, extra=self.extra | {name: float(value) for name, value in numbers.items()})
 
     @property
     def log_line(self) -> str:
@@ -70,6 +79,27 @@ class History:
         if report.is_best:
             self.best_weights = copy_of_weights(model)
 
+    def add(self, model: nn.Module | None = None, *, loss: float, epochs: int | None = None, **numbers: float) -> EpochReport:
+        """Note an epoch of a training loop of your own, and return its report, for `yield` in what `watch_training` is given.
+
+        epochs : how many there will be, where you know. numbers : the report's own by their names (validation_loss, accuracy, iou, f1, learning_rate, seconds, gradient_norm);
+        any others become `extra`. The best epoch is that of the highest iou, where none is given of the lowest loss; with a
+        model, its weights are kept.
+        """
+        known = {f.name for f in fields(EpochReport)} - {"epoch", "epochs", "is_best", "extra"}
+        own = {name: float(value) for name, value in numbers.items() if name in known}
+        extra = {name: float(value) for name, value in numbers.items() if name not in known}
+        number = len(self.reports) + 1
+        report = EpochReport(epoch=number, epochs=epochs or number, loss=float(loss), extra=extra, **own)  # type: ignore[arg-type]
+        by = "loss" if math.isnan(report.iou) else "iou"
+        earlier = [getattr(r, by) for r in self.reports]
+        best = not earlier or (report.loss < min(earlier) if by == "loss" else report.iou > max(earlier))
+        report = replace(report, is_best=best)
+        self.reports.append(report)
+        if best and model is not None:
+            self.best_weights = copy_of_weights(model)
+        return report
+
     def restore_best(self, model: nn.Module) -> None:
         """Give `model` the weights of the best epoch (where no epoch was finished, it keeps its own) and evaluation mode.
 
@@ -99,14 +129,38 @@ class History:
         return "\n".join(lines if self.stopped_early else [*lines, "Training finished"])
 
     def table(self) -> pandas.DataFrame:
-        """The run as a pandas table, a row per epoch; `history.table().to_csv("run.csv")` keeps it for other programs."""
+        """The run as a pandas table, a row per epoch, what you added included."""
         import pandas
 
-        return pandas.DataFrame([asdict(report) for report in self.reports]).set_index("epoch")
+        rows = [{name: v for name, v in asdict(report).items() if name != "extra"} | report.extra for report in self.reports]
+        return pandas.DataFrame(rows).set_index("epoch")
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write the table as a CSV file, whole: for a spreadsheet, R, or `pandas.read_csv(path, index_col="epoch")`."""
+        write_whole(path, self.table().to_csv().encode())
+
+    def to_tensorboard(self, folder: str | Path) -> None:
+        """Write event files, one scalar for each column and epoch: `tensorboard --logdir folder` shows them.
+
+        Raises ImportError where TensorBoard is not installed.
+        """
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            words = "event files need TensorBoard, which is not installed: pip install tensorboard."
+            raise ImportError(f"{words} history.to_csv(path) needs nothing.") from None
+        with SummaryWriter(str(folder)) as writer:
+            for epoch, row in self.table().drop(columns=["epochs", "is_best"]).iterrows():
+                for name, value in row.dropna().items():
+                    writer.add_scalar(name, float(value), epoch)
 
     def column(self, name: str) -> list[float]:
-        """One number per epoch, e.g. `history.column("loss")`."""
-        return [getattr(report, name) for report in self.reports]
+        """One number per epoch, e.g. `history.column("loss")`, or of what you added; NaN where an epoch has none."""
+        own = {f.name for f in fields(EpochReport)} - {"extra"}
+        if name not in own and not any(name in report.extra for report in self.reports):
+            added = sorted({key for report in self.reports for key in report.extra})
+            raise ValueError(f"there is no column {name!r}; there are {', '.join([*sorted(own), *added])}.")
+        return [getattr(report, name) if name in own else report.extra.get(name, math.nan) for report in self.reports]
 
 
 def copy_of_weights(model: nn.Module) -> dict[str, Tensor]:

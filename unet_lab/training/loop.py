@@ -23,15 +23,19 @@ class TrainingDiverged(ArithmeticError):
 
 
 class Step(int):
-    """How many steps of a run are done; `loss` is what the last one cost. The loop yields it between two reports."""
+    """How many steps of a run are done. The loop yields it between two reports.
+
+    `loss` is what the last one cost, `gradient_norm` the length of all its gradients together, before clipping.
+    """
 
     loss: float = math.nan
+    gradient_norm: float = math.nan
 
     @classmethod
-    def number(cls, number: int, loss: float) -> Step:
+    def number(cls, number: int, loss: float, gradient_norm: float) -> Step:
         """Step `number`, which cost `loss`."""
         step = cls(number)
-        step.loss = loss
+        step.loss, step.gradient_norm = loss, gradient_norm
         return step
 
 
@@ -56,7 +60,7 @@ class Run(Protocol):
     def value_of(self, loss: Tensor) -> float:
         """What the whole batch cost, all processes together."""
 
-    def step_done(self, value: float) -> None:
+    def step_done(self, value: float, norm: float) -> None:
         """Count the step; save, where it is time."""
 
     def left(self) -> None:
@@ -75,7 +79,7 @@ def training_loop(network: nn.Module, optimizer: torch.optim.Optimizer, schedule
     for epoch in run.epochs_left():
         training_mode(network)  # dropout draws, batch norm learns its statistics, except in frozen parts
         for batch in run.batches(epoch):  # (n, C, H, W), (n, H, W), and (n, H, W) weights or None
-            value = training_step(network, optimizer, *batch, run, clip)
+            value, norm = training_step(network, optimizer, *batch, run, clip)
             if not math.isfinite(value):
                 raise TrainingDiverged(
                     f"the loss became {value} in epoch {epoch}. Usual causes: a learning rate that is too high (it is "
@@ -83,9 +87,9 @@ def training_loop(network: nn.Module, optimizer: torch.optim.Optimizer, schedule
                 )
             if scheduler is not None:
                 scheduler.step()
-            run.step_done(value)
+            run.step_done(value, norm)
             try:
-                yield Step.number((epoch - 1) * run.steps_per_epoch + run.position, value)
+                yield Step.number((epoch - 1) * run.steps_per_epoch + run.position, value, norm)
             except GeneratorExit:
                 run.left()
                 raise
@@ -96,10 +100,10 @@ def training_loop(network: nn.Module, optimizer: torch.optim.Optimizer, schedule
 def training_step(
     network: nn.Module, optimizer: torch.optim.Optimizer, image: Tensor, mask: Tensor, weights: Tensor | None, run: Run,
     clip: float | None = None
-) -> float:
-    """One step: forward, loss, gradients, and the weights a little against them. Returns the loss of the whole batch.
+) -> tuple[float, float]:
+    """One step: forward, loss, gradients, and the weights a little against them.
 
-    A loss that is no number is returned, and nothing is learnt from it.
+    Returns the loss of the whole batch and the length of its gradients; NaN where the loss is no number: nothing is learnt then.
     """
     with run.precision():
         outputs = network(image)                                    # logits (n, num_classes, H', W'), perhaps others beside
@@ -108,12 +112,19 @@ def training_step(
     if weights is not None:
         weights = center_crop(weights, (height, width))             # (n, H', W')
     loss = run.loss(outputs, mask, weights)                         # a scalar
-    value = run.value_of(loss)
+    value, norm = run.value_of(loss), math.nan
     if math.isfinite(value):
         optimizer.zero_grad(set_to_none=True)                       # else the gradients of the last step would be added
         loss.backward()
+        norm = gradient_norm(network)
         if clip is not None:
             nn.utils.clip_grad_norm_(network.parameters(), clip)
         optimizer.step()
-    return value
+    return value, norm
 # fmt: on
+
+
+def gradient_norm(network: nn.Module) -> float:
+    """The length of all gradients together: the root of the sum of their squares."""
+    gradients = [p.grad for p in network.parameters() if p.grad is not None]
+    return float(nn.utils.get_total_norm(gradients)) if gradients else 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from unet_lab.files import remove_parts
-from unet_lab.foreign import class_logits, unwrapped
+from unet_lab.foreign import class_logits, evaluating, unwrapped
 from unet_lab.losses import IGNORE, cross_entropy
 from unet_lab.metrics import label_scores, scores
 from unet_lab.training.batch_loss import BatchLoss, loss_name
@@ -55,6 +55,7 @@ class RunState:
         self.identity: dict = {}  # what must be the same for a checkpoint to be of this run
         self.position = 0  # batches done in the epoch that is under way
         self.total = 0.0  # the sum of their losses
+        self.norms = 0.0  # and of the lengths of their gradients
         self.seconds = 0.0  # and the time that they took
         self.began = self.saved = time.perf_counter()
         self.due = False
@@ -112,8 +113,9 @@ class RunState:
         self.due = bool(due)
         return value
 
-    def step_done(self, value: float) -> None:
+    def step_done(self, value: float, norm: float) -> None:
         self.total += value
+        self.norms += norm
         self.position += 1
         self.seconds = time.perf_counter() - self.began
         if self.due and self.position < self.steps_per_epoch:
@@ -145,14 +147,32 @@ class RunState:
             learning_rate=self.optimizer.param_groups[0]["lr"],
             seconds=time.perf_counter() - self.began,
             is_best=not qualities or quality > max(qualities),
+            gradient_norm=self.norms / self.steps_per_epoch,
+            extra=self.extra_numbers(),
         )
         self.reports.append(report)
-        self.position, self.total, self.seconds = 0, 0.0, 0.0
+        self.position, self.total, self.norms, self.seconds = 0, 0.0, 0.0, 0.0
         if self.checkpoint is not None:
             if report.is_best:
                 self.best = copy_of_weights(self.model)
             self.save()
         return report
+
+    def extra_numbers(self) -> dict[str, float]:
+        """What `metrics` says of the model; the first worker asks, for all."""
+        if self.settings.metrics is None:
+            return {}
+        found = None
+        if self.workers.is_first:
+            with evaluating(self.model), torch.no_grad():
+                found = self.settings.metrics(self.model)
+            if not isinstance(found, Mapping):
+                kind = type(found).__name__
+                raise TypeError(
+                    f"metrics= gave {kind}; it must return numbers by name: {{'boundary F1': 0.9}}. Is a return missing?"
+                )
+            found = {str(name): float(value) for name, value in found.items()}
+        return self.workers.broadcast(found)
 
     # -- checkpoints -------------------------------------------------------------------------------------------------
 
@@ -197,6 +217,7 @@ class RunState:
         elif self.scheduler is not None:
             self.scheduler.load_state_dict(state["scheduler"])
         self.position, self.total, self.seconds = state["position"], state["total"], state["seconds"]
+        self.norms = state.get("norms", 0.0)
         if len(state["random_states"]) == self.workers.size:  # else another number of workers: dropout draws anew
             set_random_states(state["random_states"][self.workers.rank])
 
@@ -214,7 +235,7 @@ class RunState:
         state: dict[str, Any] = {"settings": self.identity, "model": self.model.state_dict(), "best": self.best}
         state |= {"optimizer": self.optimizer.state_dict(), "scheduler": self.scheduler and self.scheduler.state_dict()}
         state |= {"reports": [asdict(r) for r in self.reports], "random_states": states}
-        state |= {"position": self.position, "total": self.total, "seconds": self.seconds}
+        state |= {"position": self.position, "total": self.total, "norms": self.norms, "seconds": self.seconds}
         try:
             assert self.checkpoint is not None  # nobody saves without one
             save_checkpoint(self.checkpoint, state)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
@@ -70,6 +70,8 @@ class TrainingSettings:
     sampling : a share for each training image; each epoch then draws as many as there are, with replacement, by these
         (`balanced_sampling(training)`). None: every image once.
     early_stopping : end when so many epochs in a row were no better (validation IoU, or loss without validation); None: never.
+    metrics : a function of the model, called after each epoch in evaluation mode; the numbers that it returns, by name, are added
+        to the report (`report.extra`, `history.table()`).
     checkpoint : a file, written whole after every epoch, and within an epoch every `checkpoint_minutes`.
     sync_batch_norm : with several processes, batch norm looks at all their images.
     """
@@ -93,6 +95,7 @@ class TrainingSettings:
     foreground: float = 0.5
     sampling: Sequence[float] | None = None
     early_stopping: int | None = None
+    metrics: Callable[[nn.Module], Mapping[str, float]] | None = None
     checkpoint: str | Path | None = None
     checkpoint_minutes: float = 10.0
     sync_batch_norm: bool = True
@@ -115,6 +118,8 @@ class TrainingSettings:
         check_choice("precision", self.precision, PRECISIONS)
         check_choice("optimizer", self.optimizer, OPTIMIZERS, " and a function of (parameters, learning rate)")
         check_choice("schedule", self.schedule, SCHEDULES, " and a function of (optimizer, steps)")
+        if self.metrics is not None and not callable(self.metrics):
+            raise ValueError(f"metrics is {self.metrics!r}; allowed is a function of the model that returns numbers by name.")
         if self.loss is not None and not callable(self.loss):
             raise ValueError(f"loss is {self.loss!r}; allowed is a function of (logits, mask), e.g. losses.soft_dice_loss.")
         if self.loss is not None and self.reduction != "mean":
