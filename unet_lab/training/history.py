@@ -83,8 +83,8 @@ class History:
         """Note an epoch of a training loop of your own, and return its report, for `yield` in what `watch_training` is given.
 
         epochs : how many there will be, where you know. numbers : the report's own by their names (validation_loss, accuracy,
-        iou, f1, learning_rate, seconds, gradient_norm); any others become `extra`. The best epoch is that of the highest iou, where none is given of the lowest loss; with a
-        model, its weights are kept.
+        iou, f1, learning_rate, seconds, gradient_norm); any others become `extra`. The best epoch is
+        that of the highest iou, where none is given of the lowest loss; with a model, its weights are kept.
         """
         known = {f.name for f in fields(EpochReport)} - {"epoch", "epochs", "is_best", "extra"}
         own = {name: float(value) for name, value in numbers.items() if name in known}
