@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from PIL import Image
+from scipy.ndimage import rotate
 
 from unet_lab.datasets import CellParameters, SegmentationDataset, generate_cell, standardise
 from unet_lab.inference import predict, predict_logits, segment, segment_with_confidence
+from unet_lab.inference.framing import empty_margin
 from unet_lab.inference.segment import find_doubts
 from unet_lab.metrics import confusion_matrix, scores
 from unet_lab.training import evaluate
@@ -179,3 +181,63 @@ def test_eight_views_do_not_depend_on_how_the_image_lies():
     assert (np.rot90(segment(image)) == turned).mean() > 0.999
     with pytest.raises(ValueError, match="views is 3"):
         segment(image, views=3)
+
+
+def drawn_cells(count):
+    return [generate_cell(seed, 192, look=PLAIN) for seed in range(count)]
+
+
+def mean_iou(pairs):
+    return np.mean([scores(confusion_matrix(mask, segment(image, 1)), average="macro").iou for image, mask in pairs])
+
+
+def test_a_negative_is_turned_back_and_said_so():
+    cells = drawn_cells(4)
+    found = [segment_with_confidence(255 - cell.image, 1) for cell in cells]
+    assert all(any("taken for inverted" in doubt for doubt in f.doubts) for f in found)
+    assert mean_iou([(255 - c.image, c.mask) for c in cells]) == pytest.approx(
+        mean_iou([(c.image, c.mask) for c in cells]), abs=0.02
+    )
+
+
+def test_hot_pixels_and_margins_change_little():
+    cells = drawn_cells(4)
+    random = np.random.default_rng(0)
+    hot = [(c.image.astype(np.uint16) * 16, c.mask) for c in cells]
+    for image, _ in hot:
+        image.ravel()[random.choice(image.size, image.size // 500, replace=False)] = 65535
+    plain = mean_iou([(c.image, c.mask) for c in cells])
+    assert mean_iou(hot) > plain - 0.02
+    assert mean_iou([(np.pad(c.image, 70), np.pad(c.mask, 70)) for c in cells]) > plain - 0.04
+
+
+@pytest.mark.parametrize("grey", [0, 255, 140])
+@pytest.mark.parametrize("degrees", [10, 45])
+@pytest.mark.parametrize("reshape", [False, True])
+def test_the_margin_of_a_turned_image_is_found(grey, degrees, reshape):
+    image = np.random.default_rng(0).integers(60, 200, (200, 260)).astype(np.float32)
+    turned = rotate(image, degrees, reshape=reshape, order=1, cval=grey)
+    margin = rotate(np.ones_like(image), degrees, reshape=reshape, order=0, cval=0) == 0
+    assert (empty_margin(turned) != margin).mean() < 0.02  # the edge is mixed with the margin
+
+
+def test_a_saturated_ground_is_no_margin():
+    y, x = np.mgrid[:200, :200]
+    for cell in (np.hypot(y - 100, x - 100) < 80, np.hypot(y - 100, (x - 100) / 1.4) < 60, np.hypot(y - 40, x - 60) < 90):
+        image = np.where(cell, np.random.default_rng(0).integers(60, 200, cell.shape), 255).astype(np.float32)
+        assert not empty_margin(image).any()
+
+
+def test_a_strip_and_a_frame_are_margins():
+    image = np.random.default_rng(0).integers(60, 200, (100, 120)).astype(np.float32)
+    assert empty_margin(np.pad(image, ((0, 20), (0, 0)))).sum() == 20 * 120
+    assert empty_margin(np.pad(image, 10)).sum() == 120 * 140 - image.size
+    assert not empty_margin(image).any()
+    assert empty_margin(np.zeros((50, 50), np.float32)).all()
+
+
+def test_colour_is_doubted():
+    cell = generate_cell(3, 192, look=PLAIN).image
+    purple = (cell[..., None] * np.array([0.9, 0.5, 0.8])).astype(np.uint8)
+    assert any("in colour" in doubt for doubt in segment_with_confidence(purple, 1).doubts)
+    assert not segment_with_confidence(np.stack([cell] * 3, axis=2), 1).doubts

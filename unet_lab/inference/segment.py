@@ -9,16 +9,30 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from PIL import Image
-from scipy.ndimage import find_objects, label
+from scipy.ndimage import label
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unet_lab.datasets.generator.organelles import BACKGROUND, NUCLEUS
+from unet_lab.inference.framing import (
+    SMALL_CELL,
+    Window,
+    cell_in,
+    extent,
+    is_brighter,
+    window_around,
+    without_disturbances,
+)
 from unet_lab.inference.predict import predict_logits
 from unet_lab.weights import load_pretrained
 
+SURE = 0.85  # mean confidence over a cell below which `segment` looks for it at other sizes too
 WORKING_SIZE = 192  # pixels of the longer side at which `segment` works: the size that the small model was trained at
-USUAL_CELL, SMALL_CELL = 0.72, 0.42  # extent of a cell, as a share of the frame: what it was trained on, and what is too small
+COLOURED = "The image is in colour, as stained sections and photographs are; the model knows electron micrographs only."
+NEGATIVE = (
+    "The cell is brighter than its ground: the greys were taken for inverted and turned back. In fluorescence that is usual, "
+    "and the model knows electron micrographs only."
+)
 
 
 class Segmentation(NamedTuple):
@@ -32,8 +46,9 @@ class Segmentation(NamedTuple):
 def segment(image: np.ndarray, views: int = 8) -> np.ndarray:
     """Find the lymphocyte in an electron micrograph with the model that ships with the course.
 
-    The image is scaled to 192 pixels, the size that the model was trained at, and its answer scaled back. Where the cell
-    turns out to be small in the frame, the model looks a second time at the part that holds it.
+    The image is scaled to 192 pixels, the size that the model was trained at, and its answer scaled back. Hot pixels are
+    clipped and empty margins filled first; a negative, with a bright cell on a dark ground, is turned back; where the cell
+    is small in the frame, the model looks a second time at the part that holds it.
 
     Parameters
     ----------
@@ -56,10 +71,19 @@ def segment_with_confidence(image: np.ndarray, views: int = 8) -> Segmentation:
     The confidence is what the network says of itself. It knows edges and unclear textures; what it has never seen, a
     photograph of a cat, say, it may call a nucleus with confidence.
     """
-    probabilities = mean_probabilities(image, views)  # (3, H, W)
+    probabilities, inverted = look(image, views)  # (3, H, W)
     confidence, classes = probabilities.max(dim=0)
     mask = classes.to(torch.uint8).numpy()
-    return Segmentation(mask, confidence.numpy(), tuple(find_doubts(mask, confidence.numpy())))
+    doubts = ([COLOURED] if is_coloured(image) else []) + ([NEGATIVE] if inverted else [])
+    return Segmentation(mask, confidence.numpy(), (*doubts, *find_doubts(mask, confidence.numpy())))
+
+
+def is_coloured(image: np.ndarray) -> bool:
+    """Whether the channels of an image differ by more than compression and scanning make of grey: 3 % of its range."""
+    if image.ndim == 2:
+        return False
+    channels = image.astype(np.float32)
+    return bool(np.ptp(channels, axis=2).mean() > 0.03 * np.ptp(channels))
 
 
 def find_doubts(mask: np.ndarray, confidence: np.ndarray) -> Iterator[str]:
@@ -87,40 +111,60 @@ def find_doubts(mask: np.ndarray, confidence: np.ndarray) -> Iterator[str]:
 
 def mean_probabilities(image: np.ndarray, views: int) -> Tensor:
     """Class probabilities (3, H, W), float32, on the CPU."""
+    return look(image, views)[0]
+
+
+def look(image: np.ndarray, views: int) -> tuple[Tensor, bool]:
+    """Class probabilities (3, H, W), and whether the greys were found to be inverted and turned back."""
     if views not in (1, 8):
         raise ValueError(f"views is {views!r}; allowed are 1 (as it is) and 8 (rotations and mirror images).")
-    grey = to_grey(image)
+    whole = to_grey(image)
+    grey, content = without_disturbances(whole)
     first = at_working_size(grey, views)
-    found = largest(first)
-    extent = 0.0 if found is None else max(s.stop - s.start for s in found) / max(grey.shape)
-    if extent > SMALL_CELL:
-        return first
-    if extent < SMALL_CELL / 2 and max(grey.shape) > 1.5 * WORKING_SIZE:  # perhaps too small to be seen: look at twice the size
-        found = largest(at_working_size(grey, 1, 2 * WORKING_SIZE)) or found
-    if found is None or (window := window_around(found, grey.shape)) is None:
-        return first
-    closer = torch.zeros_like(first)
-    closer[BACKGROUND] = 1.0  # one cell to a frame: what lies outside the window is none
-    closer[(slice(None), *window)] = at_working_size(grey[window], views)
-    return closer
+    inverted = is_inverted(first, grey)
+    if inverted:
+        grey = grey.max() - grey
+        first = at_working_size(grey, views)
+    window = find_cell(first, grey)
+    if first[(0, *window)].shape != grey.shape:
+        first = on_background(at_working_size(np.ascontiguousarray(grey[window]), views), window, grey.shape)
+    return on_background(first, content, whole.shape), inverted
 
 
-def largest(probabilities: Tensor) -> tuple[slice, slice] | None:
-    """Rows and columns of the largest piece that is no background; None where there is none."""
-    parts, count = label((probabilities.argmax(dim=0) > 0).numpy())
-    return find_objects(parts)[np.argmax(np.bincount(parts.ravel())[1:])] if count else None
+def on_background(probabilities: Tensor, window: Window, shape: tuple[int, ...]) -> Tensor:
+    """Probabilities (3, h, w) of a part of the frame as (3, H, W): one cell to a frame, so what lies outside is background."""
+    if probabilities.shape[1:] == shape:
+        return probabilities
+    answer = torch.zeros((len(probabilities), *shape))
+    answer[BACKGROUND] = 1.0
+    answer[(slice(None), *window)] = probabilities
+    return answer
 
 
-def window_around(found: tuple[slice, slice], shape: tuple[int, int]) -> tuple[slice, slice] | None:
-    """The square of the frame in which a small cell has the extent that cells had in training; None for a speck."""
-    rows, columns = found
-    extent = max(rows.stop - rows.start, columns.stop - columns.start)
-    if not max(24, 0.04 * max(shape)) < extent < SMALL_CELL * max(shape):
-        return None
-    half = round(extent / USUAL_CELL / 2)
-    middle = (rows.start + rows.stop) // 2, (columns.start + columns.stop) // 2
-    top, left = max(0, middle[0] - half), max(0, middle[1] - half)
-    return slice(top, min(shape[0], middle[0] + half)), slice(left, min(shape[1], middle[1] + half))
+def is_inverted(first: Tensor, grey: np.ndarray) -> bool:
+    """Whether an image is a negative: what was found in it is brighter than its ground, and in the negative more is certain."""
+    if not is_brighter(first, grey):
+        return False
+    turned = at_working_size(grey.max() - grey, 1)
+    return bool(turned.amax(dim=0).mean() > first.amax(dim=0).mean())
+
+
+def find_cell(first: Tensor, grey: np.ndarray) -> Window:
+    """The part of the frame to look at: all of it, or, where the cell is small in it, the square around the cell."""
+    whole = slice(0, grey.shape[0]), slice(0, grey.shape[1])
+    found = [cell_in(first)]
+    if certainty(first) < SURE and max(grey.shape) > 1.5 * WORKING_SIZE:  # perhaps too small to be seen well: look larger
+        found += [cell_in(at_working_size(grey, 1, round(factor * WORKING_SIZE))) for factor in (1.5, 2)]
+    windows = [(extent(f, grey.shape) < SMALL_CELL and window_around(f, grey.shape)) or whole for f in found if f] or [whole]
+    if len(windows) == 1:
+        return windows[0]
+    return max(windows, key=lambda w: certainty(at_working_size(np.ascontiguousarray(grey[w]), 1)))
+
+
+def certainty(probabilities: Tensor) -> float:
+    """Mean probability of the class chosen, over what is no background; 0 where there is only background."""
+    highest, classes = probabilities.max(dim=0)
+    return float(highest[classes > 0].mean()) if (classes > 0).any() else 0.0
 
 
 def at_working_size(grey: np.ndarray, views: int, size: int = WORKING_SIZE) -> Tensor:
