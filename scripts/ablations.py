@@ -13,8 +13,8 @@ import argparse
 import torch
 from tqdm import tqdm
 
-from unet_lab.training import Candidate, Protocol, load_outcomes
-from unet_lab.training.comparison import ABLATIONS, compare, save_outcomes
+from unet_lab.training import Candidate, Protocol, compare
+from unet_lab.training.outcomes import ABLATIONS
 
 BASELINE = Candidate("baseline: batch norm, batch size 3", "normalisation")
 CANDIDATES = [
@@ -44,17 +44,10 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="do not keep the rows that are stored")
     again = parser.parse_args().again
     torch.set_num_threads(1)  # the same sums in the same order, however many cores
-    protocol, done = Protocol(), {}
-    if ABLATIONS.exists() and not again:
-        stored, outcomes = load_outcomes()
-        if stored == protocol:
-            done = {outcome.candidate.name: outcome for outcome in outcomes if outcome.candidate in CANDIDATES}
-    for candidate in (bar := tqdm(CANDIDATES, unit="network")):
-        bar.set_description(candidate.name)
-        if candidate.name not in done:
-            done[candidate.name] = next(compare([candidate], protocol))
-            save_outcomes([done[c.name] for c in CANDIDATES if c.name in done], protocol)
-    for outcome in done.values():
+    if again:
+        ABLATIONS.unlink(missing_ok=True)
+    outcomes = list(tqdm(compare(CANDIDATES, Protocol(), path=ABLATIONS), unit="network", total=len(CANDIDATES)))
+    for outcome in outcomes:
         print(f"{outcome.mean:.3f} ± {outcome.std:.3f}   rate {outcome.rate:<5}   {outcome.candidate.name}")
 
 

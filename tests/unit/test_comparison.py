@@ -1,18 +1,34 @@
 """The U-Net's variations, and the protocol that compares them."""
 
 import math
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import Dataset
 
 from scripts.ablations import BASELINE, CANDIDATES
 from unet_lab.blocks import AttentionGate, ConvBlock, DecoderStage, ResidualBlock, normalisation, up_sampling
+from unet_lab.datasets import Augmentation, SegmentationDataset
 from unet_lab.geometry import reach, unet_receptive_field
 from unet_lab.inspection import cost, measured_receptive_field
-from unet_lab.training import Candidate, Protocol, difference, load_outcomes, run_once, training_memory
-from unet_lab.training.comparison import Outcome, compare, save_outcomes
+from unet_lab.losses import cross_entropy, soft_dice_loss
+from unet_lab.metrics import scores
+from unet_lab.training import (
+    Candidate,
+    ComparisonData,
+    Protocol,
+    compare,
+    difference,
+    interval,
+    load_outcomes,
+    run_once,
+    training_memory,
+)
+from unet_lab.training.outcomes import Outcome, save_outcomes
 from unet_lab.unet import UNet
 from unet_lab.weights import load_weights, save_weights
 
@@ -220,7 +236,148 @@ def test_the_stored_table_can_be_had_again():
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        again, _ = run_once(BASELINE, protocol, stored.rate, protocol.seeds[0])
+        again = run_once(BASELINE, protocol, stored.rate, protocol.seeds[0]).iou
     finally:
         torch.set_num_threads(threads)
     assert again == pytest.approx(stored.ious[0], abs=max(0.03, 3 * np.std(stored.ious)))
+
+
+# -- what is yours ----------------------------------------------------------------------------------------------------
+
+
+class OwnNet(nn.Module):
+    """Two convolutions and nothing else."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 3, 3, padding=1))
+
+    def forward(self, x):
+        return {"out": self.layers(x)}
+
+
+def small_unet():
+    return UNet(base_channels=2, depth=2)
+
+
+OWN = [
+    TINY,
+    Candidate("own network", network=OwnNet),
+    Candidate("own function", network=small_unet),
+    Candidate("Dice", network=TINY.network, loss=soft_dice_loss),
+    Candidate("weights", network=TINY.network, loss=partial(cross_entropy, weights=[1, 1, 5])),
+    Candidate("SGD", network=TINY.network, optimizer="sgd", training={"weight_decay": 0.01}),
+    Candidate("augmented", network=TINY.network, augmentation=Augmentation(elastic=1)),
+    Candidate("batches of 6", network=TINY.network, batch_size=6),
+]
+
+
+def test_networks_losses_optimizers_and_augmentation_of_your_own_are_compared_and_kept(tmp_path, monkeypatch):
+    short = replace(QUICK, rates=(0.01,))
+    outcomes = list(compare(OWN, short, path=tmp_path / "table.json"))
+    by_name = {outcome.candidate.name: outcome for outcome in outcomes}
+    assert by_name["own function"].losses == by_name["tiny"].losses
+    assert len({str(o.losses) for o in outcomes}) == len(outcomes) - 1  # the others are all different trainings
+    assert by_name["own network"].parameters == sum(p.numel() for p in OwnNet().parameters())
+    protocol, stored = load_outcomes(tmp_path / "table.json")
+    assert protocol == short
+    assert [o._replace(candidate=None) for o in stored] == [o._replace(candidate=None) for o in outcomes]
+    assert [o.candidate.described for o in stored] == [c.described for c in OWN]
+    with pytest.raises(ValueError, match="Dice was read from a file"):
+        stored[3].candidate.build()
+    monkeypatch.setattr("unet_lab.training.comparison.train", None)  # nothing is trained again
+    assert list(compare(OWN, short, path=tmp_path / "table.json")) == outcomes
+    with pytest.raises(TypeError):
+        list(compare([replace(TINY, batch_size=1)], short, path=tmp_path / "table.json"))  # another candidate of that name
+    with pytest.raises(ValueError, match="made with another protocol"):
+        list(compare(OWN, QUICK, path=tmp_path / "table.json"))
+
+
+def test_a_comparison_that_was_stopped_goes_on(tmp_path):
+    short = replace(QUICK, rates=(0.01,), seeds=(0,))
+    expected = list(compare(OWN[:3], short))
+    assert next(compare(OWN[:3], short, path=tmp_path / "table.json")) == expected[0]
+    assert len(load_outcomes(tmp_path / "table.json")[1]) == 1
+    assert list(compare(OWN[:3], short, path=tmp_path / "table.json")) == expected
+
+
+class Doubled(Dataset):
+    """A dataset as a student writes it."""
+
+    def __init__(self, first, count):
+        self.first, self.count = first, count
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, number):
+        image, mask, *_ = SegmentationDataset.generated(1, 32, self.first + number).pairs[0]
+        return np.stack([image, 255 - image], axis=2), (mask > 0).astype(np.uint8)
+
+
+def test_images_of_your_own_are_compared_on(tmp_path):
+    data = ComparisonData(Doubled(0, 12), Doubled(100, 4), Doubled(200, 5))
+    short = replace(QUICK, rates=(0.01,))
+    (outcome,) = compare([TINY], short, data, tmp_path / "own.json")
+    assert outcome.counts.shape == (2, 5, 2, 2)
+    assert outcome.counts.sum() == 2 * 5 * 32**2
+    with pytest.raises(ValueError, match="made with other images"):
+        list(compare([TINY], short, path=tmp_path / "own.json"))
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "words"),
+    [
+        (lambda: Candidate("a", network=3), ValueError, "a: network is a int; allowed are settings of a UNet, or a function"),
+        (lambda: Candidate("a", network=OwnNet()), ValueError, "Give what builds it: MyNet"),
+        (lambda: Candidate("a", network=lambda: None).build(), TypeError, "built a NoneType"),
+        (lambda: Candidate("a", training={"epochs": 3}), ValueError, "a: epochs is the protocol's"),
+    ],
+)
+def test_candidates_that_cannot_be_trained_are_refused_in_words(make, kind, words):
+    with pytest.raises(kind, match=words):
+        make()
+
+
+# -- intervals --------------------------------------------------------------------------------------------------------
+
+
+def outcome_with(matrices):
+    """An outcome of these confusion matrices, (seeds, images, 2, 2)."""
+    ious = [float(scores(seed.sum(axis=0), average="macro").iou) for seed in matrices]
+    return Outcome(TINY, 1, 0.01, ious, [], matrices.reshape(*matrices.shape[:2], 4).tolist())
+
+
+def test_an_interval_holds_the_truth_as_often_as_it_says():
+    """Images and seeds drawn again and again from one world: about 19 of 20 intervals hold the long-run mean."""
+    rng = np.random.default_rng(0)
+
+    def world(seeds=12, images=40):
+        right = np.clip(0.8 + 0.05 * rng.standard_normal((seeds, 1)) + 0.1 * rng.standard_normal((1, images)), 0.05, 0.95)
+        hits = (500 * right).astype(int)
+        return outcome_with(np.stack([hits, 500 - hits, 500 - hits, hits], axis=-1).reshape(seeds, images, 2, 2))
+
+    truth = np.mean([world().mean for _ in range(300)])
+    held = [low <= truth <= high for low, high in (interval(world(), draws=400, seed=k) for k in range(120))]
+    assert 0.86 <= np.mean(held) <= 0.99
+
+
+def test_differences_are_paired_over_images_and_tables_without_images_count_seeds_only():
+    rng = np.random.default_rng(1)
+    hits = rng.integers(100, 480, (5, 30))
+    one = outcome_with(np.stack([hits, 500 - hits, 500 - hits, hits], axis=-1).reshape(5, 30, 2, 2))
+    low, high = interval(one, one)
+    assert low < 0 < high
+    alike = one._replace(ious=one.ious[:1], matrices=one.matrices[:1])
+    assert interval(alike, alike) == (0, 0)  # one seed, and the same images on both sides: no difference is left
+    wide = interval(alike)
+    assert wide[0] < alike.mean < wide[1]
+    bare = one._replace(matrices=())
+    low, high = interval(bare)
+    assert min(one.ious) <= low < one.mean < high <= max(one.ious)
+    with pytest.raises(ValueError, match="stored without its images"):
+        _ = bare.counts
+    with pytest.raises(ValueError, match="they must be the same images"):
+        interval(one, one._replace(matrices=[seed[:7] for seed in one.matrices]))
+    with pytest.raises(ValueError, match="level is 2"):
+        interval(one, level=2)

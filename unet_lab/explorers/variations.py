@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from unet_lab.explorers.base import Explorer, checkbox, dropdown, slider
 from unet_lab.plots.variations import draw_outcomes, outcomes_figure
-from unet_lab.training.comparison import Outcome, difference
+from unet_lab.training.outcomes import Outcome, difference
 
 ALL = "all"
 

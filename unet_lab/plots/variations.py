@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from unet_lab.plots.figure import TRAINING_COLOUR, VALIDATION_COLOUR, DescribedFigure, bare
-from unet_lab.training.comparison import Outcome
+from unet_lab.training.outcomes import Outcome
 
 
 def show_outcomes(outcomes: Sequence[Outcome], baseline: Outcome) -> DescribedFigure:

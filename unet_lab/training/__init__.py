@@ -2,11 +2,13 @@
 
 from unet_lab.inference.predict import OutOfMemory
 from unet_lab.training.batch_loss import DeepSupervision
-from unet_lab.training.comparison import Candidate, Protocol, difference, load_outcomes, run_once
+from unet_lab.training.candidate import Candidate, ComparisonData, Protocol
+from unet_lab.training.comparison import compare, run_once
 from unet_lab.training.device import best_device, has_bfloat16
 from unet_lab.training.history import EpochReport, History
 from unet_lab.training.loop import Step, TrainingDiverged
 from unet_lab.training.memory import keep_freed_memory, training_memory
+from unet_lab.training.outcomes import difference, interval, load_outcomes
 from unet_lab.training.planning import in_words, plan_training
 from unet_lab.training.rate_search import find_learning_rate
 from unet_lab.training.running import fit, steps, train
@@ -17,6 +19,7 @@ from unet_lab.training.validation import evaluate
 __all__ = [
     "REPORT_RECIPE",
     "Candidate",
+    "ComparisonData",
     "DeepSupervision",
     "EpochReport",
     "History",
@@ -27,12 +30,14 @@ __all__ = [
     "TrainingSettings",
     "balanced_sampling",
     "best_device",
+    "compare",
     "difference",
     "evaluate",
     "find_learning_rate",
     "fit",
     "has_bfloat16",
     "in_words",
+    "interval",
     "keep_freed_memory",
     "load_outcomes",
     "plan_training",

@@ -56,6 +56,23 @@ def totals(model: nn.Module, dataset: TrainingSet, batch_size: int) -> tuple[flo
     return total, counted, matrix
 
 
+@torch.no_grad()
+def evaluate_each(model: nn.Module, dataset: Any) -> np.ndarray:
+    """The confusion matrix of each image by itself, int64 (images, num_classes, num_classes), for intervals over images.
+
+    Raises ValueError for masks that hold labels or values.
+    """
+    dataset = matching_dataset(dataset, model, "test")
+    if dataset.target != "classes":
+        raise ValueError(f"the test masks hold {dataset.target}; confusion matrices are of classes. Judge them by evaluate(…).")
+    geometry, matrices = geometry_of(model), []
+    with evaluating(model):
+        for image, mask, *_ in DataLoader(dataset, 1):
+            logits = output_of(model, image, geometry, dataset.target)  # (1, num_classes, H', W')
+            matrices.append(counts(logits, center_crop(mask, (logits.shape[-2], logits.shape[-1])), dataset))
+    return np.stack(matrices)
+
+
 def no_counts(dataset: TrainingSet) -> np.ndarray | None:
     """The confusion matrix of no images: (num_classes, num_classes), for labels (K, 2, 2), for values None."""
     shapes = {"classes": (dataset.num_classes, dataset.num_classes), "labels": (dataset.num_classes, 2, 2)}
