@@ -10,19 +10,17 @@ from .driving import open_and_run, until
 
 NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
 
-# What stands behind the page's explorers, asked of the kernel itself, from ipywidgets' own list (gc's leaves frozen ones out).
+# What stands behind a picture of the page, asked of the kernel itself, from ipywidgets' own list (gc's leaves frozen ones out).
 ASK = """
 import hashlib as _hash, json as _json
 from ipywidgets.widgets.widget import _instances
 from unet_lab.explorers import Explorer as _Explorer
-def _mine():
-    return {k: e for k, e in list(_instances.items()) if isinstance(e, _Explorer)}
+def _shows(e):
+    return _hash.sha256(e.png).hexdigest() == "DIGEST"
 def _say(e):
     picture, words = e._draw(**{n: c.value for n, c in e.controls.items()})
-    fresh = picture.png()
-    digests = {"png": _hash.sha256(e.png).hexdigest(), "fresh_png": _hash.sha256(fresh).hexdigest()}
-    return {"words": e.words, "fresh": words, "alt": e._image.alt, **digests}
-print("ANSWER" + _json.dumps({k: _say(e) for k, e in _mine().items()}))
+    return {"words": e.words, "fresh": words, "alt": e._image.alt, "fresh_png": _hash.sha256(picture.png()).hexdigest()}
+print("ANSWER" + _json.dumps([_say(e) for e in list(_instances.values()) if isinstance(e, _Explorer) and _shows(e)]))
 """
 
 EXECUTE = """async (code) => {
@@ -42,18 +40,19 @@ SHOWN = """async (box) => {
             words: box.querySelector('[role="status"]').innerText, wide: image.naturalWidth}; }"""
 
 
-def ask(page):
-    text = page.evaluate(EXECUTE, ASK)
+def ask(page, digest):
+    """What the kernel has of the explorers whose picture has this digest, and what drawing them anew gives."""
+    text = page.evaluate(EXECUTE, ASK.replace("DIGEST", digest))
     assert "ANSWER" in text, text
-    return list(json.loads(text.split("ANSWER")[1]).values())
+    return json.loads(text.split("ANSWER")[1])
 
 
 def agrees(page, box):
     """The page shows what the kernel has, and that is what drawing anew from the library gives. Returns it, or None."""
     shown = box.evaluate(SHOWN)
-    for said in ask(page):
-        if (said["png"], said["words"].split()) == (shown["png"], shown["words"].split()):
-            assert (said["words"], said["png"]) == (said["fresh"], said["fresh_png"])
+    for said in ask(page, shown["png"]):
+        if said["words"].split() == shown["words"].split():
+            assert (said["words"], shown["png"]) == (said["fresh"], said["fresh_png"])
             assert shown["alt"] == said["alt"]
             assert shown["wide"] > 400
             return shown["png"]
