@@ -1,9 +1,9 @@
 """Check a class's submissions again, and write the tables.
 
-    python3 lab.py grade FOLDER [--out grades.csv] [--seconds 120] [--memory 4] [--jobs N]
+    python3 lab.py grade FOLDER [--roster roster.csv] [--out grades.csv] [--seconds 120] [--memory 4] [--jobs N]
 
-FOLDER holds what was handed in: notebooks and exported progress files, in subfolders by student or named by student. Each
-notebook runs in a process of its own. That is the class's code, run with your rights: do it where it can do no harm (README).
+FOLDER holds what was handed in, as Moodle, Canvas, nbgrader or GitHub Classroom give it, zips included; or it is a zip of that.
+Each notebook runs in a process of its own. That is the class's code, run with your rights: do it where it can do no harm.
 """
 
 from __future__ import annotations
@@ -14,11 +14,15 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+LAYOUTS = ("auto", "student-first", "assignment-first")
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="lab.py grade", description="Check a class's submissions again, and write the tables.")
     parser.add_argument("folder", metavar="FOLDER", help="what the class handed in")
     parser.add_argument("--out", default="grades.csv", help="the table, a line a student (grades.csv); details beside it")
+    parser.add_argument("--roster", help="CSV with id, name, e-mail: fixes names, adds who handed in nothing")
+    parser.add_argument("--layout", choices=LAYOUTS, default="auto", help="whose the first folders are, where that is doubtful")
     parser.add_argument("--seconds", type=float, default=120.0, help="at most so long for one notebook (120)")
     parser.add_argument("--memory", type=float, default=4.0, help="at most so many GB for one notebook (4)")
     parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 2) // 2), help="so many at a time")
@@ -29,16 +33,17 @@ def main() -> int:
         sys.exit("lab.py grade: --seconds and --memory are numbers above 0, --jobs whole numbers from 1 up.")
     if not given.out.resolve().parent.is_dir():
         sys.exit(f"lab.py grade: there is no folder {given.out.resolve().parent} to write {given.out.name} to.")
-    if not given.folder.is_dir():
+    if not given.folder.is_dir() and given.folder.suffix.lower() != ".zip":
         sys.exit(f"lab.py grade: there is no folder {given.folder}. Give the one that holds what the class handed in.")
 
     from tqdm import tqdm
 
-    from unet_lab.course.grading import Limits, find_submissions, grade, write_tables
+    from unet_lab.course.grading import Limits, find_submissions, grade, read_roster, write_tables
 
     try:
-        submissions = find_submissions(given.folder)
-    except OSError as error:
+        roster = read_roster(here / given.roster) if given.roster else None
+        submissions = find_submissions(given.folder, roster, given.layout)
+    except (OSError, ValueError) as error:
         sys.exit(f"lab.py grade: {error}")
     if not submissions:
         sys.exit(f"lab.py grade: no notebook and no exported progress below {given.folder}.")

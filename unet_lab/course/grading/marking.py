@@ -16,12 +16,20 @@ from typing import NamedTuple
 import psutil
 
 from unet_lab.course.exercises import LESSONS
-from unet_lab.course.grading.submissions import Submission, Unreadable, lesson_of, read_cells
+from unet_lab.course.grading.reading import Unreadable, code_cells, is_course_solution, lesson_of, read_notebook
+from unet_lab.course.grading.roster import spellings
+from unet_lab.course.grading.submissions import Submission
 from unet_lab.course.limits import has_had_its_time
 from unet_lab.course.progress import WHERE, read_export
 
 _CLEAR = ("right", "wrong", "not tried")
-STATES = ("right", "wrong", "not tried", "error", "missing", "reported")
+UNMARKED = {
+    "script": "a Python script (.py), not marked: hand in the notebook itself (.ipynb)",
+    "page": "a web page (.html), not marked: hand in the notebook itself (.ipynb)",
+    "nothing": "",
+    "refused": "",
+}
+STATES = ("right", "wrong", "not tried", "error", "missing", "reported", "note", "late")
 
 
 class Limits(NamedTuple):
@@ -35,7 +43,7 @@ class Row(NamedTuple):
     """What became of one exercise, or, where `exercise` is empty, of a whole submission.
 
     state : one of `STATES`; "missing" where the notebook no longer asks for it, "reported" where only the student's own file
-    says so.
+    says so; "note" and "late" are remarks about a whole file.
     """
 
     student: str
@@ -64,14 +72,25 @@ def grade(submissions: Sequence[Submission], limits: Limits | None = None, jobs:
 
 def mark(submission: Submission, limits: Limits | None = None) -> list[Row]:
     """The rows of one submission."""
-    limits = limits or Limits()
-    if submission.kind == "export":
-        return from_export(submission)
-    student, file = submission.student, submission.path.name
+    rows = from_export(submission) if submission.kind == "export" else marked(submission, limits or Limits())
+    file = submission.place or submission.path.name
+    notes = [("note", submission.remark)] if submission.remark and submission.kind not in ("nothing", "refused") else []
+    notes += [("late", "handed in late, says Canvas")] if submission.late else []
+    return rows + [Row(submission.student, file, "", state, words) for state, words in notes]
+
+
+def marked(submission: Submission, limits: Limits) -> list[Row]:
+    """What the checks find, or why they are not asked."""
+    student, file = submission.student, submission.place or submission.path.name
+    if submission.kind in UNMARKED:
+        return [Row(student, file, "", "error", UNMARKED[submission.kind] or submission.remark)]
     try:
-        cells = read_cells(submission.path)
+        notebook = read_notebook(submission.path)
+        cells = code_cells(notebook)
     except Unreadable as error:
         return [Row(student, file, "", "error", str(error))]
+    if is_course_solution(notebook):
+        return [Row(student, file, "", "error", "a page of the course's own solutions, handed in as it is: not marked")]
     lesson = lesson_of(submission.path, cells)
     if lesson is None:
         return [Row(student, file, "", "error", "none of the course's notebooks: no check in it, and another name")]
@@ -183,14 +202,16 @@ def read(results: Path) -> tuple[dict[str, dict], bool, str]:
 
 def from_export(submission: Submission) -> list[Row]:
     """What a student's own file says: reported, not checked."""
-    file = submission.path.name
+    file = submission.place or submission.path.name
     try:
         content = read_export(submission.path)
     except (ValueError, OSError) as error:
         return [Row(submission.student, file, "", "error", str(error))]
     known = {name for exercises in LESSONS.values() for name in exercises}
-    return [
-        Row(content["student"], file, name, "reported", f"passed {entry['passed']}")
+    other = not spellings(content["student"]) & spellings(submission.student)
+    note = [Row(submission.student, file, "", "note", f"exported by {content['student'][:80]!r}")] if other else []
+    return note + [
+        Row(submission.student, file, name, "reported", f"passed {entry['passed']}")
         for name, entry in content["exercises"].items()
         if entry["passed"] and name in known
     ]

@@ -8,7 +8,9 @@ import symtable
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-BUILTIN = {*dir(builtins), "_"}  # and what one calls a name that one does not want
+from unet_lab.course.grading.translating import plain_python
+
+BUILTIN = {*dir(builtins), "get_ipython", "display", "_"}  # and what one calls a name that one does not want
 
 
 class Names(NamedTuple):
@@ -21,18 +23,18 @@ class Names(NamedTuple):
 
 
 def names_of(code: str) -> Names | None:
-    """The names of a cell; None where it is no Python. Lines for IPython (% and !) count for nothing.
+    """The names of a cell, as IPython reads it; None where it is no Python.
 
     >>> sorted(names_of("x = f(y)").asked), sorted(names_of("x.sort()").changes)
     (['f', 'y'], ['x'])
     """
-    code = "\n".join("pass" if line.lstrip().startswith(("%", "!", "?")) else line for line in code.splitlines())
+    code = plain_python(code)
     try:
         tree = ast.parse(code)
-    except (SyntaxError, ValueError):
+        tables = [symtable.symtable(code, "cell", "exec")]
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     made, asked, changes, imported = set(), set(), set(), set()
-    tables = [symtable.symtable(code, "cell", "exec")]
     while tables:
         table = tables.pop()
         tables += table.get_children()

@@ -1,126 +1,208 @@
-"""What a class handed in: notebooks and exported progress, and whose they are."""
+"""What a class handed in: each file, whose it is, and what kind of thing."""
 
 from __future__ import annotations
 
-import ast
-import re
-from collections.abc import Iterator
+import atexit
+import itertools
+import os
+import shutil
+import tempfile
+from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
-import nbformat
+from unet_lab.course.grading.archives import Refused, unpack
+from unet_lab.course.grading.layouts import Owner, is_course_file, is_hidden, repositories
+from unet_lab.course.grading.ownership import Parts, key_of, named, owners_of, with_exported_name
+from unet_lab.course.grading.roster import Roster
 
-from unet_lab.course.exercises import LESSONS
-
-LARGEST = 50_000_000  # bytes of a notebook that is read
-_KEPT_OUT = {".ipynb_checkpoints", "__MACOSX", ".git"}
+LAYOUTS = ("auto", "student-first", "assignment-first")
+DEEPEST_ZIP = 2  # a class's zip that holds the students' zips
+_ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz")
 
 
 class Submission(NamedTuple):
-    """One file: whose, where, and "notebook" or "export"."""
+    """One file: whose, where, and what it is.
+
+    kind : "notebook" or "export", which are marked; "script", "page", "nothing" or "refused", which get a row that says why not.
+    remark : what to know about it, e.g. that its owner is not on the roster.  place : its path below the student's folder.
+    beside : the other files of the student's folder, as (path below it, file): a notebook may read them.
+    """
 
     student: str
     path: Path
     kind: str
+    remark: str = ""
+    place: str = ""
+    number: str = ""
+    late: bool = False
+    beside: tuple[tuple[str, Path], ...] = ()
 
 
-class Unreadable(ValueError):
-    """A submission that is no notebook; its text says why."""
+class Collected(NamedTuple):
+    """Everything below a folder, zips opened, as paths below it."""
+
+    files: dict[Parts, Path]
+    empty: list[Parts]
+    refused: dict[Parts, str]
 
 
-def find_submissions(folder: str | Path) -> list[Submission]:
-    """All notebooks and exported progress files below a folder, in order.
+def find_submissions(
+    folder: str | Path, roster: Roster | None = None, layout: str = "auto", unpack_to: str | Path | None = None
+) -> list[Submission]:
+    """Everything that was handed in below a folder (or in a zip file), in the order of the students' names.
 
-    A file in a subfolder belongs to that subfolder's name (as Moodle and JupyterHub hand them out); one that lies in the folder
-    itself to its own name without the notebook's: `ada_07_training.ipynb` is ada's. Raises FileNotFoundError, NotADirectoryError.
+    Known are the downloads of Moodle, Canvas and nbgrader, repositories of GitHub Classroom, a folder for each student, or for
+    each assignment with the students' in it, and files named after students: `ada_07_training.ipynb` is ada's. Files of the
+    course itself are no submissions. With a roster names are those of the roster, and who handed in nothing is in the list.
+    What is doubtful is refused, in words, never merged; `layout` says which folders are the students' where that is the doubt.
+
+    unpack_to : where zips are unpacked; a temporary folder otherwise. Raises FileNotFoundError, NotADirectoryError.
     """
     folder = Path(folder)
     if not folder.exists():
         raise FileNotFoundError(f"{folder}: there is no such folder. Give the one that holds what the class handed in.")
-    if not folder.is_dir():
-        raise NotADirectoryError(f"{folder} is a file. Give the folder that holds what the class handed in.")
-    return sorted(_found(folder), key=lambda s: (s.student.lower(), s.path))
+    if not folder.is_dir() and folder.suffix.lower() != ".zip":
+        raise NotADirectoryError(f"{folder} is a file. Give the folder that holds what the class handed in, or a zip of it.")
+    if unpack_to is None:
+        unpack_to = tempfile.mkdtemp(prefix="unet-lab-")
+        atexit.register(shutil.rmtree, unpack_to, ignore_errors=True)
+    collected = collect(folder, Path(unpack_to))
+    roots = repositories(collected.files)
+    files = without_the_course(collected.files, roots)
+    owners, doubts = owners_of([*files, *collected.empty, *collected.refused], files, roster, layout)
+    owners = {parts: with_exported_name(owner, files.get(parts)) for parts, owner in owners.items()}
+    names = named(owners, roster, {part for root in roots for part in root})
+    found = [Submission(f"? {'/'.join(at)}", Path(*at), "refused", why, "/".join(at)) for at, why in doubts.items()]
+    for student, parts in by_student(owners, names).items():
+        found += of_one_student(student, parts, owners, collected, files)
+    if roster is not None:
+        there = {submission.student for submission in found}
+        missing = [student for student in roster.students if student.name not in there]
+        found += [Submission(s.name, folder, "nothing", "handed in nothing", "", s.number) for s in missing]
+    return sorted(found, key=lambda s: (s.student.lower(), s.place, s.path))
 
 
-def _found(folder: Path) -> Iterator[Submission]:
-    for path in sorted(folder.rglob("*")):
-        inside = path.relative_to(folder)
-        hidden = any(part in _KEPT_OUT or part.startswith(("._", "~$")) for part in inside.parts)
-        if hidden or path.suffix.lower() not in (".ipynb", ".json"):
-            continue
-        student = inside.parts[0] if len(inside.parts) > 1 else name_of(path)
-        yield Submission(student, path, "notebook" if path.suffix.lower() == ".ipynb" else "export")
+def collect(folder: Path, unpack_to: Path) -> Collected:
+    """All files below a folder by their parts, in zips too; folders without any; archives that are refused, with the reason."""
+    files, empty, refused, zips = {}, [], {}, 0
+    waiting: list[tuple[Parts, Path, int]] = [((), folder, 0)]
+    while waiting:
+        above, place, depth = waiting.pop()
+        if place.is_file():  # a zip
+            zips += 1
+            target = unpack_to / str(zips)
+            try:
+                unpack(place, target)
+            except Refused as error:
+                refused[above or (place.name,)] = str(error)
+                continue
+            place = target
+        for root, folders, names in os.walk(place):
+            inside = above + Path(root).relative_to(place).parts
+            folders[:] = sorted(name for name in folders if not is_hidden([name]))
+            names = sorted(name for name in names if not is_hidden([name]))
+            for name in folders:
+                if name.endswith(".ipynb") or Path(root, name).is_symlink():
+                    files[(*inside, name)] = Path(root, name)
+            if inside and not names and not folders:
+                empty.append(inside)
+            for name in names:
+                parts = (*inside, name)
+                if name.lower().endswith(".zip") and depth < DEEPEST_ZIP and not Path(root, name).is_symlink():
+                    waiting.append(((*inside, name[:-4]), Path(root, name), depth + 1))
+                else:
+                    files[parts] = Path(root, name)
+    return Collected(files, empty, refused)
 
 
-def name_of(path: Path) -> str:
-    """The student's name out of a file's: what is left when the notebook's own name is taken away."""
-    stem = path.stem
-    for lesson in LESSONS:
-        if lesson in stem:
-            rest = stem.replace(lesson, "").strip(" _-.")
-            return rest or stem
-    return stem
+def without_the_course(files: dict[Parts, Path], roots: set[Parts]) -> dict[Parts, Path]:
+    """The files that are students' work: of a repository not the course's own, and nowhere its solutions and their sources."""
+    kept = {}
+    for parts, path in files.items():
+        inside = next((parts[len(root) :] for root in roots if parts[: len(root)] == root), None)
+        of_course = inside is not None and is_course_file(inside)
+        pairs = set(itertools.pairwise(parts))
+        if not of_course and not pairs & {("notebooks", "solutions"), ("notebooks", "source")}:
+            kept[parts] = path
+    return kept
 
 
-def read_cells(path: Path) -> list[str]:
-    """The code cells of a notebook. Raises Unreadable, saying why, for whatever is none."""
-    if path.is_symlink():
-        raise Unreadable("a link to another file; only what was handed in is read")
-    if not path.is_file():
-        raise Unreadable("a folder that is called like a notebook")
-    if path.stat().st_size > LARGEST:
-        raise Unreadable(f"{path.stat().st_size / 1e6:.0f} MB, and at most {LARGEST / 1e6:.0f} are read; clear its outputs")
-    if path.stat().st_size == 0:
-        raise Unreadable("an empty file")
-    try:
-        text = path.read_text(encoding="utf-8")
-        notebook = nbformat.reads(text, as_version=4)
-        return ["".join(cell.source) for cell in notebook.cells if cell.cell_type == "code"]
-    except UnicodeDecodeError as error:
-        raise Unreadable(f"not UTF-8 text ({error.reason} at byte {error.start}): damaged, or another kind of file") from None
-    except RecursionError:
-        raise Unreadable("no notebook: nested too deeply") from None
-    except Exception as error:  # nbformat has many, of no common kind
-        first = str(error).strip().splitlines()
-        raise Unreadable(f"no notebook: {first[0][:120] if first else type(error).__name__}") from None
+def by_student(owners: dict[Parts, Owner], names: dict[Owner, tuple[str, str, str]]) -> dict[tuple[str, str, str], list[Parts]]:
+    """The paths of each student, whose key is what `named` gives; a path of nobody is a student of its own."""
+    students = defaultdict(list)
+    for parts, owner in owners.items():
+        name, number, remark = names[key_of(owner)]
+        if not name:
+            shown = "/".join(parts)
+            remark = remark or "whose is it? Put it in a folder, or begin its name, with the student's name"
+            students[f"? {shown}", "", remark].append(parts)
+        else:
+            students[name, number, remark].append(parts)
+    return students
 
 
-def asked_checks(cells: list[str]) -> dict[str, int]:
-    """For each `check("name", …)` the number of its cell; the last one counts."""
-    found = {}
-    for number, code in enumerate(cells):
-        for name in re.findall(r"""\bcheck\(\s*["'](\w+)["']""", code):
-            found[name] = number
-    return found
+def of_one_student(
+    student: tuple[str, str, str], paths: list[Parts], owners: dict[Parts, Owner], collected: Collected, files: dict[Parts, Path]
+) -> list[Submission]:
+    """What one student handed in; at least one entry, but for files in the class's own folder that are nobody's."""
+    name, number, remark = student
+    mine = {parts: files[parts] for parts in paths if parts in files}
+    found = []
+    for parts, path in mine.items():
+        owner, kind = owners[parts], kind_of(path)
+        if kind in ("notebook", "export", "script", "page"):
+            beside = files_beside(owner, mine, owners) if kind == "notebook" else ()
+            kind = "refused" if name.startswith("? ") else kind
+            found.append(Submission(name, path, kind, remark, "/".join(owner.inside), number, owner.late, beside))
+    for parts in paths:
+        if parts in collected.refused:
+            place = "/".join(parts) + ".zip"
+            found.append(Submission(name, Path(place), "refused", collected.refused[parts], place, number))
+    notebooks = any(s.kind in ("notebook", "export") for s in found)
+    if notebooks:  # a module beside a notebook is no submission of its own
+        found = [s for s in found if s.kind != "script" or looks_like_a_notebook(s.path)]
+    if found or (owners[paths[0]].platform == "file" and mine):
+        return found
+    there = ", ".join(sorted(path.name for path in mine.values())[:5])
+    what = f"nothing that can be marked: {there}" if there else "an empty folder"
+    return [Submission(name, Path(*paths[0]), "nothing", "; ".join(filter(None, (what, remark))), "", number)]
 
 
-def lesson_of(path: Path, cells: list[str]) -> str | None:
-    """Which notebook of the course this is: by the checks in it, else by its name."""
-    asked = set(asked_checks(cells))
-    counts = {lesson: len(asked & set(exercises)) for lesson, exercises in LESSONS.items()}
-    best = max(counts, key=counts.get)
-    if counts[best]:
-        return best
-    return next((lesson for lesson in LESSONS if lesson in path.stem or path.stem.startswith(lesson[:2] + "_")), None)
+def files_beside(owner: Owner, mine: dict[Parts, Path], owners: dict[Parts, Owner]) -> tuple[tuple[str, Path], ...]:
+    """The other files of the same folder of a student, where they lie in it: data, modules, pictures."""
+    others = ((owners[parts], path) for parts, path in mine.items() if path.suffix.lower() not in (".ipynb", *_ARCHIVES))
+    return tuple(
+        ("/".join(other.inside), path)
+        for other, path in others
+        if other.folders[: len(owner.folders)] == owner.folders
+        and other.platform != "file"
+        and path.is_file()
+        and not path.is_symlink()
+    )
 
 
-def plain_python(code: str) -> str:
-    """A cell without the lines that are for IPython: % and ! commands."""
-
-    def kept(line: str) -> str:
-        bare = line.lstrip()
-        return line[: len(line) - len(bare)] + "pass" if bare.startswith(("%", "!", "?")) else line
-
-    return "\n".join(map(kept, code.splitlines()))
+def kind_of(path: Path) -> str:
+    suffix = path.suffix.lower()
+    if suffix == ".json":
+        return "export" if looks_like_an_export(path) else "other"
+    return {".ipynb": "notebook", ".py": "script", ".html": "page", ".htm": "page"}.get(suffix, "other")
 
 
-def syntax_error(code: str) -> str:
-    """What is wrong with a cell that is no Python; empty where it is."""
-    try:
-        ast.parse(plain_python(code))
-    except SyntaxError as error:
-        line = (error.text or "").strip()
-        return f"{error.msg} in line {error.lineno}{f': {line[:80]}' if line else ''}"
-    except ValueError as error:
-        return str(error)
-    return ""
+def looks_like_an_export(path: Path) -> bool:
+    start = beginning(path)
+    return '"format"' in start and '"package' not in start
+
+
+def looks_like_a_notebook(path: Path) -> bool:
+    """Whether a .py file is a notebook that was saved as one, by Colab, VS Code, Jupyter or jupytext."""
+    start = beginning(path)
+    return "check(" in start or any(sign in start for sign in ("Automatically generated by Colab", "# %%", "# In["))
+
+
+def beginning(path: Path) -> str:
+    """The first 100,000 characters of a file that is one; "" of any other."""
+    if path.is_symlink() or not path.is_file():
+        return ""
+    with open(path, encoding="utf-8", errors="replace") as stream:
+        return stream.read(100_000)

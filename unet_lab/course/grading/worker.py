@@ -30,8 +30,9 @@ def main() -> int:
     import unet_lab.course as course
     from unet_lab.course import limits
     from unet_lab.course.checking import judge
+    from unet_lab.course.grading.reading import Unreadable, asked_checks, read_cells
     from unet_lab.course.grading.slicing import needed_cells
-    from unet_lab.course.grading.submissions import Unreadable, asked_checks, plain_python, read_cells, syntax_error
+    from unet_lab.course.grading.translating import plain_python, syntax_error
 
     matplotlib.use("Agg")
     limits.SECONDS = min(limits.SECONDS, seconds)
