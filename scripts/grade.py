@@ -25,6 +25,7 @@ def main() -> int:
     parser.add_argument("--layout", choices=LAYOUTS, default="auto", help="whose the first folders are, where that is doubtful")
     parser.add_argument("--seconds", type=float, default=120.0, help="at most so long for one notebook (120)")
     parser.add_argument("--memory", type=float, default=4.0, help="at most so many GB for one notebook (4)")
+    parser.add_argument("--resume", action="store_true", help="go on where a run was stopped: what is marked is not marked again")
     parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 2) // 2), help="so many at a time")
     given = parser.parse_args()
     here = Path(os.environ.get("UNET_LAB_CALLED_FROM", "."))  # lab.py works in its own folder
@@ -38,7 +39,15 @@ def main() -> int:
 
     from tqdm import tqdm
 
-    from unet_lab.course.grading import Limits, find_submissions, grade, read_roster, write_tables
+    from unet_lab.course.grading import (
+        Journal,
+        Limits,
+        find_submissions,
+        grade_with_journal,
+        read_roster,
+        write_similar,
+        write_tables,
+    )
 
     try:
         roster = read_roster(here / given.roster) if given.roster else None
@@ -49,18 +58,25 @@ def main() -> int:
         sys.exit(f"lab.py grade: no notebook and no exported progress below {given.folder}.")
     rows, stopped = [], False
     try:
-        marked = grade(submissions, Limits(given.seconds, given.memory), given.jobs)
+        journal = Journal(given.out.with_name(f"{given.out.stem}-rows.jsonl"), given.resume)
+        if journal.done:
+            print(f"Going on: {len(journal.done)} are in {journal.path.name}.")
+        marked = grade_with_journal(submissions, journal, Limits(given.seconds, given.memory), given.jobs)
         for found in tqdm(marked, total=len(submissions), desc="submissions", unit="file"):
             rows += found
     except KeyboardInterrupt:
         stopped = True
     path, details = write_tables(rows, given.out)
+    similar, pairs = write_similar(rows, given.out)
     students, counts = {row.student for row in rows}, Counter(row.state for row in rows if row.exercise)
     print(f"{len(students)} students; answers: {', '.join(f'{n} {state}' for state, n in counts.most_common()) or 'none'}.")
     for row in rows:
-        if not row.exercise:
+        if not row.exercise or row.state == "flag":
             print(f"  {row.student}: {row.file}: {row.finding}")
-    print(f"{'Stopped; what was marked is in' if stopped else 'Written:'} {path} and {details}.")
+    print(
+        f"Pairs of answers alike after renaming: {pairs} ({similar.name}). A 1? was flagged; a 1 without a flag is no proof."
+    )
+    print(f"{'Stopped (go on with --resume); what was marked is in' if stopped else 'Written:'} {path} and {details}.")
     return 130 if stopped else 0
 
 

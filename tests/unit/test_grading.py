@@ -1,5 +1,6 @@
 """A class hands in: every submission gets its row, whatever it does, and none disturbs another."""
 
+import contextlib
 import copy
 import csv
 import itertools
@@ -9,13 +10,16 @@ import random
 import runpy
 import subprocess
 import sys
+import time
+import zipfile
 
 import nbformat
+import psutil
 import pytest
 
-from tests.conftest import ROOT, SOURCES
+from tests.conftest import ROOT, SOLUTIONS, SOURCES
 from unet_lab.course import CHECKS, LESSON_NAMES
-from unet_lab.course.grading import Limits, find_submissions, grade, mark, needed_cells, write_tables
+from unet_lab.course.grading import Limits, Roster, Student, find_submissions, grade, isolation, mark, needed_cells, write_tables
 from unet_lab.course.grading.reading import Unreadable, asked_checks, lesson_of, read_cells
 from unet_lab.course.grading.slicing import names_of
 from unet_lab.course.grading.translating import syntax_error
@@ -59,11 +63,34 @@ def with_marks(marks):
     return notebook(*wrong, untried=[name for name, mark in marks.items() if not mark])
 
 
-# Some hand in one of the 27 combinations of right, wrong and not tried …
-ORDINARY = [dict(zip(ASKED, marks, strict=True)) for marks in itertools.product(("1", "0", ""), repeat=3)]
-ORDINARY = {f"student {n:02d}": marks for n, marks in enumerate(random.Random(0).sample(ORDINARY, 6))}
+# Some hand in one of the 27 combinations of right, wrong and not tried, in whatever way their course's platform has …
+COMBINATIONS = [dict(zip(ASKED, marks, strict=True)) for marks in itertools.product(("1", "0", ""), repeat=3)]
+ORDINARY = [f"Stu{letter} Dent{letter}" for letter in "abcdefghijklmnop"]
+ORDINARY = dict(zip(ORDINARY, random.Random(0).sample(COMBINATIONS, len(ORDINARY)), strict=True))
+WAYS = [
+    "moodle/{first} {last}_{number}_assignsubmission_file_/08_evaluation.ipynb",
+    "flat/{first} {last}_{number}_assignsubmission_file_08_evaluation.ipynb",
+    "canvas/{low}_{number}_99{number}_08_evaluation-1.ipynb",
+    "submitted/{first}.{last}/ps1/08_evaluation.ipynb",
+    "class-submissions/unet-lab-{number}/notebooks/08_evaluation.ipynb",
+    "{first}_{last}.zip",
+    "{last}_{first}_08_evaluation.ipynb",
+    "08_evaluation/{last}, {first}/renamed.ipynb",
+]
 # … and each of the others does something that a marked class has done, or may.
-CLASS = {student: with_marks(marks) for student, marks in ORDINARY.items()} | {
+C = "import ctypes, os, time; libc = ctypes.CDLL(None)\n"
+IPYTHON = """%matplotlib inline
+files = !ls
+import asyncio, numpy as np
+from helper import zeros
+start = np.loadtxt("data/start.txt")
+await asyncio.sleep(0)
+odd = (7
+  % 2)
+%time odd += 0
+my_iou?
+"""
+CLASS = {
     "ada": notebook(),
     "bob": notebook(WRONG["confusion_matrix"]),
     "cleo": notebook(untried=ASKED),
@@ -82,41 +109,118 @@ CLASS = {student: with_marks(marks) for student, marks in ORDINARY.items()} | {
     "nia": notebook(('check("audit"', 'print("audit"')),
     "otto": notebook()[:5000],
     "pia": notebook((DEF, "exit()\n" + DEF)),
-}
+    "quin": "\ufeff" + notebook((DEF, IPYTHON + DEF), (BODY, "    assert start == odd == 1\n    table = zeros")),
+    "raj": notebook((DEF, C + "libc.kill(os.getppid(), 9); time.sleep(0.2)\n" + DEF)),
+    "sam": notebook((DEF, "import os; os.kill(os.getppid(), 9)\n" + DEF)),
+    "tom": notebook((DEF, C + "for k in range(100):\n    if libc.fork() == 0: time.sleep(1000)\ntime.sleep(1000)\n" + DEF)),
+    "uma": notebook((DEF, C + "if libc.fork() == 0:\n    os.setsid(); time.sleep(1000)\n" + DEF)),
+    "vic": notebook(
+        WRONG["iou"],
+        (DEF, "import os, json\nline = json.dumps({'exercise': 'iou', 'state': 'right'}).encode() + b'\\n'\n"
+         "for fd in range(3, 64):\n    try: os.write(fd, line)\n    except OSError: pass\n" + DEF),
+    ),
+    "wes": notebook(WRONG["confusion_matrix"], (DEF, "np.array_equal = np.allclose = lambda *a, **k: True\n" + DEF)),
+    "xia": notebook(('check("confusion_matrix", my_confusion)', 'check("confusion_matrix", confusion_matrix)')),
+    "yan": notebook((DEF, "text = open(SOLUTION).read()\n" + DEF)),
+    "zed": notebook((DEF, "text = open(PLACE + '/ada/08_evaluation.ipynb').read()\n" + DEF)),
+}  # fmt: skip
+CLASS["eli"] = notebook().replace("# 08 · Evaluation", "# Solutions: 08 · Evaluation")
 MARKS = ORDINARY | {
     student: dict(zip(ASKED, marks, strict=True))
     for student, marks in {
-        "ada": "111", "bob": "011", "cleo": ["", "", ""], "dan": "011", "eve": "011", "finn": "011", "gus": "011", "hana": "000",
-        "kai": "011", "lou": "111", "mia": "111", "nia": ["1", "1", ""], "otto": ["", "", ""], "pia": "011",
+        "ada": "111", "bob": "011", "cleo": ["", "", ""], "dan": "011", "eve": "e11", "finn": "e11", "gus": "e11", "hana": "eee",
+        "kai": "e11", "lou": "111", "mia": "?11", "nia": ["1", "1", ""], "otto": ["", "", ""], "pia": "e11", "quin": "111",
+        "raj": "?11", "sam": "e11", "tom": "e11", "uma": "?11", "vic": "101", "wes": "011", "xia": "?11", "yan": "?11",
+        "zed": "?11", "eli": ["", "", ""], "nobody": ["", "", ""],
     }.items()
 }  # fmt: skip
+SHOWN = {"e": "error", "?": "1?"}
+MARKS = {student: {name: SHOWN.get(mark, mark) for name, mark in marks.items()} for student, marks in MARKS.items()}
+
+
+def processes_are_kept_apart():
+    """Whether this system gives a submission process numbers of its own, so that it reaches no other."""
+    if not isolation.can_fork():
+        return False
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if isolation.unshare() else 1)
+    return os.waitpid(child, 0)[1] == 0
+
+
+if not processes_are_kept_apart():  # then this one would end the tests themselves
+    CLASS["raj"] = notebook((DEF, "import os; os.abort()\n" + DEF))
+    MARKS["raj"] = MARKS["pia"]
+
+
+def hand_in(folder):
+    """Write what the class hands in; returns the class's roster."""
+    for number, (student, marks) in enumerate(ORDINARY.items(), 301):
+        first, last = student.split()
+        low = f"{last}{first}".lower()
+        path = folder / WAYS[number % len(WAYS)].format(first=first, last=last, low=low, number=number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".zip":
+            with zipfile.ZipFile(path, "w") as archive:
+                archive.writestr("work/08_evaluation (1).ipynb", with_marks(marks))
+            continue
+        path.write_text(with_marks(marks), encoding="utf-8")
+        if "unet-lab" in str(path):  # a whole repository, which holds every right answer
+            for name in ("lab.py", "unet_lab/unet.py", "notebooks/solutions/08_evaluation.ipynb", "notebooks/glossary.ipynb"):
+                (path.parents[1] / name).parent.mkdir(exist_ok=True)
+                (path.parents[1] / name).write_text(notebook() if name.endswith(".ipynb") else "", encoding="utf-8")
+    for student, text in CLASS.items():
+        (folder / student).mkdir()
+        text = text.replace("PLACE", repr(str(folder))).replace("SOLUTION)", f"{str(SOLUTIONS / '08_evaluation.ipynb')!r})")
+        (folder / student / "08_evaluation.ipynb").write_text(text, encoding="utf-8")
+    (folder / "quin" / "data").mkdir()
+    (folder / "quin" / "data" / "start.txt").write_text("1")
+    (folder / "quin" / "helper.py").write_text("import numpy\nzeros = numpy.zeros\n")
+    names = [*ORDINARY, *CLASS, "nobody"]
+    return Roster(Student(str(number), name) for number, name in enumerate(names, 301))
+
+
+def left_over(sign):
+    """The processes that still run with this in their environment."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            found += [process] if sign in process.environ().values() and process.pid != os.getpid() else []
+    return found
 
 
 @pytest.fixture(scope="module")
 def marked(tmp_path_factory):
     """The rows of the whole class, by student, from one run of it."""
     folder = tmp_path_factory.mktemp("class")
-    for student, text in CLASS.items():
-        (folder / student).mkdir()
-        (folder / student / "08_evaluation.ipynb").write_text(text.replace("PLACE", repr(str(folder))), encoding="utf-8")
+    roster = hand_in(folder)
     before = {p: p.read_bytes() for p in folder.rglob("*.ipynb")}
-    rows = [row for found in grade(find_submissions(folder), Limits(25, 1.5), jobs=2) for row in found]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UNET_LAB_SIGN", sign := str(folder))
+        rows = [row for found in grade(find_submissions(folder, roster), Limits(12, 1.5), jobs=2) for row in found]
+    assert not left_over(sign)
     assert before == {p: p.read_bytes() for p in folder.rglob("*.ipynb")}, "a submission changed another"
-    return {student: [row for row in rows if row.student == student] for student in CLASS}
+    return {student: [row for row in rows if row.student == student] for student in MARKS}
 
 
 def states(rows):
-    return {row.exercise: row.state for row in rows if row.exercise}
+    return {row.exercise: row.state for row in rows if row.exercise and row.state != "flag"}
 
 
 def remarks(rows):
     return [row.finding for row in rows if not row.exercise]
 
 
+def flags(rows):
+    return " ".join(row.finding for row in rows if row.state == "flag")
+
+
 def test_every_student_gets_a_verdict_for_every_exercise(marked):
     for student, rows in marked.items():
-        assert set(states(rows)) == (set() if student == "otto" else set(ASKED)), student
+        assert set(states(rows)) == (set() if student in ("otto", "eli", "nobody") else set(ASKED)), student
     assert "no notebook" in marked["otto"][0].finding
+    assert "the course's own solutions" in marked["eli"][0].finding
+    assert marked["nobody"][0].finding == "handed in nothing"
 
 
 def test_right_wrong_and_untried_answers_are_told_apart(marked):
@@ -129,12 +233,14 @@ def test_right_wrong_and_untried_answers_are_told_apart(marked):
 @pytest.mark.parametrize(
     ("student", "state", "words"),
     [
-        ("dan", "wrong", "it was stopped after 6.25 seconds"),
+        ("dan", "wrong", "it was stopped after 3 seconds"),
         ("eve", "error", "GB of memory; 1.5 GB are allowed"),
         ("finn", "error", "its process ended by itself, with status 7"),
         ("gus", "error", "a notebook may not change"),
         ("pia", "error", "exit()"),
         ("kai", "error", "no Python: invalid syntax in line"),
+        ("sam", "error", "a notebook may not signal other processes"),
+        ("tom", "error", "processes; 48 are allowed"),
     ],
 )
 def test_one_that_misbehaves_gets_the_reason_and_its_other_answers_count(marked, student, state, words):
@@ -144,7 +250,7 @@ def test_one_that_misbehaves_gets_the_reason_and_its_other_answers_count(marked,
 
 
 def test_files_programs_and_the_network_are_out_of_bounds(marked):
-    found = {row.exercise: row.finding for row in marked["hana"]}
+    found = {row.exercise: row.finding for row in marked["hana"] if row.state != "flag"}
     assert "a notebook may not write to" in found["confusion_matrix"]
     assert "a notebook may not start other programs" in found["iou"]
     assert "a notebook may not use the network" in found["audit"]
@@ -154,6 +260,30 @@ def test_printing_and_mischief_with_the_checks_do_not_matter(marked):
     assert set(states(marked["lou"]).values()) == {"right"}
     assert set(states(marked["mia"]).values()) == {"right"}
     assert states(marked["nia"]) == {"confusion_matrix": "right", "iou": "right", "audit": "missing"}
+
+
+def test_what_ipython_understands_runs_with_the_files_beside_it(marked):
+    assert set(states(marked["quin"]).values()) == {"right"}
+    assert not flags(marked["quin"])
+
+
+@pytest.mark.skipif(not isolation.can_fork(), reason="ctypes calls the C library of Linux")
+def test_a_submission_that_attacks_its_marker_costs_its_own_row_only(marked):
+    assert states(marked["raj"]).keys() == states(marked["uma"]).keys() == set(ASKED)
+    for student in ("tom", "uma"):
+        assert "works below Python: ctypes" in flags(marked[student])
+    assert states(marked["vic"]) == {"confusion_matrix": "right", "iou": "wrong", "audit": "right"}  # forged lines do not count
+
+
+def test_what_reaches_further_than_an_answer_needs_is_flagged(marked):
+    assert "exchanged numpy.allclose, numpy.array_equal; put back" in flags(marked["wes"])
+    assert states(marked["wes"])["confusion_matrix"] == "wrong"
+    assert "this is the library's unet_lab.metrics.confusion_matrix" in flags(marked["xia"])
+    assert "solutions/08_evaluation.ipynb" in flags(marked["yan"])
+    assert "ada/08_evaluation.ipynb" in flags(marked["zed"])
+    assert "changes a library: e.CHECKS, e.LESSONS" in flags(marked["mia"])
+    quiet = {student for student, rows in marked.items() if not flags(rows)}
+    assert quiet >= set(ORDINARY) | {"ada", "bob", "cleo", "dan", "eve", "lou", "nia", "quin"}
 
 
 def test_what_a_cell_makes_in_ways_that_names_do_not_tell_is_found_by_running_all(tmp_path):
@@ -212,15 +342,10 @@ def test_a_notebook_that_is_too_large_is_not_read(tmp_path, monkeypatch):
         read_cells(tmp_path / "a.ipynb")
 
 
-def test_names_come_from_folders_or_from_files(tmp_path):
-    names = ["Ada Lovelace_123_file_/07_training", "bob_07_training", "07_training-cleo", "07_training"]
-    for name in (f"{name}.ipynb" for name in names):
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text("{}")
-    assert {s.student for s in find_submissions(tmp_path)} == {"Ada Lovelace_123_file_", "bob", "cleo", "07_training"}
+def test_what_is_no_folder_is_refused_in_words(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no such folder"):
         find_submissions(tmp_path / "nothing")
+    (tmp_path / "bob_07_training.ipynb").write_text("{}")
     with pytest.raises(NotADirectoryError, match="is a file"):
         find_submissions(tmp_path / "bob_07_training.ipynb")
 
@@ -236,8 +361,12 @@ def test_the_table_of_a_class_is_right(tmp_path, marked):
     path, _ = write_tables([row for found in marked.values() for row in found], tmp_path / "grades.csv")
     lines = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
     assert {line["student"]: {name: line[name] for name in ASKED} for line in lines} == MARKS
-    assert len(lines) == len(CLASS) == 20
-    assert {line["student"]: line["passed"] for line in lines} == {s: str([*m.values()].count("1")) for s, m in MARKS.items()}
+    assert len(lines) == len(MARKS) == len(CLASS) + len(ORDINARY) + 1 == 42
+    for column, shown in (("passed", "1"), ("flagged", "1?")):
+        assert {line["student"]: line[column] for line in lines} == {s: str([*m.values()].count(shown)) for s, m in MARKS.items()}
+    errors = {line["student"]: line["errors"] for line in lines}
+    assert "confusion_matrix: its process ended by itself, with status 7" in errors["finn"]
+    assert errors["bob"] == ""
     assert all(not line[name] for line in lines for name in CHECKS if name not in ASKED)
 
 
@@ -256,7 +385,7 @@ def test_tables_have_a_line_a_student_the_best_answer_and_no_formula(tmp_path, m
     assert (table["ada"]["passed"], table["ada"]["of"], table["ada"]["audit"]) == ("3", str(len(CHECKS)), "1")
     assert table["bob"]["confusion_matrix"] == "1"  # the better of two submissions
     assert table["cleo"]["iou"] == ""
-    assert table["kai"]["confusion_matrix"] == "0"
+    assert table["kai"]["confusion_matrix"] == "error"
     assert (table["zoe"]["passed"], table["zoe"]["reported only"], table["zoe"]["iou"]) == ("0", "1", "(1)")
     assert "1.5 GB are allowed" in table["eve"]["remarks"]
     assert "'=cmd|' /C calc'!A0" in table
@@ -275,7 +404,7 @@ def test_the_command_writes_both_tables_and_says_what_was_wrong(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "2 students; answers: 1 reported." in done.stdout
     assert "fay: fay.ipynb: no notebook" in done.stdout
-    assert {p.name for p in tmp_path.glob("*.csv")} == {"g.csv", "g-details.csv"}
+    assert {p.name for p in tmp_path.glob("g*.*")} == {"g.csv", "g-details.csv", "g-similar.csv", "g-rows.jsonl"}
     for wrong, words in ((["nowhere"], "there is no folder"), (["handed in", "--out", "no/g.csv"], "there is no folder"),
                          (["handed in", "--seconds", "0"], "numbers above 0")):  # fmt: skip
         done = subprocess.run([*script[:2], *wrong], env=env, capture_output=True, text=True)
@@ -336,7 +465,7 @@ def test_the_slice_of_a_solved_notebook_is_enough_for_full_marks(lesson, tmp_pat
     source = MAKER["read_source"](SOURCES / f"{lesson}.py")
     for cell in source.cells:
         cell.source = MAKER["with_solution"](cell.source)
-    (tmp_path / f"{lesson}.ipynb").write_text(nbformat.writes(source), encoding="utf-8")
+    (tmp_path / f"ada_{lesson}.ipynb").write_text(nbformat.writes(source), encoding="utf-8")
     (submission,) = find_submissions(tmp_path)
     assert states(mark(submission, Limits(60, 4))) == dict.fromkeys(LESSON_NAMES[lesson], "right")
 
@@ -349,3 +478,46 @@ def test_grading_leaves_the_lecturer_s_own_progress_alone(tmp_path, monkeypatch)
     assert "right" in states(mark(submission)).values()
     assert not mine.exists()
     assert json.loads(notebook())["nbformat"] == 4
+
+
+def graded(folder, *options, wait=True):
+    """lab.py grade, as a process of its own."""
+    line = [sys.executable, str(ROOT / "scripts" / "grade.py"), "class", "--jobs", "1", *options]
+    env = os.environ | {"UNET_LAB_CALLED_FROM": str(folder), "UNET_LAB_SIGN": str(folder)}
+    process = subprocess.Popen(line, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return process.communicate()[0] if wait else process
+
+
+def test_a_marker_that_is_killed_goes_on_where_it_was_and_leaves_nothing_behind(tmp_path):
+    marks = dict(list(ORDINARY.items())[:5])
+    for student, text in ({s: with_marks(m) for s, m in marks.items()} | {"zzz": CLASS["uma"]}).items():
+        (tmp_path / "class" / student).mkdir(parents=True)
+        (tmp_path / "class" / student / "08_evaluation.ipynb").write_text(text, encoding="utf-8")
+    journal = tmp_path / "grades-rows.jsonl"
+    process = graded(tmp_path, wait=False)
+    while process.poll() is None and not (journal.is_file() and journal.read_text(encoding="utf-8").count("\n") >= 2):
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    while left_over(str(tmp_path)):  # what it had started ends with it
+        time.sleep(0.05)
+    before = journal.read_text(encoding="utf-8").splitlines()
+    assert 2 <= len(before) < 6
+    journal.write_text("\n".join([*before, '{"key": "half']), encoding="utf-8")
+    said = graded(tmp_path, "--resume")
+    assert f"Going on: {len(before)} are in grades-rows.jsonl." in said
+    assert journal.read_text(encoding="utf-8").splitlines()[: len(before)] == before
+    lines = csv.DictReader((tmp_path / "grades.csv").read_text(encoding="utf-8-sig").splitlines())
+    assert {line["student"]: {name: line[name] for name in ASKED} for line in lines} == marks | {"zzz": MARKS["uma"]}
+    assert f"{len(marks) + 1} students" in said
+
+
+def test_where_processes_cannot_be_copied_each_submission_has_a_new_one(tmp_path):
+    texts = {"ada": CLASS["ada"], "vic": CLASS["vic"]}
+    for student, text in texts.items():
+        (tmp_path / student).mkdir()
+        (tmp_path / student / "08_evaluation.ipynb").write_text(text, encoding="utf-8")
+    rows = [row for found in grade(find_submissions(tmp_path), Limits(30, 2), apart=False) for row in found]
+    found = {student: "".join(states(row for row in rows if row.student == student).values()) for student in texts}
+    assert found == {"ada": "right" * 3, "vic": "rightwrongright"}

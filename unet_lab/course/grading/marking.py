@@ -1,42 +1,48 @@
-"""Run the checks again on what was handed in, each submission in a process of its own, with a limit of time and memory."""
+"""Run the checks again on what was handed in, each submission in a process of its own, with limits (`hosting`, `isolation`)."""
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
+import secrets
+import shutil
 import tempfile
-import time
+import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import cache
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-import psutil
-
 from unet_lab.course.exercises import LESSONS
-from unet_lab.course.grading.reading import Unreadable, code_cells, is_course_solution, lesson_of, read_notebook
+from unet_lab.course.grading.hosting import Host, Limits
+from unet_lab.course.grading.reading import (
+    Unreadable,
+    asked_checks,
+    code_cells,
+    is_course_solution,
+    lesson_of,
+    read_cells,
+    read_notebook,
+)
 from unet_lab.course.grading.roster import spellings
+from unet_lab.course.grading.similarity import own_lines
+from unet_lab.course.grading.slicing import needed_cells
 from unet_lab.course.grading.submissions import Submission
-from unet_lab.course.limits import has_had_its_time
-from unet_lab.course.progress import WHERE, read_export
+from unet_lab.course.grading.translating import plain_python
+from unet_lab.course.grading.trust import suspicious
+from unet_lab.course.progress import COURSE, read_export
 
 _CLEAR = ("right", "wrong", "not tried")
+_MISSING = ("NameError", "FileNotFoundError", "ModuleNotFoundError", "KeyError", "AttributeError")  # what other cells may make
+MOST_BESIDE = 200_000_000  # bytes of the files beside a notebook that are copied for it
 UNMARKED = {
     "script": "a Python script (.py), not marked: hand in the notebook itself (.ipynb)",
     "page": "a web page (.html), not marked: hand in the notebook itself (.ipynb)",
     "nothing": "",
     "refused": "",
 }
-STATES = ("right", "wrong", "not tried", "error", "missing", "reported", "note", "late")
-
-
-class Limits(NamedTuple):
-    """For one submission with all its processes: seconds of the processor (or of waiting), and gigabytes of memory."""
-
-    seconds: float = 120.0
-    gigabytes: float = 4.0
+STATES = ("right", "wrong", "not tried", "error", "missing", "reported", "note", "late", "flag")
 
 
 class Row(NamedTuple):
@@ -52,34 +58,75 @@ class Row(NamedTuple):
     state: str
     finding: str = ""
     seconds: float = 0.0
+    hint: str = ""
+    code: str = ""
 
 
-def grade(submissions: Sequence[Submission], limits: Limits | None = None, jobs: int = 1) -> Iterator[list[Row]]:
-    """The rows of each submission, in the order given, as they become ready; `jobs` of them at a time.
+def grade(
+    submissions: Sequence[Submission], limits: Limits | None = None, jobs: int = 1, apart: bool | None = None
+) -> Iterator[list[Row]]:
+    """The rows of each submission, in the order in which they become ready; `jobs` of them at a time.
 
-    Whatever a submission does, it gets its rows and the next one is next.
+    Whatever a submission does, it gets its rows and the next one is next. apart : as for `hosting.Host`.
     """
-    limits = limits or Limits()
+    for _, rows in grade_each(submissions, limits, jobs, apart):
+        yield rows
+
+
+def grade_each(
+    submissions: Sequence[Submission], limits: Limits | None = None, jobs: int = 1, apart: bool | None = None
+) -> Iterator[tuple[Submission, list[Row]]]:
+    """As `grade`, with each submission beside its rows."""
+    limits, hosts, mine = limits or Limits(), [], threading.local()
+
+    def host() -> Host:
+        if not hasattr(mine, "host"):
+            mine.host = Host(apart)
+            hosts.append(mine.host)
+        return mine.host
+
     with ThreadPoolExecutor(max_workers=jobs) as pool:
-        waiting = [pool.submit(mark, submission, limits) for submission in submissions]
+        waiting = {pool.submit(lambda s=submission: mark(s, limits, host())): submission for submission in submissions}
         try:
-            for future in waiting:
-                yield future.result()
+            for future in as_completed(waiting):
+                yield waiting[future], future.result()
         finally:
             for future in waiting:
                 future.cancel()
+            for one in hosts:
+                one.__exit__()
 
 
-def mark(submission: Submission, limits: Limits | None = None) -> list[Row]:
-    """The rows of one submission."""
-    rows = from_export(submission) if submission.kind == "export" else marked(submission, limits or Limits())
+def mark(submission: Submission, limits: Limits | None = None, host: Host | None = None) -> list[Row]:
+    """The rows of one submission. host : the process to run it in; one of its own otherwise."""
+    if submission.kind == "export":
+        rows = from_export(submission)
+    elif host is None:
+        with Host() as own:
+            rows = marked(submission, limits or Limits(), own)
+    else:
+        rows = marked(submission, limits or Limits(), host)
     file = submission.place or submission.path.name
     notes = [("note", submission.remark)] if submission.remark and submission.kind not in ("nothing", "refused") else []
     notes += [("late", "handed in late, says Canvas")] if submission.late else []
     return rows + [Row(submission.student, file, "", state, words) for state, words in notes]
 
 
-def marked(submission: Submission, limits: Limits) -> list[Row]:
+def flags_of(cells: list[str], handed_out: list[str]) -> list[tuple[str, str]]:
+    """What in the student's own cells speaks against a mark: (exercise, or "" for the notebook; what)."""
+    asked = {number: name for name, number in asked_checks(cells).items()}
+    own = [(number, code) for number, code in enumerate(cells) if code not in handed_out]
+    return [(asked.get(number, ""), words) for number, code in own for words in suspicious(plain_python(code))]
+
+
+@cache
+def handed_out_cells(lesson: str) -> tuple[str, ...]:
+    """The code cells of the course's own notebook, which every student has; none where it is not here."""
+    path = COURSE / "notebooks" / f"{lesson}.ipynb"
+    return tuple(read_cells(path)) if path.is_file() else ()
+
+
+def marked(submission: Submission, limits: Limits, host: Host) -> list[Row]:
     """What the checks find, or why they are not asked."""
     student, file = submission.student, submission.place or submission.path.name
     if submission.kind in UNMARKED:
@@ -87,117 +134,118 @@ def marked(submission: Submission, limits: Limits) -> list[Row]:
     try:
         notebook = read_notebook(submission.path)
         cells = code_cells(notebook)
-    except Unreadable as error:
+    except (Unreadable, AttributeError, TypeError) as error:
         return [Row(student, file, "", "error", str(error))]
     if is_course_solution(notebook):
         return [Row(student, file, "", "error", "a page of the course's own solutions, handed in as it is: not marked")]
     lesson = lesson_of(submission.path, cells)
     if lesson is None:
         return [Row(student, file, "", "error", "none of the course's notebooks: no check in it, and another name")]
-    expected = list(LESSONS[lesson])
-    found, reason = verdicts(submission.path, expected, limits)
+    found, reason = verdicts(submission, cells, list(LESSONS[lesson]), limits, host)
     rows = []
-    for name in expected:
+    for name in LESSONS[lesson]:
         entry = found.get(name)
         if entry is None:
             what = reason or "the notebook does not check it (any more)"
             entry = {"state": "error" if reason else "missing", "finding": what, "seconds": 0.0}
-        rows.append(Row(student, file, name, entry["state"], entry["finding"], entry["seconds"]))
+        code = own_code(cells, name, handed_out_cells(lesson))
+        rows.append(Row(student, file, name, entry["state"], entry["finding"], entry["seconds"], entry.get("hint", ""), code))
+    flags = [*flags_of(cells, list(handed_out_cells(lesson))), *found.get("flags", [])]
+    rows += [Row(student, file, exercise, "flag", words) for exercise, words in dict.fromkeys(flags)]
     if reason:
         rows.append(Row(student, file, "", "error", reason))
     return rows
 
 
-def verdicts(notebook: Path, expected: list[str], limits: Limits) -> tuple[dict[str, dict], str]:
+def own_code(cells: list[str], exercise: str, handed_out: Sequence[str]) -> str:
+    """What the student wrote for an exercise: lines of the cells that its check needs, without those that were handed out."""
+    number = asked_checks(cells).get(exercise)
+    if number is None:
+        return ""
+    needed = [cells[k] for k in needed_cells(cells, [number]) if cells[k] not in handed_out]
+    return own_lines("\n".join(needed), handed_out)
+
+
+def verdicts(
+    submission: Submission, cells: list[str], expected: list[str], limits: Limits, host: Host
+) -> tuple[dict[str, dict], str]:
     """Quick first: the cells that the checks need. Then what that leaves open: each answer alone, where the process died of one;
     the whole notebook in order, where something was missing that names do not tell."""
     left = limits.seconds
-    found, reason, spent = run(notebook, "quick", limits)
+    found, reason, spent = run(submission, cells, "quick", limits, host)
     left -= spent
     for name in expected if reason else ():
         if found.get(name, {}).get("state") not in _CLEAR and left > 1:
-            alone, why, spent = run(notebook, f"only:{name}", limits._replace(seconds=left))
+            alone, why, spent = run(submission, cells, f"only:{name}", limits._replace(seconds=left), host)
+            found["flags"] += alone["flags"]
             left -= spent
             found[name] = alone.get(name) or {"exercise": name, "state": "error", "finding": why, "seconds": 0.0}
-    unclear = [name for name in expected if found.get(name, {}).get("state") not in _CLEAR]
+    unclear = [name for name in expected if name in found and needs_more(found[name])]
     if unclear and not reason and left > 1:
-        again, reason, _ = run(notebook, "all", limits._replace(seconds=left))
+        again, reason, _ = run(submission, cells, "all", limits._replace(seconds=left), host)
         found |= {name: entry for name, entry in again.items() if name in unclear}
+        found["flags"] += again["flags"]
     return found, reason
 
 
-def run(notebook: Path, how: str, limits: Limits) -> tuple[dict[str, dict], str, float]:
+def needs_more(entry: dict) -> bool:
+    """Whether an answer failed for want of something that another cell may have made."""
+    return entry["state"] == "error" and any(kind in entry["finding"] for kind in _MISSING)
+
+
+def run(submission: Submission, cells: list[str], how: str, limits: Limits, host: Host) -> tuple[dict[str, dict], str, float]:
     """Verdicts by exercise, why the process ended before its time, if it did, and the seconds that it used."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, tempfile.TemporaryDirectory() as outside:
-        results = Path(outside, "results")
+        results, texts, secret = Path(outside, "results"), Path(outside, "cells"), secrets.token_hex(16)
         results.touch()
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("JPY_", "JUPYTER_", "PYTEST_", "COV_"))}
-        environment |= {WHERE: "off", "HOME": folder, "USERPROFILE": folder, "TMPDIR": folder, "TEMP": folder, "TMP": folder}
-        environment |= {"IPYTHONDIR": folder, "MPLCONFIGDIR": folder, "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
-        line = [sys.executable, "-m", "unet_lab.course.grading.worker", str(notebook.resolve()), how, str(limits.seconds / 4)]
-        process = subprocess.Popen(
-            line, cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            start_new_session=os.name == "posix",
-        )  # fmt: skip
-        process.stdin.write(f"{results}\n".encode())
-        process.stdin.close()
-        reason, spent = watch(process, limits)
-        found, ended, broken = read(results)
-    if broken:
-        return found, broken, spent
+        texts.write_text(json.dumps(cells), encoding="utf-8")
+        place = copy_beside(submission, Path(folder))
+        job = {"cells": str(texts), "results": str(results), "folder": folder, "place": place, "how": how}
+        job["forbidden"] = [str(COURSE / "notebooks" / "solutions"), str(COURSE / "notebooks" / "source"), *submission.others]
+        reason, spent, status = host.run(job | {"seconds": limits.seconds, "secret": secret}, limits)
+        found, ended = read(results, secret)
     if not reason and not ended:
-        reason = f"its process ended by itself, with status {process.returncode}, before the last cell"
+        reason = f"its process ended by itself, with status {status}, before the last cell"
     return found, reason, spent
 
 
-def watch(process: subprocess.Popen, limits: Limits) -> tuple[str, float]:
-    """Wait for the process and whatever it started; end them at a limit. Returns which limit, and the seconds that were used."""
-    family, began = psutil.Process(process.pid), time.monotonic()
-    reason, worked = "", 0.0
-    while process.poll() is None and not reason:
-        try:
-            members = [family, *family.children(recursive=True)]
-            worked = max(worked, sum(processor_seconds(member) for member in members))
-            used = sum(member.memory_info().rss for member in members)
-            if used > limits.gigabytes * 1e9:
-                reason = f"stopped at {used / 1e9:.1f} GB of memory; {limits.gigabytes:g} GB are allowed"
-        except psutil.Error:
-            members = [family]  # it has just ended
-        if has_had_its_time(limits.seconds, time.monotonic() - began, worked):
-            reason = f"stopped after {limits.seconds:.0f} seconds"
-        if reason:
-            for member in members:
-                try:
-                    member.kill()
-                except psutil.Error:
-                    continue
-        time.sleep(0.05)
-    process.wait()
-    return reason, worked
+def copy_beside(submission: Submission, folder: Path) -> str:
+    """Copy the files of the student's folder to where the notebook will run; returns the notebook's place below `folder`."""
+    place = PurePosixPath(submission.place or submission.path.name).parent
+    Path(folder, place).mkdir(parents=True, exist_ok=True)
+    left = MOST_BESIDE
+    for name, path in submission.beside:
+        left -= path.stat().st_size
+        if left < 0:
+            break
+        Path(folder, name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, Path(folder, name))
+    if os.name == "posix" and os.getuid() == 0:  # it may run as another user
+        for path in (folder, *folder.rglob("*")):
+            path.chmod(0o777 if path.is_dir() else 0o666)
+    return str(place)
 
 
-def processor_seconds(process: psutil.Process) -> float:
-    """The processor's time that this process and its ended children have used."""
-    times = process.cpu_times()
-    return times.user + times.system + times.children_user + times.children_system
-
-
-def read(results: Path) -> tuple[dict[str, dict], bool, str]:
-    found, ended, broken = {}, False, ""
+def read(results: Path, secret: str) -> tuple[dict[str, dict], bool]:
+    """Verdicts by exercise, and whether the notebook came to its end. Lines that do not begin with the secret are not ours."""
+    found, ended = {"flags": []}, False
     for line in results.read_text(encoding="utf-8", errors="replace").splitlines():
+        key, _, text = line.partition(" ")
         try:
-            entry = json.loads(line)
+            entry = json.loads(text)
         except json.JSONDecodeError:
             continue  # the last line of a process that was killed
-        if not isinstance(entry, dict):
+        if key != secret or not isinstance(entry, dict):
             continue
-        ended, broken = ended or bool(entry.get("end")), broken or str(entry.get("broken") or "")
+        ended = ended or bool(entry.get("end"))
+        if "flag" in entry:
+            found["flags"].append((entry["exercise"], entry["flag"]))
         if entry.get("state") in STATES and isinstance(entry.get("exercise"), str):
             entry = {"finding": "", "seconds": 0.0} | entry
             before = found.get(entry["exercise"])
             if before is None or before["state"] != "right":
                 found[entry["exercise"]] = entry
-    return found, ended, broken
+    return found, ended
 
 
 def from_export(submission: Submission) -> list[Row]:

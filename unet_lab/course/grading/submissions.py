@@ -27,6 +27,7 @@ class Submission(NamedTuple):
     kind : "notebook" or "export", which are marked; "script", "page", "nothing" or "refused", which get a row that says why not.
     remark : what to know about it, e.g. that its owner is not on the roster.  place : its path below the student's folder.
     beside : the other files of the student's folder, as (path below it, file): a notebook may read them.
+    others : folders with what was handed in, which it may not read: it runs on copies.
     """
 
     student: str
@@ -37,6 +38,7 @@ class Submission(NamedTuple):
     number: str = ""
     late: bool = False
     beside: tuple[tuple[str, Path], ...] = ()
+    others: tuple[str, ...] = ()
 
 
 class Collected(NamedTuple):
@@ -80,7 +82,8 @@ def find_submissions(
         there = {submission.student for submission in found}
         missing = [student for student in roster.students if student.name not in there]
         found += [Submission(s.name, folder, "nothing", "handed in nothing", "", s.number) for s in missing]
-    return sorted(found, key=lambda s: (s.student.lower(), s.place, s.path))
+    others = (str(folder.resolve()), str(Path(unpack_to).resolve()))
+    return sorted((s._replace(others=others) for s in found), key=lambda s: (s.student.lower(), s.place, s.path))
 
 
 def collect(folder: Path, unpack_to: Path) -> Collected:

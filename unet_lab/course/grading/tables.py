@@ -9,42 +9,76 @@ from pathlib import Path
 
 from unet_lab.course.exercises import LESSONS
 from unet_lab.course.grading.marking import Row
+from unet_lab.course.grading.similarity import similar_pairs
 from unet_lab.files import write_whole
 
 _RANK = {"right": 5, "wrong": 4, "error": 3, "not tried": 2, "missing": 1}
-_SHOWN = {"right": "1", "wrong": "0", "error": "0", "not tried": "", "missing": ""}
+_SHOWN = {"right": "1", "wrong": "0", "error": "error", "not tried": "", "missing": ""}
 
 
 def write_tables(rows: Iterable[Row], path: str | Path) -> tuple[Path, Path]:
     """Write PATH (a line a student) and PATH-details (a line an answer), as CSV for any spreadsheet; returns both paths.
 
-    In the first: 1 passed when checked here, 0 not passed, empty not tried, (1) only reported by the student's own file. Of
-    several submissions the best answer counts. What a student wrote never becomes a formula. Raises OSError where it cannot be
-    written.
+    In the first: 1 passed when checked here, 1? passed but flagged, 0 not passed, "error" where the answer or its cell broke off,
+    empty not tried, (1) only reported by the student's own file. Of several submissions the best answer counts. What a student
+    wrote never becomes a formula. Raises OSError where it cannot be written.
     """
     path = Path(path)
     rows = list(rows)
     details = path.with_name(f"{path.stem}-details{path.suffix or '.csv'}")
-    write_whole(details, csv_bytes(["student", "file", "exercise", "state", "finding", "seconds"], [list(row) for row in rows]))
+    head = ["student", "file", "exercise", "state", "finding", "seconds", "hint"]
+    write_whole(details, csv_bytes(head, [list(row[: len(head)]) for row in rows]))
     names = [name for exercises in LESSONS.values() for name in exercises]
-    head = ["student", "passed", "reported only", "of", *names, "remarks"]
+    head = ["student", "passed", "flagged", "reported only", "of", *names, "errors", "flags", "remarks"]
     write_whole(path, csv_bytes(head, list(students(rows, names))))
     return path, details
 
 
+def write_similar(rows: Iterable[Row], path: str | Path) -> tuple[Path, int]:
+    """Write PATH-similar: the pairs of students whose answers are alike after renaming; returns path and number."""
+    path = Path(path)
+    answers = [(row.student, row.exercise, row.code) for row in rows if row.code and row.state in ("right", "wrong")]
+    pairs = similar_pairs(answers)
+    target = path.with_name(f"{path.stem}-similar{path.suffix or '.csv'}")
+    head = ["exercise", "student", "other student", "equal tokens after renaming", "as written", "tokens", "others with the same"]
+    write_whole(target, csv_bytes(head, [list(pair) for pair in pairs]))
+    return target, len(pairs)
+
+
+def best_rows(mine: list[Row]) -> dict[str, Row]:
+    """Of a student's rows the best for each exercise; of equally good ones one without a flag."""
+    ranked = [row for row in mine if row.exercise and row.state in _RANK]
+    ranked.sort(key=lambda row: (_RANK[row.state], not is_flagged(row, mine)))
+    return {row.exercise: row for row in ranked}
+
+
+def is_flagged(row: Row, mine: list[Row]) -> bool:
+    """Whether something speaks against this answer, or against the whole file it is in."""
+    return any(r.state == "flag" and r.file == row.file and r.exercise in ("", row.exercise) for r in mine)
+
+
+def shown(row: Row | None, mine: list[Row], reported: bool) -> str:
+    """What stands in the table for an answer."""
+    text = _SHOWN[row.state] if row is not None else ""
+    if text == "1" and is_flagged(row, mine):
+        return "1?"
+    return "(1)" if not text and reported else text
+
+
 def students(rows: list[Row], names: list[str]):
-    for student in dict.fromkeys(row.student for row in rows):
-        mine = [row for row in rows if row.student == student]
-        best: dict[str, Row] = {}
-        for row in sorted((row for row in mine if row.exercise and row.state in _RANK), key=lambda row: _RANK[row.state]):
-            best[row.exercise] = row
+    """The lines of the table."""
+    by_student: dict[str, list[Row]] = {}
+    for row in rows:
+        by_student.setdefault(row.student, []).append(row)
+    for student, mine in sorted(by_student.items(), key=lambda item: item[0].lower()):
+        best = best_rows(mine)
         reported = {row.exercise for row in mine if row.state == "reported"}
-        cells = []
-        for name in names:
-            shown = _SHOWN[best[name].state] if name in best else ""
-            cells.append("(1)" if not shown and name in reported else shown)
-        remarks = "; ".join(f"{row.file}: {row.finding}" for row in mine if not row.exercise)
-        yield [student, cells.count("1"), cells.count("(1)"), len(names), *cells, remarks]
+        cells = [shown(best.get(name), mine, name in reported) for name in names]
+        errors = "; ".join(f"{name}: {row.finding}" for name, row in best.items() if row.state == "error")
+        flags = "; ".join(dict.fromkeys(f"{r.exercise or r.file}: {r.finding}" for r in mine if r.state == "flag"))
+        remarks = "; ".join(f"{row.file}: {row.finding}" for row in mine if not row.exercise and row.state != "flag")
+        counts = [cells.count("1"), cells.count("1?"), cells.count("(1)")]
+        yield [student, *counts, len(names), *cells, errors, flags, remarks]
 
 
 def csv_bytes(head: list[str], lines: list[list]) -> bytes:

@@ -1,129 +1,192 @@
-"""The process in which one submission runs. Started by `marking`, never by hand.
+"""The process in which submissions run. Started by `hosting`, never by hand.
 
-    python -m unet_lab.course.grading.worker NOTEBOOK quick|all|only:EXERCISE SECONDS < RESULTS
+    python -m unet_lab.course.grading.worker
 
-SECONDS is what one check may take at most. RESULTS, a line on standard input, is where results go, a JSON object a line. Student
-code runs here with the rights of whoever started this. A hook (PEP 578) keeps it from what it has no business to do: files
-outside this folder, the network, other programs. That stops accidents and clumsy mischief; it is no prison.
+It loads the course once and then reads jobs from standard input, a JSON object a line. Where processes can be copied (Linux) each
+job runs in a copy, and the answer on standard output is a line with its status; elsewhere it does one job and ends.
 """
 
 from __future__ import annotations
 
+import ast
+import asyncio
 import contextlib
+import inspect
 import io
 import json
 import linecache
 import os
+import random
 import sys
+import tempfile
 import time
+from functools import cache
 from pathlib import Path
+
+import matplotlib
+import numpy as np
+import torch
+
+import unet_lab.course as course
+import unet_lab.datasets
+import unet_lab.explorers
+import unet_lab.inference
+import unet_lab.training  # noqa: F401  (what notebooks import is there before the first of them)
+from unet_lab.course import limits
+from unet_lab.course.checking import judge
+from unet_lab.course.grading import isolation
+from unet_lab.course.grading.reading import asked_checks
+from unet_lab.course.grading.similarity import library_index, library_s_own
+from unet_lab.course.grading.slicing import needed_cells
+from unet_lab.course.grading.translating import HarmlessShell, plain_python, syntax_error
+from unet_lab.course.grading.trust import Seal, Watcher
 
 
 def main() -> int:
-    notebook, how, seconds = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])
-    results = open(sys.stdin.readline().strip(), "a", encoding="utf-8")  # noqa: SIM115
-    sys.argv = ["notebook"]
-
-    # Everything that the checks use is loaded before student code can change it.
-    import matplotlib
-
-    import unet_lab.course as course
-    from unet_lab.course import limits
-    from unet_lab.course.checking import judge
-    from unet_lab.course.grading.reading import Unreadable, asked_checks, read_cells
-    from unet_lab.course.grading.slicing import needed_cells
-    from unet_lab.course.grading.translating import plain_python, syntax_error
-
     matplotlib.use("Agg")
-    limits.SECONDS = min(limits.SECONDS, seconds)
-    checks, judging, clock = dict(course.CHECKS), judge, time.perf_counter
+    torch.set_num_threads(1)
+    library_index()
+    sys.argv = ["notebook"]
+    apart = isolation.can_fork() and "--once" not in sys.orig_argv
+    isolation.die_with_parent()
+    isolation.adopt_orphans()
+    with tempfile.TemporaryDirectory() as folder:
+        as_nobody = apart and isolation.nobody_can_work(Path(folder))
+    print(json.dumps({"ready": True, "as_nobody": as_nobody}), flush=True)
+    for line in sys.stdin:
+        job = json.loads(line) | {"as_nobody": as_nobody}
+        if not apart:
+            do(job)
+        status = in_a_copy(job)
+        print(json.dumps({"status": status, "left over": isolation.end_descendants()}), flush=True)
+    return 0
+
+
+def in_a_copy(job: dict) -> int:
+    """Do the job in a copy of this process; its status, as a shell would say it."""
+    child = os.fork()
+    if child == 0:
+        try:
+            alone(job)
+        finally:
+            os._exit(70)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def alone(job: dict) -> None:
+    """In the copy: a session of its own, and below it the first process of its own numbering, which ends with the job."""
+    isolation.die_with_parent()
+    os.setsid()
+    results = os.open(job["results"], os.O_WRONLY | os.O_APPEND)
+    isolation.close_files(results)
+    if not isolation.unshare():
+        do(job, results)
+    for level in range(2):  # the first process of a numbering takes no signals: the job is the second
+        child = os.fork()
+        if child == 0:
+            isolation.die_with_parent()
+        if child == 0 and level == 1:
+            do(job, results)
+        if child:
+            os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) & 255)
+
+
+def do(job: dict, results: int | None = None) -> None:
+    """Run what was handed in, and end."""
+    cells = json.loads(Path(job["cells"]).read_text(encoding="utf-8"))
+    stream = open(job["results"] if results is None else results, "a", encoding="utf-8")  # noqa: SIM115
+    secret = job["secret"]
 
     def say(**what) -> None:
-        results.write(json.dumps(what) + "\n")
-        results.flush()
+        stream.write(f"{secret} {json.dumps(what)}\n")
+        stream.flush()
+
+    folder, place = Path(job["folder"]), Path(job["folder"], job["place"])
+    os.environ |= dict.fromkeys(("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP", "IPYTHONDIR"), str(folder))
+    tempfile.tempdir = str(folder)
+    os.chdir(place)
+    isolation.limit_resources(job["seconds"] * 2, job["as_nobody"])
+    if job["as_nobody"]:
+        isolation.become_nobody()
+    sys.path.insert(0, str(place))
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002
+    torch.manual_seed(0)
+    limits.SECONDS = min(limits.SECONDS, job["seconds"] / 4)
+    run_notebook(cells, job, say)
+    stream.close()
+    os._exit(0)  # whatever threads or hooks the notebook left behind
+
+
+def run_notebook(cells: list[str], job: dict, say) -> None:
+    """The cells that the checks need ("quick", "only:EXERCISE"), or "all" of them, with a line for each verdict."""
+    how, folder = job["how"], Path(job["folder"])
+    checks, judging, clock, library_s, seal = dict(course.CHECKS), judge, time.process_time, library_s_own, None
 
     def graded(name, answer):
         if name not in checks:
             raise ValueError(f"there is no exercise {name!r}")
+        changed = seal.restore()
+        if changed:
+            say(flag=f"exchanged {', '.join(changed[:3])}; put back before the check", exercise=name)
         began = clock()
         verdict = judging(checks[name], answer)
-        say(exercise=name, state=verdict.state, finding=verdict.finding, seconds=round(clock() - began, 2))
+        broke = verdict.state == "wrong" and verdict.finding.startswith("it stopped with")
+        state = "error" if broke else verdict.state
+        hint = verdict.hints[0] if verdict.hints else ""
+        say(exercise=name, state=state, finding=verdict.finding, hint=hint, seconds=round(clock() - began, 2))
+        own = library_s(answer) if state == "right" else ""
+        if own:
+            say(flag=f"this is the library's {own}: not the student's own", exercise=name)
         return verdict.state == "right"
 
-    try:
-        cells = read_cells(notebook)
-    except Unreadable as error:
-        say(broken=str(error))
-        return 0
     course.check = graded
-    namespace = {"__name__": "__main__", "display": lambda *shown, **how: None, "get_ipython": lambda: None}
+    shell = HarmlessShell()
+    namespace = {"__name__": "__main__", "display": lambda *shown, **how: None, "get_ipython": lambda: shell}
     wanted = {name: number for name, number in asked_checks(cells).items() if how in ("quick", "all", f"only:{name}")}
     numbers = range(len(cells)) if how == "all" else needed_cells(cells, wanted.values())
     asked = {}
     for name, number in wanted.items():
         asked.setdefault(number, []).append(name)
-    keep_inside(Path.cwd())
+    watcher = Watcher(lambda words: say(flag=words, exercise=at_work[-1]), str(folder), job["forbidden"])
+    seal, at_work = Seal(), [""]
+    isolation.keep_inside(folder, watcher.see)
     say(begun=True)
     for number in numbers:
-        code = plain_python(cells[number])
-        error = syntax_error(code)
+        at_work.append(next(iter(asked.get(number, [])), ""))
+        error = syntax_error(cells[number])
         error = f"no Python: {error}" if error else ""
         if not error:
             with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-                error = run_cell(namespace, code, number)
+                error = run_cell(namespace, plain_python(cells[number]), number)
         for name in asked.get(number, []):
             if error:
                 say(exercise=name, state="error", finding=error, seconds=0.0)
     say(end=True)
-    results.close()
-    os._exit(0)  # whatever threads or hooks the notebook left behind
+
+
+@cache
+def event_loop() -> asyncio.AbstractEventLoop:
+    """For cells that await: one for the whole notebook, as in Jupyter."""
+    return asyncio.new_event_loop()
 
 
 def run_cell(namespace: dict, code: str, number: int) -> str:
-    """Run it as a notebook would, without IPython's own lines; what went wrong, or nothing."""
+    """Run it as a notebook would; what went wrong, or nothing."""
     name = f"<cell {number + 1}>"
     linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
     try:
-        exec(compile(code, name, "exec"), namespace)
+        compiled = compile(code, name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        if compiled.co_flags & inspect.CO_COROUTINE:
+            event_loop().run_until_complete(eval(compiled, namespace))
+        else:
+            exec(compiled, namespace)
     except SystemExit:
         return "it calls exit()"
     except BaseException as error:  # whatever a cell may throw, the next one is next
         first = (str(error).strip().splitlines() or [""])[0]
         return f"{type(error).__name__}: {first[:200]}"
     return ""
-
-
-def keep_inside(folder: Path) -> None:
-    """From now on this process may write only below `folder`, reach no network and start no program."""
-    inside = str(folder.resolve()) + os.sep
-    writes = {"os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.truncate", "os.chmod", "os.link", "os.symlink"}
-    writes.add("shutil.rmtree")
-    programs = {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty", "pty.spawn"}
-    network = {"socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo"}
-    harmless = ("/dev/null", "/dev/tty", "/proc/self", "nul")
-
-    def is_inside(path) -> bool:
-        if isinstance(path, int):
-            return True  # a file that is open already
-        full = os.path.realpath(os.fsdecode(path))
-        return full.startswith(inside) or full + os.sep == inside or full.lower().startswith(harmless)
-
-    def hook(event: str, arguments) -> None:
-        if event == "open":
-            path, mode, flags = arguments
-            writing = any(c in (mode or "") for c in "wax+") or (isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR))
-            if writing and path is not None and not is_inside(path):
-                raise PermissionError(f"while it is graded, a notebook may not write to {os.fsdecode(path)}")
-        elif event in writes:
-            for path in arguments[: 2 if event in ("os.rename", "os.link", "os.symlink") else 1]:
-                if path is not None and not is_inside(path):
-                    raise PermissionError(f"while it is graded, a notebook may not change {os.fsdecode(path)}")
-        elif event in programs:
-            raise PermissionError("while it is graded, a notebook may not start other programs")
-        elif event in network:
-            raise PermissionError("while it is graded, a notebook may not use the network")
-
-    sys.addaudithook(hook)
 
 
 if __name__ == "__main__":

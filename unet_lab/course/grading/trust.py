@@ -1,0 +1,160 @@
+"""What speaks against a mark: an answer that reaches for the checks, for frames, for files that are none of its business.
+
+The checks run in the answer's own process, and Python keeps nothing from a program in it: who knows the marker's code can deceive
+it. So a flag is a reason to look, and no flag is no proof. What is put back before each check: functions and classes of the
+library, NumPy and PyTorch that were exchanged.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import sys
+from collections.abc import Callable, Sequence
+from types import FunctionType, ModuleType
+
+_FRAMES = {"_getframe", "currentframe", "f_back", "f_globals", "f_locals", "tb_frame", "gi_frame", "cr_frame", "_current_frames"}
+_FRAMES |= {
+    "get_objects",
+    "get_referrers",
+    "get_referents",
+    "settrace",
+    "setprofile",
+    "__closure__",
+    "__globals__",
+    "__subclasses__",
+}
+_FILES = {"dup", "dup2", "fdopen", "pread", "pwrite", "memfd_create"}
+_COMPARING = {"__eq__", "__ne__", "__array_function__", "__torch_function__", "__array_ufunc__", "__instancecheck__", "__array__"}
+_EVENTS = {
+    "sys._getframe": "looks into frames",
+    "sys._current_frames": "looks into frames",
+    "sys.settrace": "traces the marker",
+    "sys.setprofile": "traces the marker",
+    "gc.get_objects": "looks at all objects",
+    "gc.get_referrers": "looks at all objects",
+    "gc.get_referents": "looks at all objects",
+    "os.kill": "signals processes",
+    "os.killpg": "signals processes",
+    "sys.addaudithook": "listens to the marker",
+}
+
+
+def suspicious(code: str) -> list[str]:
+    """What in a cell reaches for more than an answer needs, in words.
+
+    >>> suspicious("import sys; sys._getframe(1).f_locals")
+    ['looks into frames: _getframe, f_locals']
+    """
+    try:
+        tree = ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError):
+        return []
+    found: dict[str, set[str]] = {}
+    modules = {
+        (alias.asname or alias.name).split(".")[0] for n in ast.walk(tree) if isinstance(n, ast.Import) for alias in n.names
+    }
+    for node in ast.walk(tree):
+        for words, what in reasons(node, modules | {"np", "torch", "nn"}):
+            found.setdefault(words, set()).add(what)
+    return [f"{words}: {', '.join(sorted(what))}" for words, what in sorted(found.items())]
+
+
+def reasons(node: ast.AST, modules: set[str]) -> list[tuple[str, str]]:
+    """The reasons that one node of a program gives, each with the name that gives it."""
+    if isinstance(node, ast.Attribute):
+        found = [("looks into frames", node.attr)] if node.attr in _FRAMES else []
+        found += [("works with file descriptors", node.attr)] if node.attr in _FILES else []
+        changed = not isinstance(node.ctx, ast.Load) and isinstance(node.value, ast.Name) and node.value.id in modules
+        return found + ([("changes a library", f"{node.value.id}.{node.attr}")] if changed else [])
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+        found = [("imports the checks", name) for name in names if name.startswith("unet_lab.course.")]
+        return found + [("works below Python", name) for name in names if name.split(".")[0] in ("ctypes", "cffi", "gc")]
+    if (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in ("exec", "eval", "compile", "__import__")
+    ):
+        return [("runs text as code", node.func.id)]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "setattr" and node.args:
+        target = ast.unparse(node.args[0])
+        return [("changes a library", target)] if target.split(".")[0] in modules else []
+    if isinstance(node, ast.FunctionDef) and node.name in _COMPARING:
+        return [("an answer that compares itself", node.name)]
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        text = node.value.replace("\\", "/")
+        return (
+            [("names the solutions", text[:60])] if "solutions/" in text or "/proc/" in text or "notebooks/source" in text else []
+        )
+    return []
+
+
+class Watcher:
+    """Sees the events of the audit hook, and says which of them came straight from a student's code.
+
+    say : called with words, once for each reason. folder : where the student's files are. forbidden : folders nobody may read.
+    """
+
+    def __init__(self, say: Callable[[str], None], folder: str, forbidden: Sequence[str]):
+        self.say, self.folder, self.forbidden = say, folder, tuple(forbidden)
+        self.said: set[str] = set()
+        self.looking = False  # to look at the caller is itself an event
+
+    def see(self, event: str, arguments: tuple) -> None:
+        if self.looking:
+            return
+        words = ""
+        if event == "open" and isinstance(arguments[0], str | bytes):
+            path = os.path.abspath(os.fsdecode(arguments[0]))
+            if path.startswith(self.forbidden) or (path.startswith("/proc/") and ("/fd" in path or path.endswith("/mem"))):
+                words = f"opens {path[-80:]}"
+        elif event in _EVENTS or event.startswith("ctypes."):
+            self.looking = True
+            caller = sys._getframe(2).f_code.co_filename
+            self.looking = False
+            if caller.startswith("<cell") or caller.startswith(self.folder):
+                words = _EVENTS.get(event, "works below Python: ctypes")
+        if words and words not in self.said:
+            self.said.add(words)
+            self.say(words)
+
+
+class Seal:
+    """Remembers functions and classes of the library, NumPy and PyTorch, and puts back what was exchanged."""
+
+    def __init__(self):
+        names = ("numpy", "torch", "torch.nn", "torch.nn.functional", "builtins", "math")
+        modules = [m for name, m in list(sys.modules.items()) if name in names or name.startswith("unet_lab")]
+        self.owners: list[ModuleType | type] = [m for m in modules if isinstance(m, ModuleType)]
+        self.owners += [
+            value
+            for module in modules
+            if module.__name__.startswith("unet_lab")
+            for value in vars(module).values()
+            if isinstance(value, type) and value.__module__ == module.__name__
+        ]
+        self.known = [(owner, dict(self.parts(owner))) for owner in self.owners]
+        functions = {id(v): v for _, parts in self.known for v in parts.values() if isinstance(v, FunctionType)}
+        self.codes = [(f, f.__code__, f.__defaults__) for f in functions.values() if f.__module__.startswith("unet_lab")]
+
+    @staticmethod
+    def parts(owner):
+        return (
+            (name, value) for name, value in vars(owner).items() if callable(value) or isinstance(value, ModuleType | property)
+        )
+
+    def restore(self) -> list[str]:
+        """The names of what was exchanged since, now as before."""
+        changed = []
+        for owner, parts in self.known:
+            there = vars(owner)
+            for name, value in parts.items():
+                if there.get(name) is not value:
+                    changed.append(f"{owner.__name__}.{name}")
+                    setattr(owner, name, value)
+        for function, code, defaults in self.codes:
+            if function.__code__ is not code or function.__defaults__ is not defaults:
+                changed.append(f"{function.__module__}.{function.__qualname__}")
+                function.__code__, function.__defaults__ = code, defaults
+        return changed
