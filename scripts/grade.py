@@ -73,9 +73,7 @@ def main() -> int:
     for row in rows:
         if not row.exercise or row.state == "flag":
             print(f"  {row.student}: {row.file}: {row.finding}")
-    print(
-        f"Pairs of answers alike after renaming: {pairs} ({similar.name}). A 1? was flagged; a 1 without a flag is no proof."
-    )
+    print(f"Pairs of answers alike after renaming: {pairs} ({similar.name}). A 1? was flagged; a 1 without a flag is no proof.")
     print(f"{'Stopped (go on with --resume); what was marked is in' if stopped else 'Written:'} {path} and {details}.")
     return 130 if stopped else 0
 
