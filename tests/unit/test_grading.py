@@ -20,7 +20,7 @@ import pytest
 from tests.conftest import ROOT, SOLUTIONS, SOURCES
 from unet_lab.course import CHECKS, LESSON_NAMES
 from unet_lab.course.grading import Limits, Roster, Student, find_submissions, grade, isolation, mark, needed_cells, write_tables
-from unet_lab.course.grading.reading import Unreadable, asked_checks, lesson_of, read_cells
+from unet_lab.course.grading.notebooks import Unreadable, asked_checks, lesson_of, read_cells
 from unet_lab.course.grading.slicing import names_of
 from unet_lab.course.grading.translating import syntax_error
 from unet_lab.course.progress import WHERE, export_progress
@@ -336,7 +336,7 @@ def test_files_that_are_broken_get_a_row_with_the_reason(tmp_path):
 
 
 def test_a_notebook_that_is_too_large_is_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("unet_lab.course.grading.reading.LARGEST", 100)
+    monkeypatch.setattr("unet_lab.course.grading.notebooks.LARGEST", 100)
     (tmp_path / "a.ipynb").write_text(notebook(), encoding="utf-8")
     with pytest.raises(Unreadable, match="at most 0 are read"):
         read_cells(tmp_path / "a.ipynb")

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from unet_lab.course.exercises import LESSONS
 from unet_lab.course.grading.hosting import Host, Limits
-from unet_lab.course.grading.reading import (
+from unet_lab.course.grading.notebooks import (
     Unreadable,
     asked_checks,
     code_cells,

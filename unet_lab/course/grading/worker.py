@@ -35,7 +35,7 @@ import unet_lab.training  # noqa: F401  (what notebooks import is there before t
 from unet_lab.course import limits
 from unet_lab.course.checking import judge
 from unet_lab.course.grading import isolation
-from unet_lab.course.grading.reading import asked_checks
+from unet_lab.course.grading.notebooks import asked_checks
 from unet_lab.course.grading.similarity import library_index, library_s_own
 from unet_lab.course.grading.slicing import needed_cells
 from unet_lab.course.grading.translating import HarmlessShell, plain_python, syntax_error
