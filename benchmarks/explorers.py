@@ -44,6 +44,7 @@ from unet_lab.explorers import (
     explore_skips,
     explore_speed,
     explore_tiling,
+    explore_touching,
     explore_unet,
     explore_upsampling,
     explore_variations,
@@ -123,6 +124,7 @@ EXPLORERS = {
     "15 generator": explore_generator,
     "15 folder": lambda: explore_folder(DATA / "cells" / "images", DATA / "cells" / "masks", MASK_CODES),
     "16 workers": explore_workers,
+    "17 touching": explore_touching,
 }
 
 

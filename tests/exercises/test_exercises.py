@@ -25,6 +25,7 @@ from tests.exercises import (
     answers_fast_and_small,
     answers_inside,
     answers_large_images,
+    answers_measurements,
     answers_more_than_one_machine,
     answers_variations,
     answers_when_it_fails,
@@ -375,6 +376,7 @@ WRONG = {
 
 
 WRONG |= answers_inside.WRONG | answers_your_own_images.WRONG | answers_more_than_one_machine.WRONG | answers_augmentation.WRONG
+WRONG |= answers_measurements.WRONG
 WRONG |= answers_large_images.WRONG | answers_variations.WRONG | answers_fast_and_small.WRONG | answers_when_it_fails.WRONG
 
 
@@ -475,7 +477,7 @@ ALSO_RIGHT = {
 
 for answers in (
     answers_augmentation, answers_when_it_fails, answers_inside, answers_fast_and_small, answers_large_images, answers_variations,
-    answers_more_than_one_machine,
+    answers_more_than_one_machine, answers_measurements,
     answers_your_own_images,
 ):  # fmt: skip
     ALSO_RIGHT |= answers.ALSO_RIGHT
@@ -484,6 +486,13 @@ for answers in (
 @pytest.mark.parametrize("name", list(CHECKS))
 def test_another_right_answer_is_accepted(name, capsys):
     assert check(name, ALSO_RIGHT[name]), capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "number"), [(name, k) for name, given in answers_measurements.RIGHT.items() for k in range(len(given))]
+)
+def test_right_answers_in_any_style_are_accepted(name, number, capsys):
+    assert check(name, answers_measurements.RIGHT[name][number]), capsys.readouterr().out
 
 
 def test_mysteries_have_the_same_shapes():
@@ -546,6 +555,8 @@ def test_stubs_as_they_stand_in_the_notebooks_are_not_called_wrong(capsys):
         "seamless_overlap",
         "fold_norm",
         "batch_plan",
+        "object_f1",
+        "bias",
     ):
         assert not check(name, lambda *arguments: None)
         assert "not tried yet" in capsys.readouterr().out
@@ -740,6 +751,8 @@ def test_an_error_names_the_line_of_the_student_s_own_cell(capsys):
         ("confusion_matrix", lambda truth, *rest: truth.fill(0)),
         ("iou", lambda matrix: matrix.fill(0)),
         ("fold_norm", lambda weight, *rest: weight.zero_()),
+        ("object_f1", lambda truth, *rest: truth.fill(0)),
+        ("bias", lambda truth, prediction: prediction.fill(0)),
         ("weighted_cross_entropy", lambda logits, *rest: logits.zero_()),
         ("soft_dice", lambda logits, mask: mask.zero_()),
         ("receptive_field", lambda layers: layers.clear()),

@@ -11,6 +11,7 @@ from unet_lab.explorers.evaluation import explore_confusion, explore_metrics
 from unet_lab.explorers.expansive_path import explore_crop, explore_upsampling
 from unet_lab.explorers.fast_and_small import explore_speed
 from unet_lab.explorers.feature_maps import explore_feature_maps
+from unet_lab.explorers.from_masks_to_measurements import explore_touching
 from unet_lab.explorers.large_images import explore_tiling
 from unet_lab.explorers.looking_inside import explore_attribution, explore_receptive_field, explore_shift, explore_skips
 from unet_lab.explorers.losses import explore_borders, explore_loss
@@ -50,6 +51,7 @@ __all__ = [
     "explore_skips",
     "explore_speed",
     "explore_tiling",
+    "explore_touching",
     "explore_unet",
     "explore_upsampling",
     "explore_variations",

@@ -128,6 +128,26 @@ def match_objects(truth: Any, prediction: Any, threshold: float = 0.5) -> list[t
     return [(int(trues[r]), int(predicted[c]), float(iou[r, c])) for r, c in zip(rows, columns, strict=True)]
 
 
+def area_bias(truth: Any, prediction: Any, threshold: float = 0.5) -> float:
+    """By how much the area of a found object is wrong, on average: (predicted - true) / true, mean over the matched pairs.
+
+    truth, prediction : object numbers (H, W), or lists of such. 0.1: areas come out 10 % too large; NaN where nothing matches.
+    Objects that were missed, invented or merged are no measurement, and do not count here: `object_scores` counts those.
+
+    >>> area_bias(np.array([[1, 1, 1, 1, 0, 2]]), np.array([[7, 7, 7, 0, 0, 0]]))
+    -0.25
+    """
+    several = isinstance(truth, Sequence) or np.ndim(truth) == 3
+    pairs = zip(truth, prediction, strict=True) if several else [(truth, prediction)]
+    wrong: list[float] = []
+    for true, predicted in pairs:
+        true, predicted = check_pair(true, predicted)
+        for number, partner, _ in match_objects(true, predicted, threshold):
+            area = np.count_nonzero(true == number)
+            wrong.append((np.count_nonzero(predicted == partner) - area) / area)
+    return float(np.mean(wrong)) if wrong else math.nan
+
+
 def match_table(iou: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of the pairs with an IoU of at least `threshold`: most pairs first, then most IoU."""
     from scipy.optimize import linear_sum_assignment

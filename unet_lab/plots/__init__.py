@@ -29,6 +29,7 @@ from unet_lab.plots.inside import (
     show_heat,
 )
 from unet_lab.plots.kernels import draw_bar, draw_map, draw_numbers, draw_values, show_numbers
+from unet_lab.plots.objects import draw_histogram_with_points, draw_points, object_colours, show_objects
 from unet_lab.plots.report import write_report
 from unet_lab.plots.run_symptoms import show_symptom, show_symptoms
 from unet_lab.plots.scores import draw_confusion, draw_curves, draw_histogram, show_confusion, show_curves, show_histogram
@@ -49,10 +50,12 @@ __all__ = [
     "draw_cross",
     "draw_curves",
     "draw_histogram",
+    "draw_histogram_with_points",
     "draw_map",
     "draw_mosaic",
     "draw_numbers",
     "draw_outcomes",
+    "draw_points",
     "draw_square",
     "draw_trials",
     "draw_unet",
@@ -60,6 +63,7 @@ __all__ = [
     "error_map",
     "heat_over",
     "mosaic",
+    "object_colours",
     "overlay",
     "panel_row",
     "show_answer",
@@ -73,6 +77,7 @@ __all__ = [
     "show_mask",
     "show_norm_groups",
     "show_numbers",
+    "show_objects",
     "show_outcomes",
     "show_samples",
     "show_symptom",

@@ -9,6 +9,7 @@ from unet_lab.course.exercises import (
     evaluation,
     expansive_path,
     fast_and_small,
+    from_masks_to_measurements,
     large_images,
     looking_inside,
     losses,
@@ -55,6 +56,10 @@ LESSONS = {
     "16_more_than_one_machine": {
         "share_of_batch": more_than_one_machine.share_of_batch,
         "data_parallel_step": more_than_one_machine.data_parallel_step,
+    },
+    "17_from_masks_to_measurements": {
+        "object_f1": from_masks_to_measurements.object_f1,
+        "bias": from_masks_to_measurements.bias,
     },
 }
 LESSON_NAMES = {lesson: tuple(exercises) for lesson, exercises in LESSONS.items()}

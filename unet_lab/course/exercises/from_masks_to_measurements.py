@@ -1,0 +1,138 @@
+"""Checks of notebook 17: F1 of objects, matched by their IoU; by how much the areas of found cells are wrong."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from unet_lab.course.checking import Wrong, called, number
+from unet_lab.course.exercises.object_mistakes import BIAS_MISTAKES, F1_MISTAKES, suspects_bias, suspects_f1
+from unet_lab.datasets.generator import generate_field
+from unet_lab.objects import area_bias, label_objects, object_scores, separate
+
+Labels = np.ndarray
+NEIGHBOUR_F1 = (
+    "A neighbour: of 4 friends you invite, 3 come, and 2 strangers with them. TP 3, FN 1, FP 2: F1 = 2·3/(2·3 + 2 + 1) = 6/9."
+)
+NEIGHBOUR_BIAS = (
+    "A neighbour: two loaves should weigh 500 g and 1000 g, and weigh 550 g and 1000 g. Wrong by +10 % and 0 %: +5 % on average, "
+    "0.05. The total is wrong by 50/1500, which is another question."
+)
+
+
+def hand_drawn() -> dict[str, tuple[Labels, Labels]]:
+    """Pairs (truth, prediction) of one row each, small enough to be judged by eye."""
+    rows = {
+        "found, missed, invented": ([1, 1, 1, 1, 0, 2, 2, 0, 0, 0], [9, 9, 9, 0, 0, 0, 0, 0, 4, 4]),
+        "two cells predicted as one": ([1] * 6 + [2] * 4, [1] * 10),
+        "one cell cut in two": ([5] * 10, [1] * 7 + [2] * 3),
+        "one cell cut in equal halves": ([3] * 8 + [0, 7], [1] * 4 + [2] * 4 + [0, 6]),
+        "other numbers for the same cells": ([1, 1, 0, 2, 2, 2], [900, 900, 0, 30, 30, 30]),
+        "just at the threshold": ([1, 1, 1, 1, 0, 2], [1, 1, 0, 0, 0, 2]),
+        "nothing found": ([1, 1, 0, 2], [0, 0, 0, 0]),
+        "only background": ([0, 0, 0], [0, 0, 0]),
+    }
+    return {name: (np.array([truth]), np.array([prediction])) for name, (truth, prediction) in rows.items()}
+
+
+def cases() -> list[tuple[str, Labels, Labels, float]]:
+    """What both exercises are tried on: (name, truth, prediction, threshold)."""
+    tried = [(name, *pair, 0.5) for name, pair in hand_drawn().items()]
+    truth, prediction = hand_drawn()["two cells predicted as one"]
+    tried.insert(2, ("two cells predicted as one, stricter", truth, prediction, 0.7))
+    field = generate_field(3, size=96, cells=12, difficulty=0.2)
+    cells = field.cells.astype(np.int64)
+    for name, found in (("a field, labelled", label_objects(field.mask)), ("a field, cut at waists", separate(field.mask))):
+        tried += [(f"{name}, IoU {threshold}", cells, found, threshold) for threshold in (0.5, 0.8)]
+    return tried
+
+
+def object_f1(answer) -> None:
+    """my_object_f1(truth, prediction, threshold): F1 of the objects; matched where their IoU is at least the threshold."""
+
+    def right(truth, prediction, threshold):
+        return object_scores(truth, prediction, threshold).f1
+
+    def ask(truth, prediction, threshold):
+        return called(answer, truth, prediction, threshold)
+
+    otherwise = "For every pair of a true and a predicted cell: IoU. TP: pairs that match; FP, FN: cells without a partner."
+    judge_on_all(ask, right, suspects_f1(), F1_MISTAKES, otherwise, NEIGHBOUR_F1)
+
+
+def bias(answer) -> None:
+    """my_bias(truth, prediction): mean over the matched cells (IoU at least 0.5) of (predicted - true area) / true area."""
+
+    def right(truth, prediction, threshold):
+        return area_bias(truth, prediction)
+
+    def ask(truth, prediction, threshold):
+        return called(answer, truth, prediction)
+
+    otherwise = "Three steps: the pairs, by match_objects; the two areas of each pair; the mean of the relative errors."
+    judge_on_all(ask, right, suspects_bias(), BIAS_MISTAKES, otherwise, NEIGHBOUR_BIAS)
+
+
+def judge_on_all(ask: Callable, right: Callable, suspects: dict, mistakes: dict, otherwise: str, neighbour: str) -> None:
+    """Try every case. Where one fails, name the mistake that would give the same numbers in all of them."""
+    tried = [(name, given, answered(ask, given, name), right(*given)) for name, *given in cases()]
+    failed = [one for one in tried if not alike(one[2], one[3])]
+    if not failed:
+        return
+    name, given, got, expected = failed[0]
+    shown = f"{in_words(name, given)}: yours {got:.4g}, expected {expected:.4g}"
+    if all(math.isnan(one[3]) for one in failed):
+        raise Wrong(
+            f"{shown}. Only where there is nothing to compare it differs: 0/0 is undefined, so say NaN.",
+            "0 would call a right answer wrong, 1 would call an empty field a success: float('nan') leaves it out of a mean.",
+            "Before you divide: is there anything to divide by?",
+            neighbour,
+        )
+    judged = [(given, got) for _, given, got, expected in tried if not math.isnan(expected)]
+    for rule, functions in suspects.items():
+        if any(explains(function, judged) for function in functions):
+            finding, clue = mistakes[rule]
+            raise Wrong(f"{shown}. {finding}.", clue, otherwise, neighbour)
+    where = ", ".join(sorted({one[0].split(", IoU")[0] for one in failed}))
+    raise Wrong(f"{shown}. I do not know this mistake; it shows in: {where}.", otherwise, neighbour)
+
+
+def explains(suspect: Callable, judged: Sequence[tuple]) -> bool:
+    """Whether a mistake gives the answer's numbers, wherever it gives any."""
+    with np.errstate(all="ignore"):
+        made = [(suspect(*given), got) for given, got in judged]
+    return all(math.isnan(value) or alike(got, value) for value, got in made)
+
+
+def answered(ask: Callable, given: Sequence, name: str) -> float:
+    """The answer's number in one case; a division by 0 where there is nothing to divide counts as no number, not as an error."""
+    try:
+        got = ask(*given)
+    except ZeroDivisionError:
+        if np.any(given[0]) and np.any(given[1]):
+            raise
+        raise Wrong(
+            f"{in_words(name, given)}: it divides by 0.",
+            "With nothing to compare, 0/0 is undefined: return float('nan').",
+            "Before you divide: is there anything to divide by?",
+            "A neighbour: the mean age of nobody is not 0. np.mean([]) is NaN, with a warning.",
+        ) from None
+    got = np.asarray(got)
+    if got.size != 1:
+        raise Wrong(f"expected one number, got {got.size} of them.", "One number for all cells together.", NEIGHBOUR_F1)
+    return number(got.reshape(-1)[0].item())
+
+
+def alike(got: float, expected: float) -> bool:
+    """Equal to 1e-6, or both NaN."""
+    return (math.isnan(got) and math.isnan(expected)) or math.isclose(got, expected, abs_tol=1e-6)
+
+
+def in_words(name: str, given: Sequence) -> str:
+    """The case, with its numbers where it is small."""
+    truth, prediction, threshold = given
+    if truth.size > 12:
+        return f"{name} ({truth.shape[0]} x {truth.shape[1]} pixels)"
+    return f"{name} (truth {truth[0].tolist()}, prediction {prediction[0].tolist()}, threshold {threshold})"
