@@ -342,6 +342,8 @@ check("data_parallel_step", my_step);
 #
 # <details><summary>Why does a run hang, without an error, when one worker skips a batch?</summary>
 # The others wait in all_reduce. Every worker must take part in every exchange, with an empty share if need be.</details>
+#
+# *Next: [17 · From masks to measurements](17_from_masks_to_measurements.ipynb)*
 
 # %% jupyter={"source_hidden": true} tags=["nbval-check-output"]
 # For the automatic tests: turn every control of this page's explorers, as a hand would.
