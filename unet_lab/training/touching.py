@@ -14,11 +14,12 @@ import torch
 from torch import nn
 
 from unet_lab.datasets.generator import Field, generate_field
-from unet_lab.datasets.standardise import standardise
+from unet_lab.datasets.pairs import SegmentationDataset
 from unet_lab.files import DATA, write_whole
 from unet_lab.inference.predict import predict_logits
-from unet_lab.losses import border_weights, cross_entropy
+from unet_lab.losses import border_weights
 from unet_lab.objects import area_bias, label_objects, object_scores, separate, touching_borders
+from unet_lab.training.running import train
 from unet_lab.unet import UNet
 
 TOUCHING = DATA / "touching.json"
@@ -104,26 +105,17 @@ def contact_weights(field: Field, width: int = 1, w0: float = 10.0, sigma: float
 
 
 def learn(lesson: Lesson, fields: Sequence[Field], seed: int, protocol: FieldProtocol) -> nn.Module:
-    """A small U-Net trained on whole fields by Adam, its learning rate rising and falling once; on the CPU, in float32."""
-    images = torch.from_numpy(np.stack([standardise(f.image)[None] for f in fields]))  # (N, 1, H, W)
-    targets = torch.from_numpy(np.stack([contact_target(f, lesson.target, lesson.width) for f in fields]))  # (N, H, W)
-    weights = torch.ones(targets.shape)
+    """A small U-Net trained on whole fields, on the CPU in float32, so that all are alike on every machine."""
+    targets = [contact_target(f, lesson.target, lesson.width) for f in fields]
+    classes = 4 if lesson.target == "border" else 3
+    dataset = SegmentationDataset([(f.image, target) for f, target in zip(fields, targets, strict=True)], classes)
     if lesson.weighted:
-        maps = [contact_weights(f, lesson.width, protocol.w0, protocol.sigma) for f in fields]
-        weights = torch.from_numpy(np.stack(maps))  # (N, H, W)
+        dataset = dataset.with_weights([contact_weights(f, lesson.width, protocol.w0, protocol.sigma) for f in fields])
     torch.manual_seed(seed)
-    model = UNet(base_channels=8, depth=3, num_classes=4 if lesson.target == "border" else 3)
-    optimizer = torch.optim.Adam(model.parameters(), protocol.learning_rate)
-    steps = lesson.epochs * -(-len(fields) // protocol.batch_size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, protocol.learning_rate, total_steps=steps)
-    model.train()
-    for _ in range(lesson.epochs):
-        for batch in torch.randperm(len(fields)).split(protocol.batch_size):
-            loss = cross_entropy(model(images[batch]), targets[batch], weights=weights[batch])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
+    model = UNet(base_channels=8, depth=3, num_classes=classes)
+    settings: dict[str, Any] = {"batch_size": protocol.batch_size, "learning_rate": protocol.learning_rate, "seed": seed}
+    for _ in train(model, dataset, epochs=lesson.epochs, device="cpu", precision="float32", **settings):
+        pass
     return model
 
 
@@ -187,5 +179,6 @@ def save_separations(rows: Sequence[Separation], protocol: FieldProtocol, path: 
 def load_separations(path: Path = TOUCHING) -> tuple[FieldProtocol, list[Separation]]:
     """Read what `save_separations` wrote."""
     stored = json.loads(Path(path).read_text(encoding="utf-8"))
-    protocol = FieldProtocol(**{n: tuple(v) if isinstance(v, list) else v for n, v in stored["protocol"].items()})
+    settings: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in stored["protocol"].items()}
+    protocol = FieldProtocol(**settings)
     return protocol, [Separation(Lesson(**row.pop("lesson")), **row) for row in stored["rows"]]
