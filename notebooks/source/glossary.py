@@ -61,6 +61,11 @@
 #
 # A number of 16 bits with the range of a float32 and two to three digits. Faster where the processor has instructions for it. Taught in [13](13_fast_and_small.ipynb).
 
+# %% [markdown] since=17 also=["bias"]
+# ### Bias of a measurement
+#
+# What is left of the errors when they are averaged: all areas 10 % too large, say. More cells do not make it smaller. Taught in [17](17_from_masks_to_measurements.ipynb).
+
 # %% [markdown] since=3 also=["floor of the U"]
 # ### Bottleneck
 #
@@ -110,6 +115,11 @@
 # ### Confusion matrix
 #
 # A table of counts: rows are the true class, columns the predicted one. Every score can be computed from it. Taught in [08](08_evaluation.ipynb).
+
+# %% [markdown] since=17 also=["connected components"]
+# ### Connected component
+#
+# All pixels of a mask that can be reached from one another without leaving it. Cells that touch are one. Taught in [17](17_from_masks_to_measurements.ipynb).
 
 # %% [markdown] since=3 also=["encoder"]
 # ### Contracting path
@@ -196,6 +206,11 @@
 #
 # A function that PyTorch calls whenever a layer has run, with its input and output: how one listens to a network. Taught in [09](09_looking_inside.ipynb).
 
+# %% [markdown] since=17 also=["instances"]
+# ### Instance
+#
+# One single object, with a number of its own: cell 17, where a mask knows only "cell". Taught in [17](17_from_masks_to_measurements.ipynb).
+
 # %% [markdown] since=13
 # ### int8
 #
@@ -246,6 +261,11 @@
 #
 # Keep the largest of each 2x2 pixels: half the size, twice the view. Taught in [03](03_contracting_path.ipynb).
 
+# %% [markdown] since=17 also=["merges"]
+# ### Merge
+#
+# A predicted object that holds two true ones or more. A split is the opposite: a true object in several pieces. Taught in [17](17_from_masks_to_measurements.ipynb).
+
 # %% [markdown] since=8 also=["micro"]
 # ### Micro average
 #
@@ -286,10 +306,20 @@
 #
 # The numbers that training changes: weights and biases. Taught in [05](05_the_whole_u.ipynb).
 
+# %% [markdown] since=17
+# ### Pixel size
+#
+# How long the side of a pixel is in the specimen, in micrometres or nanometres. The microscope's file says it. Taught in [17](17_from_masks_to_measurements.ipynb).
+
 # %% [markdown] since=7
 # ### Precision
 #
 # Of the pixels that were called a class, the share that are. Taught in [08](08_evaluation.ipynb).
+
+# %% [markdown] since=17
+# ### Pseudoreplication
+#
+# Counting what is not independent as if it were: 200 cells of one dish as 200 experiments (Lazic 2010). Taught in [17](17_from_masks_to_measurements.ipynb).
 
 # %% [markdown] since=7
 # ### Recall
@@ -316,7 +346,7 @@
 #
 # How much the output changes with each pixel of the input: the gradient, shown as an image. Taught in [09](09_looking_inside.ipynb).
 
-# %% [markdown] since=0 also=["seeds"]
+# %% [markdown] since=0 not_in=[17] also=["seeds"]
 # ### Seed
 #
 # The number that a random number generator starts from. The same seed gives the same draws. Taught in [00](00_start_here.ipynb).
@@ -370,6 +400,11 @@
 # ### Validation
 #
 # Judging a network on images that it was not trained on, while choices are still made. The last word needs a third set, the test. Taught in [01](01_the_images.ipynb).
+
+# %% [markdown] since=17
+# ### Watershed
+#
+# A way to cut what touches: water rises from seeds in a landscape, of distances or of probabilities; where two waters meet is the border (Meyer 1994). Taught in [17](17_from_masks_to_measurements.ipynb).
 
 # %% [markdown] since=16 also=["workers"]
 # ### Worker

@@ -27,6 +27,7 @@ from unet_lab.explorers import (
     explore_segmentation,
     explore_shift,
     explore_skips,
+    explore_touching,
     explore_unet,
     explore_workers,
     watch_training,
@@ -34,6 +35,7 @@ from unet_lab.explorers import (
 from unet_lab.explorers.convolution import KERNELS, sum_in_words, window_of
 from unet_lab.explorers.evaluation import change_mask
 from unet_lab.explorers.expansive_path import METHODS, stamps, up_sample, valid_paths
+from unet_lab.explorers.from_masks_to_measurements import two_discs
 from unet_lab.explorers.losses import two_cells
 from unet_lab.explorers.start_here import spoil
 from unet_lab.geometry import unet_receptive_field
@@ -52,6 +54,7 @@ from unet_lab.inspection import (
 )
 from unet_lab.losses import border_weights, cross_entropy, soft_dice_loss
 from unet_lab.metrics import confusion_matrix, scores
+from unet_lab.objects import find_neighbours, label_objects, touches_border
 from unet_lab.plots import DescribedFigure
 from unet_lab.training import train
 from unet_lab.unet import UNet
@@ -450,6 +453,32 @@ def test_workers_explorer_says_the_step_time_of_the_library():
     assert "8 workers take turns on 2 cores" in explorer.words
     explorer.set(keep="the whole batch stays", cores=64)
     assert "8 workers x 1 images: effective batch 8" in explorer.words
+
+
+def test_two_cells_are_one_for_each_method_at_its_own_distance():
+    """Apart by a pixel, labelling finds two; in contact, only the watershed does; pressed deep into one another, neither."""
+    explorer = explore_touching()
+    for apart, labelled, flooded in ((4, 2, 2), (-2, 1, 2), (-30, 1, 1)):
+        explorer.set(apart=apart)
+        cells = [f"{n} cell{'s' if n > 1 else ''}" for n in (labelled, flooded)]
+        assert f"Labelling finds {cells[0]}," in explorer.words
+        assert f"The watershed finds {cells[1]}," in explorer.words
+        assert "IoU of the pixels 1.000" in explorer.words, "the pixels notice nothing"
+    explorer.set(apart=-2, depth=12)
+    assert "The watershed finds 1 cell," in explorer.words
+    explorer.set(apart=3, depth=1, grow=2)
+    assert "Labelling finds 1 cell," in explorer.words
+
+
+def test_two_discs_are_two_cells_that_never_overlap_and_meet_in_a_line():
+    for apart in (-36, -5, 0, 12):
+        for radius in (8, 24):
+            cells = two_discs(apart, radius)
+            assert [label_objects(cells == n).max() for n in (1, 2)] == [1, 1]
+            assert not len(touches_border(cells))
+    assert (two_discs(12, 24) == 1).sum() == pytest.approx(np.pi * 24**2, rel=0.03)
+    assert not find_neighbours(two_discs(5, 20), 2)
+    assert find_neighbours(two_discs(-5, 20), 1) == [(1, 2)]
 
 
 def test_variations_offer_only_groups_that_hold_more_than_the_baseline():

@@ -164,3 +164,45 @@ def test_colour_is_shown_in_colour_and_unjudged_pixels_are_neither_right_nor_wro
     show_mask(axes, mask)
     assert np.ma.is_masked(axes.images[0].get_array())
     assert show_samples([(colour, mask, "a")]).axes
+
+
+def test_neighbours_have_different_colours():
+    from unet_lab.datasets import generate_field
+    from unet_lab.objects import find_neighbours
+    from unet_lab.plots import object_colours
+
+    for seed in range(4):
+        cells = generate_field(seed, size=160, cells=30, touching=1.0).cells.astype(int)
+        colours = object_colours(cells)
+        assert colours.keys() == set(range(1, 31))
+        assert all(colours[a] != colours[b] for a, b in find_neighbours(cells, 4))
+
+
+def test_objects_are_laid_over_the_image_and_marked_ones_in_the_error_colour():
+    from matplotlib.colors import to_rgb
+
+    from unet_lab.plots import ERROR_COLOUR, show_objects
+    from unet_lab.plots.objects import OBJECT_COLOURS
+
+    labels = np.array([[0, 1, 1, 0], [0, 0, 0, 7]])
+    _, (axes,) = panel_row((1,), 2, "Two objects.")
+    show_objects(axes, None, labels, marked=[7], strength=1.0)
+    shown = axes.images[0].get_array()
+    assert np.allclose(shown[0, 1], to_rgb(OBJECT_COLOURS[0]))
+    assert np.allclose(shown[1, 3], to_rgb(ERROR_COLOUR))
+    assert np.allclose(shown[0, 0], class_colours()[0])
+
+
+def test_every_value_is_a_point_and_the_bar_is_the_mean():
+    from unet_lab.plots import draw_histogram_with_points, draw_points
+
+    _, (left, right) = panel_row((1, 1), 3, "Points.")
+    groups = {"a": [1.0, 2.0, 6.0], "b": [4.0], "none": []}
+    draw_points(left, groups, "area")
+    points = [line for line in left.lines if line.get_marker() == "o"]
+    assert [sorted(line.get_ydata()) for line in points] == [[1, 2, 6], [4], []]
+    assert all(abs(x - place) < 0.3 for place, line in enumerate(points) for x in line.get_xdata())
+    assert [float(bar.get_segments()[0][0, 1]) for bar in left.collections] == [3, 4]
+    draw_histogram_with_points(right, [0.5, 0.6, np.nan, 2.5], np.array([0, 1, 2, 3]), "area")
+    assert list(right.patches[0].get_data().values) == [2, 0, 1]
+    assert len(right.lines[0].get_xdata()) == 3
