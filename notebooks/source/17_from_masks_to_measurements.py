@@ -29,38 +29,16 @@ from scipy.ndimage import distance_transform_edt
 from scipy.stats import ttest_ind
 from tqdm.auto import tqdm
 
+from unet_lab import plots
 from unet_lab.course import check
 from unet_lab.datasets import SegmentationDataset, generate_field
 from unet_lab.explorers import explore_touching
 from unet_lab.explorers.evaluation import change_mask
 from unet_lab.inference import predict, predict_logits
 from unet_lab.losses import border_weights
-from unet_lab.objects import (
-    area_bias,
-    flood_from_seeds,
-    label_objects,
-    match_objects,
-    measure,
-    object_scores,
-    separate,
-    touching_borders,
-)
-from unet_lab.plots import (
-    CLASS_COLOURS,
-    TRAINING_COLOUR,
-    VALIDATION_COLOUR,
-    DescribedFigure,
-    draw_bar,
-    draw_histogram_with_points,
-    draw_map,
-    draw_points,
-    panel_row,
-    show_image,
-    show_mask,
-    show_objects,
-)
+from unet_lab.objects import area_bias, label_objects, match_objects, measure, object_scores, separate, touching_borders
 from unet_lab.training import train
-from unet_lab.training.touching import load_separations
+from unet_lab.training.touching import load_separations, separation_table
 from unet_lab.unet import UNet
 
 _ = torch.manual_seed(0)
@@ -75,16 +53,17 @@ _ = torch.manual_seed(0)
 # %%
 field = generate_field(seed=20, size=256, cells=40)
 cells = field.cells.astype(int)
-figure, panels = panel_row((1, 1, 1), 3.5, "A field of 40 cells: the image, its mask, and the instances in colours.", gap=0.06)
-show_image(panels[0], field.image, "image")
-show_mask(panels[1], field.mask, "mask: three classes")
-show_objects(panels[2], field.image, cells, "instances: 40 cells")
+figure, panels = plots.panel_row((1, 1, 1), 3.5, "A field of 40 cells: image, mask, and instances in colours.", gap=0.06)
+plots.show_image(panels[0], field.image, "image")
+plots.show_mask(panels[1], field.mask, "mask: three classes")
+plots.show_objects(panels[2], field.image, cells, "instances: 40 cells")
 figure
 
 # %% tags=["nbval-check-output"]
 print("cells:", cells.max(), "  connected components:", label_objects(field.mask).max())
 corner = np.array([[1, 0], [0, 1]])
-print("two pixels that share a corner:", label_objects(corner).max(), "objects, or", label_objects(corner, connectivity=8).max(), "with connectivity=8")
+four, eight = (label_objects(corner, connectivity=n).max() for n in (4, 8))
+print("two pixels that share a corner:", four, "objects, or", eight, "with connectivity=8")
 
 # %% [markdown]
 # A perfect mask, and a count that is wrong by a factor of three. Wherever two cells touch, they are one component, and so are a third that touches the second, and a fourth.
@@ -141,14 +120,23 @@ print("objects' F1 below 0.4: ", object_scores(truths, labelled).f1 < 0.4)
 
 # %% [markdown]
 # This is why cells are scored as **objects**: a true and a predicted cell *match* if their IoU is at least 0.5; precision, recall and F1 follow, as in [08](08_evaluation.ipynb), with cells
-# in place of pixels. A **merge** is a predicted object that holds two cells or more, a **split** a cell in two pieces or more. In exercise 1 you will write it.
-#
+# in place of pixels. `match_objects` gives the pairs: number in the truth, number in the prediction, IoU. A **merge** is a predicted object that holds two cells or more, a **split** a cell in two pieces or more. In exercise 1 you will write it.
+
+# %%
+pairs = match_objects(truths[0], labelled[0])
+for true_number, number, iou in pairs[:3]:
+    print(f"cell {true_number:2d} of the first field is object {number:2d} of the prediction, IoU {iou:.2f}")
+print(f"{len(pairs)} of {truths[0].max()} cells have a partner")
+
+# %% [markdown]
 # ## Cut at the waist
 #
 # Two discs that touch have a waist. The distance to the outline is large in the middle of each and small at the waist. Turn it upside down, and it is a landscape with
 # two valleys: let water rise from the bottom of each, and where the waters meet, there is the border. That is the **watershed**. In one row:
 
 # %% tags=["nbval-check-output"]
+from unet_lab.objects import flood_from_seeds
+
 row = np.array([0, 1, 2, 3, 3, 2, 1, 2, 3, 2, 1, 0])  # distances to the outline: two bulges, and a waist of 1
 seeds = np.array([0, 0, 0, 1, 0, 0, 0, 0, 2, 0, 0, 0])  # the bottom of each valley
 print("distances", row)
@@ -166,11 +154,11 @@ for depth in (0.25, 1, 3, 6):
 
 # %%
 mask, distance = masks[0], distance_transform_edt(masks[0] > 0)
-figure, panels = panel_row((1, 1, 1), 3.5, "Distances to the outline, and the cells found with depths of 0.25 and of 1 pixel.", gap=0.06)
-draw_bar(figure, panels[0], draw_map(panels[0], distance, "distance to the outline"), "pixels")
+figure, panels = plots.panel_row((1, 1, 1), 3.5, "Distances to the outline; cells at two depths.", gap=0.06)
+plots.draw_bar(figure, panels[0], plots.draw_map(panels[0], distance, "distance to the outline"), "pixels")
 for panel, depth in zip(panels[1:], (0.25, 1), strict=True):
     found = separate(mask, depth=depth, min_area=30)
-    show_objects(panel, unseen[0].image, found, f"depth {depth}: {found.max()} for 50")
+    plots.show_objects(panel, unseen[0].image, found, f"depth {depth}: {found.max()} for 50")
 figure
 
 # %% [markdown]
@@ -192,10 +180,10 @@ def gap(f):
 
 
 target, weights = gap(fields[1])
-figure, panels = panel_row((1, 1, 1), 3.5, "A field to learn from: image, target with gaps, weights.", gap=0.06, bar=True)
-show_image(panels[0], fields[1].image, "image")
-show_mask(panels[1], target, "target: a gap at every contact")
-draw_bar(figure, panels[2], draw_map(panels[2], weights, "weights", signed=False), "weight in the loss")
+figure, panels = plots.panel_row((1, 1, 1), 3.5, "A field to learn from: image, target with gaps, weights.", gap=0.06, bar=True)
+plots.show_image(panels[0], fields[1].image, "image")
+plots.show_mask(panels[1], target, "target: a gap at every contact")
+plots.draw_bar(figure, panels[2], plots.draw_map(panels[2], weights, "weights", signed=False), "weight in the loss")
 figure
 
 # %% tags=["nbval-check-output"]
@@ -259,11 +247,11 @@ show_scores("border class and watershed", [p.argmax(axis=0) for p in probabiliti
 print(f"{'':34s} area of the cells that were found: {area_bias(truths, by_border):+.1%}")
 
 # %%
-figure, panels = panel_row((1, 1, 1, 1), 2.9, "Probability of border; cells found in three ways.", gap=0.06)
-draw_map(panels[0], probabilities[0][3], "probability of border", signed=False)
+figure, panels = plots.panel_row((1, 1, 1, 1), 2.9, "Probability of border; cells found in three ways.", gap=0.06)
+plots.draw_map(panels[0], probabilities[0][3], "probability of border", signed=False)
 shown = {"labelled": labelled[0], "seeds and mask": together[0], "border class": by_border[0]}
 for panel, (name, found) in zip(panels[1:], shown.items(), strict=True):
-    show_objects(panel, unseen[0].image, found, f"{name}: {found.max()} for 50")
+    plots.show_objects(panel, unseen[0].image, found, f"{name}: {found.max()} for 50")
 figure
 
 # %% [markdown]
@@ -275,38 +263,12 @@ figure
 # %%
 protocol, rows = load_separations()
 kinds = [("mask", "label"), ("mask", "distance"), ("gap", "label"), ("gap", "distance"), ("border", "border")]
-lines = [(target, way, weighted) for target, way in kinds for weighted in (False, True) if target != "mask" or not weighted]
-figure = DescribedFigure(9.8, 4.2, "Objects' F1 and error of the areas for eight ways to tell a network about contacts, five seeds each.")
-left, right = figure.subplots(1, 2, sharey=True)
-for row in rows:
-    line = (row.lesson.target, row.way, row.lesson.weighted)
-    if line in lines and row.lesson.width == (2 if row.lesson.target == "border" else 1):
-        late = row.lesson.epochs == 36
-        place = np.full(5, lines.index(line) + (0.18 if late else -0.18))
-        style = {"color": VALIDATION_COLOUR if late else TRAINING_COLOUR, "label": f"{row.lesson.epochs} epochs" if line == lines[0] else None}
-        left.plot(row.f1, place, "s" if late else "o", alpha=0.7, **style)
-        right.plot(100 * np.array(row.area_bias), place, "s" if late else "o", alpha=0.7, **style)
-named = {"label": "labelled", "distance": "cut at waists", "border": "watershed"}
-left.set_yticks(range(len(lines)), [f"{target}{', weights' if weighted else ''}: {named[way]}" for target, way, weighted in lines])
-left.set(xlabel="objects' F1", xlim=(0, 1.02))
-right.set(xlabel="areas of found cells wrong by (%)")
-left.invert_yaxis()
-left.legend(frameon=False, loc="lower left")
-figure
+chosen = [row for kind in kinds for row in rows if (row.lesson.target, row.way) == kind]
+chosen.sort(key=lambda row: (kinds.index((row.lesson.target, row.way)), row.lesson.weighted, row.lesson.epochs))
+plots.show_separations(chosen)
 
 # %% tags=["nbval-check-output"]
-def spread(values, digits=2):
-    return f"{np.mean(values):.{digits}f} ± {np.std(values, ddof=1):.{digits}f}"
-
-
-report = {}
-for row in sorted((r for r in rows if (r.lesson.target, r.way, r.lesson.weighted) in lines),
-                  key=lambda r: (lines.index((r.lesson.target, r.way, r.lesson.weighted)), r.lesson.epochs)):
-    told = f"{row.lesson.target}{', weights' if row.lesson.weighted else ''}: {named[row.way]}"
-    percent = 100 * np.array(row.area_bias)
-    report[told, row.lesson.epochs] = {"F1": spread(row.f1), "lowest F1": f"{min(row.f1):.2f}", "merges": spread(row.merges, 1),
-                                       "splits": spread(row.splits, 1), "areas (%)": spread(percent, 1)}
-print(pd.DataFrame(report).T.to_string())
+print(separation_table(chosen).to_string(index=False))
 
 # %% [markdown]
 # What the points say:
@@ -323,9 +285,9 @@ print(pd.DataFrame(report).T.to_string())
 
 # %%
 def measure_cells(image, **settings):
-    """A table of the cells in an image. A nucleus gets the number of the cell that it lies in: nuclei of neighbours may touch, too."""
+    """A table of the cells in an image, with their nuclei."""
     found = find_cells(image)
-    nuclei = np.where(predict(plain, image) == 2, found, 0)
+    nuclei = np.where(predict(plain, image) == 2, found, 0)  # by the cell it lies in: nuclei may touch, too
     return measure(found, image, nuclei=nuclei, **settings)
 
 
@@ -339,7 +301,8 @@ table.drop(columns=["perimeter_um", "minor_axis_um", "nuclei"]).round(2).head(6)
 # %% tags=["nbval-check-output"]
 true_table = measure(cells, nuclei=field.nuclei.astype(int))
 print(f"the first field: {len(true_table)} cells, {true_table.at_border.sum()} of them cut by the frame")
-print(f"mean area: {true_table.area_px.mean():.0f} px² of all, {true_table[~true_table.at_border].area_px.mean():.0f} px² of the whole ones")
+whole = true_table[~true_table.at_border]
+print(f"mean area: {true_table.area_px.mean():.0f} px² of all, {whole.area_px.mean():.0f} px² of the whole ones")
 
 # %% [markdown]
 # ## Six dishes
@@ -354,11 +317,11 @@ for number, dish in enumerate(dishes, start=1):
     table = measure_cells(dish.image)
     ratios[f"dish {number}"] = table[~table.at_border].nucleus_to_cell_ratio.dropna().to_numpy()
 
-figure = DescribedFigure(9.8, 3.4, "Nucleus to cell ratio of every cell in six dishes, as points; the histogram of two of them.")
+figure = plots.DescribedFigure(9.8, 3.4, "Nucleus to cell ratio of every cell in six dishes, as points; two histograms.")
 left, *right = figure.subplots(1, 3, width_ratios=(2, 1, 1))
-draw_points(left, ratios, "nucleus to cell ratio", [CLASS_COLOURS[1]] * 3 + [CLASS_COLOURS[2]] * 3)
+plots.draw_points(left, ratios, "nucleus to cell ratio", [plots.CLASS_COLOURS[1]] * 3 + [plots.CLASS_COLOURS[2]] * 3)
 for axes, name in zip(right, ("dish 1", "dish 6"), strict=True):
-    draw_histogram_with_points(axes, ratios[name], np.linspace(0.3, 0.9, 13), "nucleus to cell ratio")
+    plots.draw_histogram_with_points(axes, ratios[name], np.linspace(0.3, 0.9, 13), "nucleus to cell ratio")
     axes.set_title(f"{name}: {ratios[name].size} cells", fontsize=10)
 figure
 
@@ -397,14 +360,15 @@ for name, pixels in (("one pixel smaller", -1), ("as it is", 0), ("one pixel lar
     whole = measure(objects, field.image, pixel_size=0.25, nuclei=np.where(mask == 2, objects, 0))
     whole = whole[~whole.at_border]
     iou = ((mask > 0) & (field.mask > 0)).sum() / ((mask > 0) | (field.mask > 0)).sum()
-    lines[name] = {"pixels' IoU": iou, "components": label_objects(mask).max(), "count": objects.max(), "area (µm²)": whole.area_um2.mean(),
-                   "ratio": whole.nucleus_to_cell_ratio.mean(), "grey": whole.mean_grey.mean(), "solidity": whole.solidity.mean()}
+    lines[name] = {"pixels' IoU": iou, "count": objects.max(), "area (µm²)": whole.area_um2.mean()}
+    for column in ("nucleus_to_cell_ratio", "mean_grey", "solidity"):
+        lines[name][column] = whole[column].mean()
 biased = pd.DataFrame(lines).T
 biased.round(3)
 
 # %% tags=["nbval-check-output"]
-change = 100 * (biased / biased.loc["as it is"] - 1).loc[["one pixel smaller", "one pixel larger"]].drop(columns=["pixels' IoU", "components"])
-print(change.round(0).astype(int).to_string())
+change = 100 * (biased / biased.loc["as it is"] - 1)
+print(change.loc[["one pixel smaller", "one pixel larger"]].drop(columns=["pixels' IoU"]).round(0).astype(int).to_string())
 
 # %% [markdown]
 # An IoU of 0.92, which many papers would be glad of, and every area is wrong by about 10 %; so is the ratio, since a small nucleus has more outline for its area than its cell. The count changes little, the grey less, and solidity not at all. The dishes above differed by less

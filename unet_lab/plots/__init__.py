@@ -29,7 +29,7 @@ from unet_lab.plots.inside import (
     show_heat,
 )
 from unet_lab.plots.kernels import draw_bar, draw_map, draw_numbers, draw_values, show_numbers
-from unet_lab.plots.objects import draw_histogram_with_points, draw_points, object_colours, show_objects
+from unet_lab.plots.objects import draw_histogram_with_points, draw_points, object_colours, show_objects, show_separations
 from unet_lab.plots.report import write_report
 from unet_lab.plots.run_symptoms import show_symptom, show_symptoms
 from unet_lab.plots.scores import draw_confusion, draw_curves, draw_histogram, show_confusion, show_curves, show_histogram
@@ -80,6 +80,7 @@ __all__ = [
     "show_objects",
     "show_outcomes",
     "show_samples",
+    "show_separations",
     "show_symptom",
     "show_symptoms",
     "show_trials",

@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
 from unet_lab.objects import find_neighbours
-from unet_lab.plots.figure import CLASS_COLOURS, ERROR_COLOUR, TRAINING_COLOUR, VALIDATION_COLOUR, bare
+from unet_lab.plots.figure import CLASS_COLOURS, ERROR_COLOUR, TRAINING_COLOUR, VALIDATION_COLOUR, DescribedFigure, bare
 from unet_lab.plots.images import as_rgb
+from unet_lab.training.touching import WAY_NAMES, Separation
 
 OBJECT_COLOURS = ("#56B4E9", "#E69F00", "#009E73", "#F0E442", "#0072B2", "#D55E00")
 
@@ -82,3 +83,27 @@ def draw_histogram_with_points(axes: Axes, values: Sequence[float], bins: np.nda
     axes.axvline(values.mean() if values.size else np.nan, color=VALIDATION_COLOUR, lw=2)
     axes.axhline(0, color="black", lw=0.8)
     axes.set(xlabel=label, ylim=(2 * rug, None))
+
+
+def show_separations(rows: Sequence[Separation]) -> DescribedFigure:
+    """Objects' F1 and error of the areas, a line for each lesson and way, a point for each seed, a colour for each duration."""
+    lines = list(dict.fromkeys((row.lesson.words, row.way) for row in rows))
+    durations = sorted({row.lesson.epochs for row in rows})
+    alt = f"Objects' F1 and error of the areas for {len(lines)} ways to tell a network about contacts, a point for each seed."
+    figure = DescribedFigure(9.8, 0.45 * len(lines) + 0.8, alt)
+    left, right = figure.subplots(1, 2, sharey=True)
+    for row in rows:
+        turn = durations.index(row.lesson.epochs)
+        line = lines.index((row.lesson.words, row.way))
+        place = np.full(len(row.f1), line + 0.18 * (2 * turn - len(durations) + 1))
+        colour, marker = ((TRAINING_COLOUR, "o"), (VALIDATION_COLOUR, "s"))[turn % 2]
+        label = f"{row.lesson.epochs} epochs" if line == 0 else None
+        left.plot(row.f1, place, marker, color=colour, alpha=0.7, label=label)
+        right.plot(100 * np.array(row.area_bias), place, marker, color=colour, alpha=0.7)
+    left.set_yticks(range(len(lines)), [f"{taught}: {WAY_NAMES[way]}" for taught, way in lines])
+    left.set(xlabel="objects' F1", xlim=(0, 1.03))
+    right.axvline(0, color="black", lw=0.8)
+    right.set(xlabel="areas of found cells wrong by (%)")
+    left.invert_yaxis()
+    left.legend(frameon=False, loc="lower left")
+    return figure

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,9 +22,13 @@ from unet_lab.objects import area_bias, label_objects, object_scores, separate, 
 from unet_lab.training.running import train
 from unet_lab.unet import UNet
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 TOUCHING = DATA / "touching.json"
 TARGETS = ("mask", "gap", "border")
 WAYS = ("label", "distance", "border")
+WAY_NAMES = {"label": "labelled", "distance": "cut at waists", "border": "watershed"}
 BORDER = 3  # the class of contacts, beside background, body and nucleus
 FIRST_SEEDS = {"training": 1000, "test": 0}
 
@@ -69,6 +73,11 @@ class Lesson:
     weighted: bool = False
     width: int = 1  # of a contact, in pixels to each side
     epochs: int = 12
+
+    @property
+    def words(self) -> str:
+        """The target, and whether it was weighted, as in a legend."""
+        return f"{self.target}, weights" if self.weighted else self.target
 
 
 class Separation(NamedTuple):
@@ -182,3 +191,25 @@ def load_separations(path: Path = TOUCHING) -> tuple[FieldProtocol, list[Separat
     settings: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in stored["protocol"].items()}
     protocol = FieldProtocol(**settings)
     return protocol, [Separation(Lesson(**row.pop("lesson")), **row) for row in stored["rows"]]
+
+
+def separation_table(rows: Sequence[Separation]) -> pd.DataFrame:
+    """Rows as a table in words: mean and standard deviation over the seeds (divided by n - 1)."""
+    import pandas as pd
+
+    def spread(values, digits):
+        return f"{np.mean(values):.{digits}f} ± {np.std(values, ddof=1):.{digits}f}"
+
+    return pd.DataFrame([
+        {
+            "taught": row.lesson.words,
+            "then": WAY_NAMES[row.way],
+            "epochs": row.lesson.epochs,
+            "F1": spread(row.f1, 2),
+            "lowest": f"{min(row.f1):.2f}",
+            "merges": spread(row.merges, 1),
+            "splits": spread(row.splits, 1),
+            "areas (%)": spread(100 * np.array(row.area_bias), 1),
+        }
+        for row in rows
+    ])  # fmt: skip
