@@ -12,6 +12,7 @@
     python3 lab.py leave-one-out [--real F.]    measure what each kind of variety in the generator is worth
     python3 lab.py ablations [--again]          compare variations of the network, into data/ablations.json
     python3 lab.py touching [--again]           touching cells with and without border weights, into data/touching.json
+    python3 lab.py loss-table [--again]         train a rare class with several losses, into data/losses.json
     python3 lab.py benchmark [NAME ...]         measure this machine, into benchmarks/results.json
     python3 lab.py make-notebooks [NAME ...]    notebooks and solutions out of notebooks/source/
     python3 lab.py make-cells                   draw the stored cells again into data/cells/
@@ -61,6 +62,7 @@ SCRIPTS = {
     "make-cells": "scripts/make_cells.py",
     "ablations": "scripts/ablations.py",
     "touching": "scripts/touching.py",
+    "loss-table": "scripts/loss_table.py",
     "make-notebooks": "scripts/make_notebooks.py",
     "progress": "scripts/show_progress.py",
     "grade": "scripts/grade.py",
