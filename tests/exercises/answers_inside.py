@@ -313,22 +313,22 @@ WRONG = {
         "an object": (ConvBlock(1, 2), "expected a class"),
     },
     "encoder_stage": {
-        "only one": (stage(lambda b, x: F.max_pool2d(b(x), 2)), "one tensor (1, 4, 8, 12)"),
+        "only one": (stage(lambda b, x: F.max_pool2d(b(x), 2)), "one tensor (3, 4, 8, 12)"),
         "swapped": (stage(lambda b, x: (b(x), F.max_pool2d(b(x), 2))), "are swapped"),
         "pooled skip": (stage(pooled_skip), "taken before the pooling"),
-        "skip is the input": (stage(lambda b, x: (F.max_pool2d(b(x), 2), x)), "expected [(1, 4, 8, 12)"),
+        "skip is the input": (stage(lambda b, x: (F.max_pool2d(b(x), 2), x)), "the skip is the input itself"),
         "mean pooling": (stage(lambda b, x: (F.avg_pool2d(b(x), 2), b(x))), "mean of each 2x2"),
         "every second": (stage(lambda b, x: (strided(b(x)), b(x))), "first of every 2x2"),
-        "smallest": (stage(lambda b, x: (-F.max_pool2d(-b(x), 2), b(x))), "is not the skip, pooled"),
-        "no relu": (stage(lambda b, x: (F.max_pool2d(b(x) - 1, 2), b(x) - 1)), "values below 0"),
-        "pools first": (stage(pool_first), "rows of the input"),
+        "smallest": (stage(lambda b, x: (-F.max_pool2d(-b(x), 2), b(x))), "smallest of each 2x2"),
+        "no relu": (stage(lambda b, x: (F.max_pool2d(b(x) - 1, 2), b(x) - 1)), "used twice"),
+        "pools first": (stage(pool_first), "is not that of one ConvBlock"),
         "one convolution": (
             stage(lambda b, x: (F.max_pool2d(b(x), 2), b(x)), block(*"cnr")),
-            "depends on 3 rows",
+            "used twice",
         ),
     },
     "receptive_field": {
-        "sum of kernels": (field(lambda w, j, k, s: (w + k - (w == 1 and j == 1), j)), "sum of the kernels"),
+        "sum of kernels": (lambda layers: sum(k for k, _ in layers), "sum of the kernels"),
         "product": (lambda layers: math.prod(k for k, _ in layers), "product of the kernels"),
         "no strides": (field(lambda w, j, k, s: (w + k - 1, j)), "strides were left out"),
         "own stride first": (field(lambda w, j, k, s: (w + (k - 1) * j * s, j * s)), "own stride counts for"),
@@ -360,11 +360,11 @@ WRONG = {
         "nearest": (decoder(cat, up=None), "no transposed convolution"),
         "off by one": (
             decoder(lambda x, s: torch.cat([F.pad(s, (1, -1, 1, -1))[..., -x.shape[2] :, -x.shape[3] :], x], 1)),
-            "do not keep the middle",
+            "is not that of up-convolution, crop",
         ),
         "x not enlarged": (
             decoder(lambda x, s: F.max_pool2d(cat(x, s), 2)),
-            "the output is (1, 4, 6, 8)",
+            "the output is (3, 4, 6, 8)",
         ),
     },
     "weighted_cross_entropy": {

@@ -289,7 +289,7 @@ WRONG = {
         "relu at the end": (spoiled(end=lambda self, x: x.relu()), "squashes"),
         "sigmoid": (spoiled(end=lambda self, x: x.sigmoid()), "squashes"),
         "skips of zeros": (spoiled(skip=lambda self, s: torch.zeros_like(s)), "all zeros"),
-        "skips of noise": (spoiled(skip=lambda self, s: torch.randn_like(s)), "not what the encoder sent"),
+        "skips of noise": (spoiled(skip=lambda self, s: torch.randn_like(s)), "drawn at random"),
         "skips mirrored": (spoiled(skip=lambda self, s: s.flip(-1)), "not what the encoder sent"),
         "plain lists": (PlainLists, "ModuleList"),
         "3x3 head": (WideHead, "too wide"),
@@ -313,7 +313,7 @@ WRONG = {
             counted(lambda b, c, k: 5 * sum(x * y for x, y in zip(c[1:], c[:-1], strict=True))),
             "2x2, not 3x3",
         ),
-        "another number": (lambda b, d: 7, "The difference is"),
+        "another number": (lambda b, d: 7, "The mistake is not recognised"),
     },
     "mysteries": {
         "A": (VERDICT | {"A": "U-Net"}, "drawn at random"),
@@ -322,7 +322,7 @@ WRONG = {
         "D": (VERDICT | {"D": "no pooling"}, "what lies below does not arrive"),
         "E": (VERDICT | {"E": "cut off below the top"}, "There is no skip to take away"),
         "all": (dict.fromkeys("ABCDE", "U-Net"), "4 of 5 are wrong"),
-        "another word": (VERDICT | {"C": "unet"}, "none of the five kinds"),
+        "another word": (VERDICT | {"C": "dense net"}, "none of the five kinds"),
         "half": (VERDICT | {"E": None}, "no value yet for E"),
     },
     "training_step": {

@@ -90,9 +90,28 @@ def judged(function: Callable, answer) -> Verdict:
             clue = "Look at the shapes of what you make: print them before. Is there one of (H, W, H, W)?"
             return Verdict("wrong", f"it needs more memory than there is: {short(str(error)) or 'no room left'}.", (clue,))
         finding = f"it stopped with {type(error).__name__}: {short(str(error))}{_place(error)}"
-        hints = ("Read the last line of the error first: it names what went wrong. Then call it yourself on a small input.",)
+        hints = (usual_cause(error),)
         return Verdict("wrong", finding, hints)
     return Verdict("right")
+
+
+USUAL = {
+    "before Module.__init__() call": "The first line of __init__ must be super().__init__(): it makes the place where layers go.",
+    "takes a variable number of arguments": "Count the arguments: which ones does the exercise name?",
+    "expected input": "The channels do not fit: print x.shape before the layer that is named.",
+    "Sizes of tensors must match": "Print the shapes of both before they are joined: the sizes or the channels differ.",
+    "does not require grad": "Nothing leads back to the weights: a .detach(), .item() or torch.no_grad() cut it off.",
+    "has no attribute 'shape'": "Something is None, or a number: did a function before it return nothing?",
+    "'NoneType'": "Something is None: did a function before it end without return?",
+}
+
+
+def usual_cause(error: Exception) -> str:
+    """The clue for an error of the student's code."""
+    for words, clue in USUAL.items():
+        if words in str(error):
+            return clue
+    return "Read the last line of the error first: it names what went wrong. Then call it yourself on a small input."
 
 
 def run_check(name: str, function: Callable, answer) -> Verdict:
@@ -149,11 +168,7 @@ def _place(error: Exception) -> str:
 
 def called(function, *arguments):
     """The function's result on copies of what it is given; NotTried where there is none, Wrong where it changes its input."""
-    if not callable(function):
-        raise Wrong(
-            f"expected a function, got {type(function).__name__} ({short(repr(function))}).",
-            "Give the function itself, without brackets: check(name, my_function).",
-        )
+    must_be_function(function)
     copies = [copied(a) for a in arguments]
     result = function(*copies)
     if result is None or result is ...:
@@ -168,6 +183,15 @@ def called(function, *arguments):
                 "A neighbour: to clip without harm, write np.clip(a, 0, 1), not a[a > 1] = 1.",
             )
     return result
+
+
+def must_be_function(function) -> None:
+    """Wrong where it is no function."""
+    if not callable(function):
+        raise Wrong(
+            f"expected a function, got {type(function).__name__} ({short(repr(function))}).",
+            "Give the function itself, without brackets: check(name, my_function).",
+        )
 
 
 def copied(argument):
@@ -186,34 +210,6 @@ def same(before, after) -> bool:
     if isinstance(before, list | dict | set):
         return len(before) == len(after) and (before is after or repr(before) == repr(after))
     return True
-
-
-def fields(answer, keys) -> dict:
-    """The answer as a dictionary with just these keys, all filled in; NotTried where it is empty, Wrong otherwise."""
-    if not isinstance(answer, dict) or set(answer) != set(keys):
-        raise Wrong(
-            f"expected a dictionary with the keys {', '.join(keys)}, got {answer!r}.",
-            "Keep the keys as they stand and write a value after each colon.",
-        )
-    left = [key for key in keys if answer[key] is None or answer[key] is ...]
-    if len(left) == len(answer):
-        raise NotTried("Replace each None above and run the cell again.")
-    if left:
-        raise Wrong(f"no value yet for {', '.join(left)}.", "Write a value after each colon.")
-    return answer
-
-
-def number(answer, unit: str = "a number") -> float:
-    """The answer as a float; Wrong where it is none."""
-    try:
-        if isinstance(answer, bool):
-            raise TypeError
-        return float(answer)
-    except (TypeError, ValueError):
-        raise Wrong(
-            f"expected {unit}, got {type(answer).__name__}: {answer!r}.",
-            "Give the number itself, without quotes and without brackets.",
-        ) from None
 
 
 def compare(shown: str, got, right: np.ndarray, suspects: list[tuple], otherwise: str, *hints: str, given=None) -> None:

@@ -12,22 +12,56 @@ def encode(grey, codes):
     return indices
 """,
 )
-encode.right("by a table", "def f(grey, codes):\n    t = np.zeros(256, int)\n    t[list(codes)] = np.arange(len(codes))\n    return t[grey]")
+encode.right(
+    "by a table",
+    "def f(grey, codes):\n    t = np.zeros(256, int)\n    t[list(codes)] = np.arange(len(codes))\n    return t[grey]",
+)
 encode.right("argmax", "def f(grey, codes):\n    return np.stack([grey == c for c in codes]).argmax(0)")
-encode.right("where", "def f(grey, codes):\n    out = np.zeros_like(grey)\n    for k in range(len(codes)):\n        out = np.where(grey == codes[k], k, out)\n    return out")
-encode.right("pixel by pixel", "def f(grey, codes):\n    out = np.zeros(grey.shape, dtype=int)\n    for r in range(grey.shape[0]):\n        for c in range(grey.shape[1]):\n            out[r, c] = list(codes).index(grey[r, c])\n    return out")
-encode.right("vectorize", "def f(grey, codes):\n    where = {code: k for k, code in enumerate(codes)}\n    return np.vectorize(where.get)(grey)")
+encode.right(
+    "where",
+    "def f(grey, codes):\n    out = np.zeros_like(grey)\n    for k in range(len(codes)):\n        out = np.where(grey == codes[k], k, out)\n    return out",
+)
+encode.right(
+    "pixel by pixel",
+    "def f(grey, codes):\n    out = np.zeros(grey.shape, dtype=int)\n    for r in range(grey.shape[0]):\n        for c in range(grey.shape[1]):\n            out[r, c] = list(codes).index(grey[r, c])\n    return out",
+)
+encode.right(
+    "vectorize",
+    "def f(grey, codes):\n    where = {code: k for k, code in enumerate(codes)}\n    return np.vectorize(where.get)(grey)",
+)
 encode.right("select", "def f(grey, codes):\n    return np.select([grey == c for c in codes], range(len(codes)))")
-encode.right("searchsorted", "def f(grey, codes):\n    codes = np.asarray(codes)\n    order = codes.argsort()\n    return order[np.searchsorted(codes[order], grey)]")
+encode.right(
+    "searchsorted",
+    "def f(grey, codes):\n    codes = np.asarray(codes)\n    order = codes.argsort()\n    return order[np.searchsorted(codes[order], grey)]",
+)
 encode.right("sum of parts", "def f(grey, codes):\n    return sum(k * (grey == c) for k, c in enumerate(codes)).astype(np.uint8)")
-encode.wrong("in place: writes into grey", "changed|given", "def f(grey, codes):\n    for k, c in enumerate(codes):\n        grey[grey == c] = k\n    return grey")
-encode.wrong("in place: copy overwritten twice", "encoded twice|again|already|overwrit", "indices = np.zeros(grey.shape, np.uint8)", "indices = grey.copy()", "indices[grey == code]", "indices[indices == code]")
+encode.wrong(
+    "in place: writes into grey",
+    "changed|given",
+    "def f(grey, codes):\n    for k, c in enumerate(codes):\n        grey[grey == c] = k\n    return grey",
+)
+encode.wrong(
+    "in place: copy overwritten twice",
+    "encoded twice|again|already|overwrit",
+    "indices = np.zeros(grey.shape, np.uint8)",
+    "indices = grey.copy()",
+    "indices[grey == code]",
+    "indices[indices == code]",
+)
 encode.wrong("in place: a view", "changed|given", "np.zeros(grey.shape, np.uint8)", "grey[:]", "grey == code", "indices == code")
 encode.wrong("order: sorted codes", "brightness|order", "enumerate(codes)", "enumerate(sorted(codes))")
-encode.wrong("order: unique of the image", "brightness|order|present|occur", "def f(grey, codes):\n    return np.unique(grey, return_inverse=True)[1].reshape(grey.shape)")
+encode.wrong(
+    "order: unique of the image",
+    "brightness|order|present|occur",
+    "def f(grey, codes):\n    return np.unique(grey, return_inverse=True)[1].reshape(grey.shape)",
+)
 encode.wrong("order: reversed", "revers", "= index", "= len(codes) - 1 - index")
 encode.wrong("order: from a set", "order", "enumerate(codes)", "enumerate(set(codes))")
-encode.wrong("narrow: three codes only", "three|number of codes|4 codes|2 codes|codes|only", "def f(grey, codes):\n    out = np.zeros(grey.shape, np.uint8)\n    out[grey == codes[1]] = 1\n    out[grey == codes[2]] = 2\n    return out")
+encode.wrong(
+    "narrow: three codes only",
+    "three|number of codes|4 codes|2 codes|codes|only",
+    "def f(grey, codes):\n    out = np.zeros(grey.shape, np.uint8)\n    out[grey == codes[1]] = 1\n    out[grey == codes[2]] = 2\n    return out",
+)
 encode.wrong("narrow: the page's codes", "only|codes", "enumerate(codes)", "enumerate((51, 153, 255))")
 encode.wrong("narrow: integer division", "only|codes", "def f(grey, codes):\n    return (grey // 100).astype(np.uint8)")
 encode.wrong("narrow: skips the first code", "first|class 0|background", "enumerate(codes)", "enumerate(codes[1:])")
@@ -41,7 +75,12 @@ encode.wrong("shape: one-hot", "one-hot", "return indices", "return np.eye(len(c
 encode.wrong("shape: transposed", "transpose|turned|shape", "return indices", "return indices.T")
 encode.wrong("value: from one", "one too|from 1|shift|start", "= index", "= index + 1")
 encode.wrong("value: returns the code", "grey", "= index", "= code")
-encode.wrong("value: return inside the loop", "only|first|return.*loop", "        indices[grey == code] = index\n    return indices", "        indices[grey == code] = index\n        return indices")
+encode.wrong(
+    "value: return inside the loop",
+    "only|first|return.*loop",
+    "        indices[grey == code] = index\n    return indices",
+    "        indices[grey == code] = index\n        return indices",
+)
 encode.wrong("value: image mirrored", "mirror|flip|elsewhere|pixels lie", "return indices", "return indices[:, ::-1]")
 encode.wrong("unfinished: no return", "return|None", "    return indices\n", "")
 
@@ -55,35 +94,93 @@ def split(count, train_fraction, seed):
 """,
 )
 split.right("lists", "return order[:training], order[training:]", "return order[:training].tolist(), order[training:].tolist()")
-split.right("random.Random", "def f(count, train_fraction, seed):\n    order = list(range(count))\n    random.Random(seed).shuffle(order)\n    k = int(count * train_fraction + 0.5)\n    return order[:k], order[k:]")
-split.right("torch", "def f(count, train_fraction, seed):\n    g = torch.Generator().manual_seed(seed)\n    order = torch.randperm(count, generator=g)\n    k = round(count * train_fraction)\n    return order[:k], order[k:]")
-split.right("sorted parts", "return order[:training], order[training:]", "return sorted(order[:training]), sorted(order[training:])")
-split.right("global seed", "def f(count, train_fraction, seed):\n    np.random.seed(seed)\n    order = np.random.permutation(count)\n    k = round(train_fraction * count)\n    return [order[:k], order[k:]]")
-split.right("choice", "def f(count, train_fraction, seed):\n    rng = np.random.default_rng(seed)\n    a = rng.choice(count, round(count * train_fraction), replace=False)\n    return a, np.setdiff1d(np.arange(count), a)")
+split.right(
+    "random.Random",
+    "def f(count, train_fraction, seed):\n    order = list(range(count))\n    random.Random(seed).shuffle(order)\n    k = int(count * train_fraction + 0.5)\n    return order[:k], order[k:]",
+)
+split.right(
+    "torch",
+    "def f(count, train_fraction, seed):\n    g = torch.Generator().manual_seed(seed)\n    order = torch.randperm(count, generator=g)\n    k = round(count * train_fraction)\n    return order[:k], order[k:]",
+)
+split.right(
+    "sorted parts", "return order[:training], order[training:]", "return sorted(order[:training]), sorted(order[training:])"
+)
+split.right(
+    "global seed",
+    "def f(count, train_fraction, seed):\n    np.random.seed(seed)\n    order = np.random.permutation(count)\n    k = round(train_fraction * count)\n    return [order[:k], order[k:]]",
+)
+split.right(
+    "choice",
+    "def f(count, train_fraction, seed):\n    rng = np.random.default_rng(seed)\n    a = rng.choice(count, round(count * train_fraction), replace=False)\n    return a, np.setdiff1d(np.arange(count), a)",
+)
 split.right("validation counted by int", "training = round(count * train_fraction)", "training = int(count * train_fraction)")
 split.right("RandomState", "np.random.default_rng(seed)", "np.random.RandomState(seed)")
-split.right("sets of a sample", "def f(count, train_fraction, seed):\n    a = random.Random(seed).sample(range(count), round(count * train_fraction))\n    return a, [i for i in range(count) if i not in a]")
+split.right(
+    "sets of a sample",
+    "def f(count, train_fraction, seed):\n    a = random.Random(seed).sample(range(count), round(count * train_fraction))\n    return a, [i for i in range(count) if i not in a]",
+)
 split.wrong("random: not shuffled", "shuffle", "np.random.default_rng(seed).permutation(count)", "np.arange(count)")
 split.wrong("random: seed ignored", "seed", "default_rng(seed)", "default_rng(0)")
 split.wrong("random: no seed", "seed|two different", "default_rng(seed)", "default_rng()")
-split.wrong("random: random module unseeded", "seed|two different", "def f(count, train_fraction, seed):\n    order = list(range(count))\n    random.shuffle(order)\n    k = round(count * train_fraction)\n    return order[:k], order[k:]")
+split.wrong(
+    "random: random module unseeded",
+    "seed|two different",
+    "def f(count, train_fraction, seed):\n    order = list(range(count))\n    random.shuffle(order)\n    k = round(count * train_fraction)\n    return order[:k], order[k:]",
+)
 split.wrong("random: seed 0 or 1 only", "seed", "default_rng(seed)", "default_rng(seed % 2)")
-split.wrong("random: rotated only", "rotat|shuffle|shift", "np.random.default_rng(seed).permutation(count)", "np.roll(np.arange(count), seed)")
-split.wrong("random: coin for each", "expected|how many|number|size", "def f(count, train_fraction, seed):\n    coin = np.random.default_rng(seed).random(count) < train_fraction\n    return np.where(coin)[0], np.where(~coin)[0]")
-split.wrong("overlap: two draws", "leak|both", "return order[:training], order[training:]", "return order[:training], np.random.default_rng(seed + 1).permutation(count)[training:]")
+split.wrong(
+    "random: rotated only",
+    "rotat|shuffle|shift",
+    "np.random.default_rng(seed).permutation(count)",
+    "np.roll(np.arange(count), seed)",
+)
+split.wrong(
+    "random: coin for each",
+    "expected|how many|number|size",
+    "def f(count, train_fraction, seed):\n    coin = np.random.default_rng(seed).random(count) < train_fraction\n    return np.where(coin)[0], np.where(~coin)[0]",
+)
+split.wrong(
+    "overlap: two draws",
+    "leak|both",
+    "return order[:training], order[training:]",
+    "return order[:training], np.random.default_rng(seed + 1).permutation(count)[training:]",
+)
 split.wrong("overlap: validation is all", "leak|both", "order[training:]", "order")
 split.wrong("overlap: one in both", "leak|both", "order[training:]", "order[training - 1:]")
 split.wrong("overlap: with replacement", "twice|leak|both|repeat", ".permutation(count)", ".integers(0, count, count)")
 split.wrong("missing: one forgotten", "neither", "order[training:]", "order[training + 1:]")
 split.wrong("missing: index 0 never", "neither|0", ".permutation(count)", ".permutation(np.arange(1, count))")
-split.wrong("missing: validation as large as training", "neither|expected", "order[training:]", "order[-training:] if training < count / 2 else order[training:-1]")
+split.wrong(
+    "missing: validation as large as training",
+    "neither|expected",
+    "order[training:]",
+    "order[-training:] if training < count / 2 else order[training:-1]",
+)
 split.wrong("share: swapped", "swapped", "return order[:training], order[training:]", "return order[training:], order[:training]")
-split.wrong("share: validation's share", "swapped|expected", "round(count * train_fraction)", "round(count * (1 - train_fraction))")
+split.wrong(
+    "share: validation's share", "swapped|expected", "round(count * train_fraction)", "round(count * (1 - train_fraction))"
+)
 split.wrong("share: always 80 %", "fraction|expected", "count * train_fraction", "count * 0.8")
 split.wrong("share: half", "fraction|expected", "count * train_fraction", "count / 2")
 split.wrong("form: one array", "two", "return order[:training], order[training:]", "return order")
-split.wrong("form: masks", "bool|indices", "return order[:training], order[training:]", "return order < training, order >= training")
-split.wrong("form: from one", "0|from 1|out of range|no index", "return order[:training], order[training:]", "return order[:training] + 1, order[training:] + 1")
+split.wrong(
+    "form: masks", "bool|indices", "return order[:training], order[training:]", "return order < training, order >= training"
+)
+split.wrong(
+    "form: from one",
+    "0|from 1|out of range|no index",
+    "return order[:training], order[training:]",
+    "return order[:training] + 1, order[training:] + 1",
+)
 split.wrong("form: counts", "sequences|indices", "return order[:training], order[training:]", "return training, count - training")
-split.wrong("form: a dictionary", "two", "return order[:training], order[training:]", "return {'training': order[:training], 'validation': order[training:]}")
-split.wrong("share: a range is shuffled within parts", "shuffle|leak|same", "def f(count, train_fraction, seed):\n    k = round(count * train_fraction)\n    rng = np.random.default_rng(seed)\n    return rng.permutation(k), k + rng.permutation(count - k)")
+split.wrong(
+    "form: a dictionary",
+    "two",
+    "return order[:training], order[training:]",
+    "return {'training': order[:training], 'validation': order[training:]}",
+)
+split.wrong(
+    "share: a range is shuffled within parts",
+    "shuffle|leak|same",
+    "def f(count, train_fraction, seed):\n    k = round(count * train_fraction)\n    rng = np.random.default_rng(seed)\n    return rng.permutation(k), k + rng.permutation(count - k)",
+)

@@ -18,10 +18,23 @@ def conv(image, kernel, padding=0, stride=1):
     return output
 """,
 )
-conv.right("loops over the kernel", "def f(image, kernel, padding=0, stride=1):\n    p = np.pad(image, padding)\n    kh, kw = kernel.shape\n    H = p.shape[0] - kh + 1\n    W = p.shape[1] - kw + 1\n    out = 0\n    for a in range(kh):\n        for b in range(kw):\n            out = out + kernel[a, b] * p[a:a + H:stride, b:b + W:stride]\n    return out")
-conv.right("windows", "def f(image, kernel, padding=0, stride=1):\n    w = np.lib.stride_tricks.sliding_window_view(np.pad(image, padding), kernel.shape)[::stride, ::stride]\n    return np.einsum('rcab,ab->rc', w, kernel)")
-conv.right("lists", "def f(image, kernel, padding=0, stride=1):\n    p = np.pad(image, padding)\n    k, l = kernel.shape\n    return [[float((p[r:r + k, c:c + l] * kernel).sum()) for c in range(0, p.shape[1] - l + 1, stride)] for r in range(0, p.shape[0] - k + 1, stride)]")
-conv.right("own padding", "framed = np.pad(image, padding)", "framed = np.zeros((image.shape[0] + 2 * padding, image.shape[1] + 2 * padding))\n    framed[padding:padding + image.shape[0], padding:padding + image.shape[1]] = image")
+conv.right(
+    "loops over the kernel",
+    "def f(image, kernel, padding=0, stride=1):\n    p = np.pad(image, padding)\n    kh, kw = kernel.shape\n    H = p.shape[0] - kh + 1\n    W = p.shape[1] - kw + 1\n    out = 0\n    for a in range(kh):\n        for b in range(kw):\n            out = out + kernel[a, b] * p[a:a + H:stride, b:b + W:stride]\n    return out",
+)
+conv.right(
+    "windows",
+    "def f(image, kernel, padding=0, stride=1):\n    w = np.lib.stride_tricks.sliding_window_view(np.pad(image, padding), kernel.shape)[::stride, ::stride]\n    return np.einsum('rcab,ab->rc', w, kernel)",
+)
+conv.right(
+    "lists",
+    "def f(image, kernel, padding=0, stride=1):\n    p = np.pad(image, padding)\n    k, l = kernel.shape\n    return [[float((p[r:r + k, c:c + l] * kernel).sum()) for c in range(0, p.shape[1] - l + 1, stride)] for r in range(0, p.shape[0] - k + 1, stride)]",
+)
+conv.right(
+    "own padding",
+    "framed = np.pad(image, padding)",
+    "framed = np.zeros((image.shape[0] + 2 * padding, image.shape[1] + 2 * padding))\n    framed[padding:padding + image.shape[0], padding:padding + image.shape[1]] = image",
+)
 conv.right("a tensor", "return output", "return torch.tensor(output)")
 conv.right("np.sum", "(window * kernel).sum()", "np.sum(np.multiply(window, kernel))")
 conv.right("float32", "np.zeros((rows, columns))", "np.zeros((rows, columns), np.float32)")
@@ -31,26 +44,74 @@ conv.wrong("formula: matrix product", "matrix product|@|element", "(window * ker
 conv.wrong("formula: the mean", "mean", "(window * kernel).sum()", "(window * kernel).mean()")
 conv.wrong("formula: the maximum", "max|largest", "(window * kernel).sum()", "(window * kernel).max()")
 conv.wrong("formula: ReLU after it", "negative|relu", "return output", "return np.maximum(output, 0)")
-conv.wrong("formula: kernel normalised", "normali|sum of the kernel|divided", "(window * kernel).sum()", "(window * kernel).sum() / kernel.sum()")
+conv.wrong(
+    "formula: kernel normalised",
+    "normali|sum of the kernel|divided",
+    "(window * kernel).sum()",
+    "(window * kernel).sum() / kernel.sum()",
+)
 conv.wrong("padding: ignored", "padding", "np.pad(image, padding)", "image")
-conv.wrong("padding: always half the kernel", "padding", "np.pad(image, padding)", "np.pad(image, len(kernel) // 2 if padding else 0)")
+conv.wrong(
+    "padding: always half the kernel", "padding", "np.pad(image, padding)", "np.pad(image, len(kernel) // 2 if padding else 0)"
+)
 conv.wrong("padding: always one", "padding", "np.pad(image, padding)", "np.pad(image, 1 if padding else 0)")
 conv.wrong("padding: repeated border", "zero|edge|border", "np.pad(image, padding)", "np.pad(image, padding, mode='edge')")
 conv.wrong("padding: mirrored", "zero|mirror|border", "np.pad(image, padding)", "np.pad(image, padding, mode='reflect')")
-conv.wrong("padding: one side only", "side|padding", "np.pad(image, padding)", "np.pad(image, ((0, 2 * padding), (0, 2 * padding)))")
+conv.wrong(
+    "padding: one side only", "side|padding", "np.pad(image, padding)", "np.pad(image, ((0, 2 * padding), (0, 2 * padding)))"
+)
 conv.wrong("padding: rows only", "padding|column", "np.pad(image, padding)", "np.pad(image, ((padding, padding), (0, 0)))")
-conv.wrong("stride: ignored", "stride", "stride : r * stride + size", "1 : r + size", "c * stride : c * stride + size", "c : c + size", "// stride + 1", "+ 1", "r * 1", "r")
-conv.wrong("stride: in the size only", "stride", "r * stride : r * stride + size, c * stride : c * stride + size", "r : r + size, c : c + size")
-conv.wrong("stride: rows only", "stride|column", "c * stride : c * stride + size", "c : c + size", "columns = (framed.shape[1] - size) // stride + 1", "columns = framed.shape[1] - size + 1")
+conv.wrong(
+    "stride: ignored",
+    "stride",
+    "stride : r * stride + size",
+    "1 : r + size",
+    "c * stride : c * stride + size",
+    "c : c + size",
+    "// stride + 1",
+    "+ 1",
+    "r * 1",
+    "r",
+)
+conv.wrong(
+    "stride: in the size only",
+    "stride",
+    "r * stride : r * stride + size, c * stride : c * stride + size",
+    "r : r + size, c : c + size",
+)
+conv.wrong(
+    "stride: rows only",
+    "stride|column",
+    "c * stride : c * stride + size",
+    "c : c + size",
+    "columns = (framed.shape[1] - size) // stride + 1",
+    "columns = framed.shape[1] - size + 1",
+)
 conv.wrong("stride: at most two", "stride", "    size = len", "    stride = min(stride, 2)\n    size = len")
-conv.wrong("stride: rounds up", "shape|round|last", "rows = (framed.shape[0] - size) // stride + 1", "rows = -(-(framed.shape[0] - size) // stride) + 1", "(window * kernel)", "(window * kernel[: len(window)])")
-conv.wrong("size: one row short", "shape|last", "rows = (framed.shape[0] - size) // stride + 1", "rows = (framed.shape[0] - size) // stride")
+conv.wrong(
+    "stride: rounds up",
+    "shape|round|last",
+    "rows = (framed.shape[0] - size) // stride + 1",
+    "rows = -(-(framed.shape[0] - size) // stride) + 1",
+    "(window * kernel)",
+    "(window * kernel[: len(window)])",
+)
+conv.wrong(
+    "size: one row short",
+    "shape|last",
+    "rows = (framed.shape[0] - size) // stride + 1",
+    "rows = (framed.shape[0] - size) // stride",
+)
 conv.wrong("size: square images only", "square|shape", "columns = (framed.shape[1] - size) // stride + 1", "columns = rows")
 conv.wrong("size: 3x3 only", "kernel", "size = len(kernel)", "size = 3", "(window * kernel)", "(window * kernel[:3, :3])")
 conv.wrong("size: same size kept", "shape|padding", "np.pad(image, padding)", "np.pad(image, len(kernel) // 2)")
-conv.wrong("in place: image changed", "changed", "framed = np.pad(image, padding)", "image -= 1\n    framed = np.pad(image + 1, padding)")
+conv.wrong(
+    "in place: image changed", "changed", "framed = np.pad(image, padding)", "image -= 1\n    framed = np.pad(image + 1, padding)"
+)
 conv.wrong("type: whole numbers", "whole|int|round", "np.zeros((rows, columns))", "np.zeros((rows, columns), int)")
-conv.wrong("type: image's own", "whole|int|round|overflow|uint8", "np.zeros((rows, columns))", "np.zeros((rows, columns), np.uint8)")
+conv.wrong(
+    "type: image's own", "whole|int|round|overflow|uint8", "np.zeros((rows, columns))", "np.zeros((rows, columns), np.uint8)"
+)
 conv.wrong("order: output transposed", "transpos|shape", "return output", "return output.T")
 conv.wrong("order: output mirrored", "mirror|flip|revers", "return output", "return output[:, ::-1]")
 conv.wrong("unfinished: nothing is returned", "return|None", "    return output\n", "")
@@ -85,35 +146,93 @@ block.right("own names", OWN)
 block.right("no bias", "padding=1)", "padding=1, bias=False)")
 block.right("same padding", "padding=1", "padding='same'")
 block.right("in-place ReLU", "nn.ReLU()", "nn.ReLU(inplace=True)")
-block.right("ZeroPad2d", "nn.Conv2d(i, o, 3, padding=1)", "nn.ZeroPad2d(1), nn.Conv2d(i, o, 3)", "nn.Conv2d(o, o, 3, padding=1)", "nn.ZeroPad2d(1), nn.Conv2d(o, o, 3)")
-block.right("F.pad", OWN.replace(", padding=1", "").replace("conv1(x)", "conv1(F.pad(x, (1, 1, 1, 1)))").replace("conv2(x)", "conv2(F.pad(x, (1, 1, 1, 1)))"))
-block.right("shared ReLU", OWN.replace("F.relu", "self.relu").replace("        self.conv1", "        self.relu = nn.ReLU()\n        self.conv1"))
+block.right(
+    "ZeroPad2d",
+    "nn.Conv2d(i, o, 3, padding=1)",
+    "nn.ZeroPad2d(1), nn.Conv2d(i, o, 3)",
+    "nn.Conv2d(o, o, 3, padding=1)",
+    "nn.ZeroPad2d(1), nn.Conv2d(o, o, 3)",
+)
+block.right(
+    "F.pad",
+    OWN.replace(", padding=1", "")
+    .replace("conv1(x)", "conv1(F.pad(x, (1, 1, 1, 1)))")
+    .replace("conv2(x)", "conv2(F.pad(x, (1, 1, 1, 1)))"),
+)
+block.right(
+    "shared ReLU",
+    OWN.replace("F.relu", "self.relu").replace("        self.conv1", "        self.relu = nn.ReLU()\n        self.conv1"),
+)
 block.right("clamp", OWN.replace("F.relu(self.bn1(self.conv1(x)))", "self.bn1(self.conv1(x)).clamp(min=0)"))
-block.right("a loop", "class Block(nn.Module):\n    def __init__(self, i, o):\n        super().__init__()\n        self.convs = nn.ModuleList([nn.Conv2d(i, o, 3, padding=1), nn.Conv2d(o, o, 3, padding=1)])\n        self.norms = nn.ModuleList([nn.BatchNorm2d(o) for _ in range(2)])\n    def forward(self, x):\n        for c, n in zip(self.convs, self.norms):\n            x = torch.relu(n(c(x)))\n        return x")
-block.right("registered in another order", OWN.replace("        self.conv1 = nn.Conv2d(i, o, 3, padding=1)\n", "").replace("        self.bn2 = nn.BatchNorm2d(o)\n", "        self.bn2 = nn.BatchNorm2d(o)\n        self.conv1 = nn.Conv2d(i, o, 3, padding=1)\n"))
-block.right("the library's, inside", "class Block(nn.Module):\n    def __init__(self, i, o):\n        super().__init__()\n        self.inside = ConvBlock(i, o)\n    def forward(self, x):\n        return self.inside(x)")
+block.right(
+    "a loop",
+    "class Block(nn.Module):\n    def __init__(self, i, o):\n        super().__init__()\n        self.convs = nn.ModuleList([nn.Conv2d(i, o, 3, padding=1), nn.Conv2d(o, o, 3, padding=1)])\n        self.norms = nn.ModuleList([nn.BatchNorm2d(o) for _ in range(2)])\n    def forward(self, x):\n        for c, n in zip(self.convs, self.norms):\n            x = torch.relu(n(c(x)))\n        return x",
+)
+block.right(
+    "registered in another order",
+    OWN.replace("        self.conv1 = nn.Conv2d(i, o, 3, padding=1)\n", "").replace(
+        "        self.bn2 = nn.BatchNorm2d(o)\n",
+        "        self.bn2 = nn.BatchNorm2d(o)\n        self.conv1 = nn.Conv2d(i, o, 3, padding=1)\n",
+    ),
+)
+block.right(
+    "the library's, inside",
+    "class Block(nn.Module):\n    def __init__(self, i, o):\n        super().__init__()\n        self.inside = ConvBlock(i, o)\n    def forward(self, x):\n        return self.inside(x)",
+)
 L = "nn.BatchNorm2d(o), nn.ReLU())"
 block.wrong("gradient: detached", "gradient|detach", "return self.layers(x)", "return self.layers(x).detach()")
-block.wrong("gradient: no_grad inside", "gradient|no_grad", "return self.layers(x)", "with torch.no_grad():\n            return self.layers(x)")
-block.wrong("gradient: cut between", "gradient", OWN.replace("x = F.relu(self.bn1(self.conv1(x)))", "x = F.relu(self.bn1(self.conv1(x))).detach()"))
+block.wrong(
+    "gradient: no_grad inside",
+    "gradient|no_grad",
+    "return self.layers(x)",
+    "with torch.no_grad():\n            return self.layers(x)",
+)
+block.wrong(
+    "gradient: cut between",
+    "gradient",
+    OWN.replace("x = F.relu(self.bn1(self.conv1(x)))", "x = F.relu(self.bn1(self.conv1(x))).detach()"),
+)
 block.wrong("gradient: input detached", "gradient|detach", "self.layers(x)", "self.layers(x.detach())")
-block.wrong("gradient: first parameters frozen", "gradient|requires_grad|frozen", OWN.replace("        self.bn1 =", "        self.conv1.requires_grad_(False)\n        self.bn1 ="))
-block.wrong("state: a fresh layer each call", "random|twice|new|same answer|forward", OWN.replace("self.conv2(x)", "nn.Conv2d(x.shape[1], x.shape[1], 3, padding=1)(x)"))
+block.wrong(
+    "gradient: first parameters frozen",
+    "gradient|requires_grad|frozen",
+    OWN.replace("        self.bn1 =", "        self.conv1.requires_grad_(False)\n        self.bn1 ="),
+)
+block.wrong(
+    "state: a fresh layer each call",
+    "random|twice|new|same answer|forward",
+    OWN.replace("self.conv2(x)", "nn.Conv2d(x.shape[1], x.shape[1], 3, padding=1)(x)"),
+)
 block.wrong("state: eval inside forward", "mode|eval", "return self.layers(x)", "self.eval()\n        return self.layers(x)")
 block.wrong("state: dropout", "dropout|twice|random", "nn.ReLU(), nn.Conv2d", "nn.ReLU(), nn.Dropout(0.2), nn.Conv2d")
-block.wrong("state: a plain list", "ModuleList|list|parameters", "class Block(nn.Module):\n    def __init__(self, i, o):\n        super().__init__()\n        self.parts = [nn.Conv2d(i, o, 3, padding=1), nn.BatchNorm2d(o), nn.ReLU(), nn.Conv2d(o, o, 3, padding=1), nn.BatchNorm2d(o), nn.ReLU()]\n    def forward(self, x):\n        for p in self.parts:\n            x = p(x)\n        return x")
+block.wrong(
+    "state: a plain list",
+    "ModuleList|list|parameters",
+    "class Block(nn.Module):\n    def __init__(self, i, o):\n        super().__init__()\n        self.parts = [nn.Conv2d(i, o, 3, padding=1), nn.BatchNorm2d(o), nn.ReLU(), nn.Conv2d(o, o, 3, padding=1), nn.BatchNorm2d(o), nn.ReLU()]\n    def forward(self, x):\n        for p in self.parts:\n            x = p(x)\n        return x",
+)
 block.wrong("state: input changed in place", "changed|in place", "return self.layers(x)", "return self.layers(x.mul_(1.5))")
 block.wrong("state: one image repeated", "each image|batch", "self.layers(x)", "self.layers(x[:1].expand(len(x), -1, -1, -1))")
-block.wrong("state: batch averaged", "each image|batch", "return self.layers(x)", "return self.layers(x) + 0 * x[:, :1] + (self.layers(x) - self.layers(x)).mean() if False else self.layers(x.mean(0, keepdim=True).expand_as(x))")
+block.wrong(
+    "state: batch averaged",
+    "each image|batch",
+    "return self.layers(x)",
+    "return self.layers(x) + 0 * x[:, :1] + (self.layers(x) - self.layers(x)).mean() if False else self.layers(x.mean(0, keepdim=True).expand_as(x))",
+)
 block.wrong("norm: none", "batch norm", "nn.BatchNorm2d(o), nn.ReLU()", "nn.ReLU()")
 block.wrong("norm: only one", "batch norm|second", L, "nn.ReLU())")
 block.wrong("norm: instance norm", "batch norm|instance", "nn.BatchNorm2d", "nn.InstanceNorm2d")
 block.wrong("norm: group norm", "batch norm|group", "nn.BatchNorm2d(o)", "nn.GroupNorm(1, o)")
 block.wrong("norm: not affine", "affine|gamma|batch norm|parameters", "nn.BatchNorm2d(o)", "nn.BatchNorm2d(o, affine=False)")
-block.wrong("norm: no running statistics", "running|statistics|track", "nn.BatchNorm2d(o)", "nn.BatchNorm2d(o, track_running_stats=False)")
+block.wrong(
+    "norm: no running statistics", "running|statistics|track", "nn.BatchNorm2d(o)", "nn.BatchNorm2d(o, track_running_stats=False)"
+)
 block.wrong("norm: shared", "shared|two batch|same|one batch|parameters", OWN.replace("self.bn2(self", "self.bn1(self"))
 block.wrong("order: ReLU before norm", "order|before", "nn.BatchNorm2d(o), nn.ReLU()", "nn.ReLU(), nn.BatchNorm2d(o)")
-block.wrong("order: norm before convolution", "order|before|convolution", OWN.replace("self.bn2(self.conv2(x))", "self.conv2(self.bn2(x))"))
+block.wrong(
+    "order: norm before convolution",
+    "order|before|convolution",
+    OWN.replace("self.bn2(self.conv2(x))", "self.conv2(self.bn2(x))"),
+)
 block.wrong("relu: last missing", "relu|negative", L, "nn.BatchNorm2d(o))")
 block.wrong("relu: first missing", "relu|first", "nn.ReLU(), nn.Conv2d", "nn.Conv2d")
 block.wrong("relu: leaky", "relu|leaky|negative", "nn.ReLU()", "nn.LeakyReLU()")
@@ -126,15 +245,40 @@ block.wrong("size: no padding", "size|padding|shape", ", padding=1", "")
 block.wrong("size: only first padded", "size|padding|shape", "nn.Conv2d(o, o, 3, padding=1)", "nn.Conv2d(o, o, 3)")
 block.wrong("size: five wide", "3x3|parameters|wide", "nn.Conv2d(o, o, 3, padding=1)", "nn.Conv2d(o, o, 5, padding=2)")
 block.wrong("size: 1x1 second", "3x3|parameters|1x1", "nn.Conv2d(o, o, 3, padding=1)", "nn.Conv2d(o, o, 1)")
-block.wrong("size: dilated", "dilat|field|sees|neighbours", "nn.Conv2d(o, o, 3, padding=1)", "nn.Conv2d(o, o, 3, padding=2, dilation=2)")
-block.wrong("size: grouped", "group|parameters|channel", "nn.Conv2d(o, o, 3, padding=1)", "nn.Conv2d(o, o, 3, padding=1, groups=o)")
+block.wrong(
+    "size: dilated", "dilat|field|sees|neighbours", "nn.Conv2d(o, o, 3, padding=1)", "nn.Conv2d(o, o, 3, padding=2, dilation=2)"
+)
+block.wrong(
+    "size: grouped", "group|parameters|channel", "nn.Conv2d(o, o, 3, padding=1)", "nn.Conv2d(o, o, 3, padding=1, groups=o)"
+)
 block.wrong("size: border mirrored", "border|zero|padding|reflect", "padding=1", "padding=1, padding_mode='reflect'")
 block.wrong("size: border circular", "border|zero|padding|circular", "padding=1", "padding=1, padding_mode='circular'")
 block.wrong("narrow: in equals out", "in_channels|channels|3", "nn.Conv2d(i, o, 3", "nn.Conv2d(o, o, 3")
-block.wrong("narrow: middle channels of the input", "channels|middle|parameters", "nn.Conv2d(i, o, 3, padding=1), nn.BatchNorm2d(o), nn.ReLU(), nn.Conv2d(o, o", "nn.Conv2d(i, i, 3, padding=1), nn.BatchNorm2d(i), nn.ReLU(), nn.Conv2d(i, o")
-block.wrong("extra: residual", "added|residual|skip|ReLU|input", OWN.replace("return F.relu(self.bn2(self.conv2(x)))", "return F.relu(self.bn2(self.conv2(x))) + x"))
-block.wrong("extra: third convolution", "third|three|two conv|parameters", "nn.BatchNorm2d(o), nn.ReLU(), nn.Conv2d", "nn.BatchNorm2d(o), nn.ReLU(), nn.Conv2d(o, o, 3, padding=1), nn.BatchNorm2d(o), nn.ReLU(), nn.Conv2d")
-block.wrong("extra: one convolution twice", "same|shared|parameters|one convolution|two conv", OWN.replace("self.bn2(self.conv2(x))", "self.bn2(self.conv1(F.pad(x, (0, 0, 0, 0, 0, self.conv1.in_channels))[:, :self.conv1.in_channels]))"))
+block.wrong(
+    "narrow: middle channels of the input",
+    "channels|middle|parameters",
+    "nn.Conv2d(i, o, 3, padding=1), nn.BatchNorm2d(o), nn.ReLU(), nn.Conv2d(o, o",
+    "nn.Conv2d(i, i, 3, padding=1), nn.BatchNorm2d(i), nn.ReLU(), nn.Conv2d(i, o",
+)
+block.wrong(
+    "extra: residual",
+    "added|residual|skip|ReLU|input",
+    OWN.replace("return F.relu(self.bn2(self.conv2(x)))", "return F.relu(self.bn2(self.conv2(x))) + x"),
+)
+block.wrong(
+    "extra: third convolution",
+    "third|three|two conv|parameters|expected two",
+    "nn.BatchNorm2d(o), nn.ReLU(), nn.Conv2d",
+    "nn.BatchNorm2d(o), nn.ReLU(), nn.Conv2d(o, o, 3, padding=1), nn.BatchNorm2d(o), nn.ReLU(), nn.Conv2d",
+)
+block.wrong(
+    "extra: one convolution twice",
+    "same|shared|parameters|one convolution|two conv",
+    OWN.replace(
+        "self.bn2(self.conv2(x))",
+        "self.bn2(self.conv1(F.pad(x, (0, 0, 0, 0, 0, self.conv1.in_channels))[:, :self.conv1.in_channels]))",
+    ),
+)
 block.wrong("extra: mirrored output", "mirror|flip", "return self.layers(x)", "return self.layers(x).flip(-1)")
 block.wrong("form: an instance", "class", "Block = ConvBlock(1, 4)")
 block.wrong("form: forgets super", "super", "        super().__init__()\n", "")

@@ -14,39 +14,105 @@ def up(image, kernel, stride):
     return output
 """,
 )
-transposed.right("PyTorch", "def f(image, kernel, stride):\n    t = lambda a: torch.tensor(np.asarray(a, float))[None, None]\n    return F.conv_transpose2d(t(image), t(kernel), stride=stride)[0, 0].numpy()")
+transposed.right(
+    "PyTorch",
+    "def f(image, kernel, stride):\n    t = lambda a: torch.tensor(np.asarray(a, float))[None, None]\n    return F.conv_transpose2d(t(image), t(kernel), stride=stride)[0, 0].numpy()",
+)
 transposed.right("a tensor", "return output", "return torch.tensor(output)")
-transposed.right("by the kernel's places", "def f(image, kernel, stride):\n    k = kernel.shape[0]\n    h, w = image.shape\n    out = np.zeros(((h - 1) * stride + k, (w - 1) * stride + k))\n    for a in range(k):\n        for b in range(k):\n            out[a:a + (h - 1) * stride + 1:stride, b:b + (w - 1) * stride + 1:stride] += image * kernel[a, b]\n    return out")
-transposed.right("zeros between, then a convolution", "def f(image, kernel, stride):\n    k = len(kernel)\n    h, w = image.shape\n    wide = np.zeros(((h - 1) * stride + 1, (w - 1) * stride + 1))\n    wide[::stride, ::stride] = image\n    wide = np.pad(wide, k - 1)\n    views = np.lib.stride_tricks.sliding_window_view(wide, (k, k))\n    return (views * kernel[::-1, ::-1]).sum((-1, -2))")
-transposed.right("enumerate", "def f(image, kernel, stride):\n    s = kernel.shape[0]\n    out = np.zeros([(n - 1) * stride + s for n in image.shape], dtype=np.float32)\n    for (r, c), value in np.ndenumerate(image):\n        out[r * stride:r * stride + s, c * stride:c * stride + s] += value * kernel\n    return out")
+transposed.right(
+    "by the kernel's places",
+    "def f(image, kernel, stride):\n    k = kernel.shape[0]\n    h, w = image.shape\n    out = np.zeros(((h - 1) * stride + k, (w - 1) * stride + k))\n    for a in range(k):\n        for b in range(k):\n            out[a:a + (h - 1) * stride + 1:stride, b:b + (w - 1) * stride + 1:stride] += image * kernel[a, b]\n    return out",
+)
+transposed.right(
+    "zeros between, then a convolution",
+    "def f(image, kernel, stride):\n    k = len(kernel)\n    h, w = image.shape\n    wide = np.zeros(((h - 1) * stride + 1, (w - 1) * stride + 1))\n    wide[::stride, ::stride] = image\n    wide = np.pad(wide, k - 1)\n    views = np.lib.stride_tricks.sliding_window_view(wide, (k, k))\n    return (views * kernel[::-1, ::-1]).sum((-1, -2))",
+)
+transposed.right(
+    "enumerate",
+    "def f(image, kernel, stride):\n    s = kernel.shape[0]\n    out = np.zeros([(n - 1) * stride + s for n in image.shape], dtype=np.float32)\n    for (r, c), value in np.ndenumerate(image):\n        out[r * stride:r * stride + s, c * stride:c * stride + s] += value * kernel\n    return out",
+)
 transposed.right("nested lists", "return output", "return output.tolist()")
 transposed.wrong("overlap: overwritten", "add|overwrit|overlap|\\+=", "+= image", "= image")
-transposed.wrong("overlap: the maximum", "add|overlap|max", "output[r * stride : r * stride + size, c * stride : c * stride + size] += image[r, c] * kernel", "v = output[r * stride : r * stride + size, c * stride : c * stride + size]\n            v[:] = np.maximum(v, image[r, c] * kernel)")
-transposed.wrong("overlap: averaged", "add|overlap|mean|averag|divided", "    return output", "    n = output * 0\n    for r in range(image.shape[0]):\n        for c in range(image.shape[1]):\n            n[r * stride : r * stride + size, c * stride : c * stride + size] += 1\n    return output / np.maximum(n, 1)")
+transposed.wrong(
+    "overlap: the maximum",
+    "add|overlap|max",
+    "output[r * stride : r * stride + size, c * stride : c * stride + size] += image[r, c] * kernel",
+    "v = output[r * stride : r * stride + size, c * stride : c * stride + size]\n            v[:] = np.maximum(v, image[r, c] * kernel)",
+)
+transposed.wrong(
+    "overlap: averaged",
+    "add|overlap|mean|averag|divided",
+    "    return output",
+    "    n = output * 0\n    for r in range(image.shape[0]):\n        for c in range(image.shape[1]):\n            n[r * stride : r * stride + size, c * stride : c * stride + size] += 1\n    return output / np.maximum(n, 1)",
+)
 transposed.wrong("kernel: turned", "180|turn|flip|mirror", "* kernel", "* kernel[::-1, ::-1]")
 transposed.wrong("kernel: transposed", "transpos", "* kernel", "* kernel.T")
 transposed.wrong("kernel: mirrored", "mirror|flip", "* kernel", "* kernel[:, ::-1]")
-transposed.wrong("kernel: nearest neighbour", "kernel|nearest|repeat", "def f(image, kernel, stride):\n    return np.kron(image, np.ones((stride, stride)))")
+transposed.wrong(
+    "kernel: nearest neighbour",
+    "kernel|nearest|repeat",
+    "def f(image, kernel, stride):\n    return np.kron(image, np.ones((stride, stride)))",
+)
 transposed.wrong("kernel: stamps without the value", "value|image|weight", "image[r, c] * kernel", "kernel")
 transposed.wrong("kernel: normalised", "normali|sum|divided", "* kernel", "* kernel / kernel.sum()")
 transposed.wrong("stride: ignored", "stride", "* stride", "* 1")
 transposed.wrong("stride: always two", "stride", "    size = len", "    stride = 2\n    size = len")
 transposed.wrong("stride: kernel's size", "stride|kernel", "    size = len", "    stride = len(kernel)\n    size = len")
-transposed.wrong("stride: rows only", "stride|column", "c * stride : c * stride + size", "c : c + size", "(image.shape[1] - 1) * stride", "(image.shape[1] - 1)")
+transposed.wrong(
+    "stride: rows only",
+    "stride|column",
+    "c * stride : c * stride + size",
+    "c : c + size",
+    "(image.shape[1] - 1) * stride",
+    "(image.shape[1] - 1)",
+)
 transposed.wrong("stride: at most two", "stride", "    size = len", "    stride = min(stride, 2)\n    size = len")
-transposed.wrong("size: an exact multiple", "shape|size", "def f(image, kernel, stride):\n    k = len(kernel)\n    out = np.zeros((image.shape[0] * stride, image.shape[1] * stride))\n    for r in range(image.shape[0]):\n        for c in range(image.shape[1]):\n            v = out[r * stride:r * stride + k, c * stride:c * stride + k]\n            v += image[r, c] * kernel[:v.shape[0], :v.shape[1]]\n    return out")
-transposed.wrong("size: too large", "shape|size", "(image.shape[0] - 1) * stride", "image.shape[0] * stride", "(image.shape[1] - 1) * stride", "image.shape[1] * stride")
+transposed.wrong(
+    "size: an exact multiple",
+    "shape|size",
+    "def f(image, kernel, stride):\n    k = len(kernel)\n    out = np.zeros((image.shape[0] * stride, image.shape[1] * stride))\n    for r in range(image.shape[0]):\n        for c in range(image.shape[1]):\n            v = out[r * stride:r * stride + k, c * stride:c * stride + k]\n            v += image[r, c] * kernel[:v.shape[0], :v.shape[1]]\n    return out",
+)
+transposed.wrong(
+    "size: too large",
+    "shape|size",
+    "(image.shape[0] - 1) * stride",
+    "image.shape[0] * stride",
+    "(image.shape[1] - 1) * stride",
+    "image.shape[1] * stride",
+)
 transposed.wrong("size: square only", "shape|square|size", "(image.shape[1] - 1) * stride", "(image.shape[0] - 1) * stride")
 transposed.wrong("size: rows and columns swapped", "transpos|shape|swapped|size", "return output", "return output.T")
 transposed.wrong("size: cropped like padding=1", "shape|crop|border|size", "return output", "return output[1:-1, 1:-1]")
 transposed.wrong("size: 2x2 kernels only", "kernel|shape", "size = len(kernel)", "size = 2", "* kernel", "* kernel[:2, :2]")
-transposed.wrong("another: ordinary convolution", "convolution|shape|smaller", "def f(image, kernel, stride):\n    k = len(kernel)\n    return np.array([[(image[r:r + k, c:c + k] * kernel).sum() for c in range(0, image.shape[1] - k + 1, stride)] for r in range(0, image.shape[0] - k + 1, stride)])")
-transposed.wrong("another: bilinear", "kernel|shape|bilinear", "def f(image, kernel, stride):\n    return F.interpolate(torch.tensor(image, dtype=torch.float32)[None, None], scale_factor=stride, mode='bilinear')[0, 0].numpy()")
+transposed.wrong(
+    "another: ordinary convolution",
+    "convolution|shape|smaller",
+    "def f(image, kernel, stride):\n    k = len(kernel)\n    return np.array([[(image[r:r + k, c:c + k] * kernel).sum() for c in range(0, image.shape[1] - k + 1, stride)] for r in range(0, image.shape[0] - k + 1, stride)])",
+)
+transposed.wrong(
+    "another: bilinear",
+    "kernel|shape|bilinear",
+    "def f(image, kernel, stride):\n    return F.interpolate(torch.tensor(image, dtype=torch.float32)[None, None], scale_factor=stride, mode='bilinear')[0, 0].numpy()",
+)
 transposed.wrong("another: last row forgotten", "last|row", "range(image.shape[0])", "range(image.shape[0] - 1)")
 transposed.wrong("another: negative values lost", "negative|relu", "return output", "return np.maximum(output, 0)")
-transposed.wrong("type: whole numbers", "whole|int|round", "size))", "size), int)", "+= image[r, c] * kernel", "+= (image[r, c] * kernel).astype(int)")
-transposed.wrong("order: mirrored", "mirror|flip|revers", "return output", "return output[::-1]")
-transposed.wrong("in place: kernel changed", "changed", "output[r * stride : r * stride + size", "kernel *= image[r, c] or 1\n            output[r * stride : r * stride + size", "+= image[r, c] * kernel", "+= kernel * 1")
+transposed.wrong(
+    "type: whole numbers",
+    "whole|int|round",
+    "size))",
+    "size), int)",
+    "+= image[r, c] * kernel",
+    "+= (image[r, c] * kernel).astype(int)",
+)
+transposed.wrong("order: mirrored", "mirror|flip|revers|upside", "return output", "return output[::-1]")
+transposed.wrong(
+    "in place: kernel changed",
+    "changed",
+    "output[r * stride : r * stride + size",
+    "kernel *= image[r, c] or 1\n            output[r * stride : r * stride + size",
+    "+= image[r, c] * kernel",
+    "+= kernel * 1",
+)
 transposed.wrong("unfinished: no return", "return|None", "    return output\n", "")
 
 stage = Exercise(
@@ -70,21 +136,46 @@ CROP = "skip[..., top : top + height, left : left + width]"
 stage.right("center_crop", CROP, "center_crop(skip, (height, width))")
 stage.right("up first", "[skip, x]", "[x, skip]")
 stage.right("no bias", "stride=2)", "stride=2, bias=False)")
-stage.right("negative padding", CROP, "F.pad(skip, (-left, -(skip.shape[-1] - width - left), -top, -(skip.shape[-2] - height - top)))")
+stage.right(
+    "negative padding", CROP, "F.pad(skip, (-left, -(skip.shape[-1] - width - left), -top, -(skip.shape[-2] - height - top)))"
+)
 stage.right("narrow", CROP, "skip.narrow(2, top, height).narrow(3, left, width)")
-stage.right("rounds the odd pixel to the other side", "top, left = (skip.shape[-2] - height) // 2, (skip.shape[-1] - width) // 2", "top, left = -((height - skip.shape[-2]) // 2), -((width - skip.shape[-1]) // 2)")
-stage.right("own block", "ConvBlock(2 * o, o)", "nn.Sequential(nn.Conv2d(2 * o, o, 3, padding=1), nn.BatchNorm2d(o), nn.ReLU(), nn.Conv2d(o, o, 3, padding=1), nn.BatchNorm2d(o), nn.ReLU())")
-stage.right("torchvision's way", CROP, "skip[:, :, top:skip.shape[2] - (skip.shape[2] - height - top), left:left + width].contiguous()")
+stage.right(
+    "rounds the odd pixel to the other side",
+    "top, left = (skip.shape[-2] - height) // 2, (skip.shape[-1] - width) // 2",
+    "top, left = -((height - skip.shape[-2]) // 2), -((width - skip.shape[-1]) // 2)",
+)
+stage.right(
+    "own block",
+    "ConvBlock(2 * o, o)",
+    "nn.Sequential(nn.Conv2d(2 * o, o, 3, padding=1), nn.BatchNorm2d(o), nn.ReLU(), nn.Conv2d(o, o, 3, padding=1), nn.BatchNorm2d(o), nn.ReLU())",
+)
+stage.right(
+    "torchvision's way", CROP, "skip[:, :, top:skip.shape[2] - (skip.shape[2] - height - top), left:left + width].contiguous()"
+)
 stage.wrong("crop: none", "crop|size|larger", CROP, "skip")
 stage.wrong("crop: top left", "middle|corner|center|centre", CROP, "skip[..., :height, :width]")
 stage.wrong("crop: bottom right", "middle|corner|center|centre", CROP, "skip[..., -height:, -width:]")
 stage.wrong("crop: row offset for columns", "column|row offset|width|both", "left : left + width", "top : top + width")
 stage.wrong("crop: fixed four", "4|fixed|size|any|crop", CROP, "skip[..., 4:-4, 4:-4] if skip.shape != x.shape else skip")
 stage.wrong("crop: resized", "resiz|crop|interpol|middle", CROP, "F.interpolate(skip, size=(height, width))")
-stage.wrong("crop: resized bilinear", "resiz|crop|interpol|middle", CROP, "F.interpolate(skip, size=(height, width), mode='bilinear')")
-stage.wrong("crop: x padded instead", "crop|size|pad", "return self.block(torch.cat([skip, x], dim=1))", "return self.block(torch.cat([skip, x], dim=1))", CROP, "skip", "height, width = x.shape[-2:]", "height, width = x.shape[-2:]\n        dh, dw = skip.shape[-2] - height, skip.shape[-1] - width\n        x = F.pad(x, (dw // 2, dw - dw // 2, dh // 2, dh - dh // 2))")
+stage.wrong(
+    "crop: resized bilinear", "resiz|crop|interpol|middle", CROP, "F.interpolate(skip, size=(height, width), mode='bilinear')"
+)
+stage.wrong(
+    "crop: x padded instead",
+    "crop|size|pad",
+    "return self.block(torch.cat([skip, x], dim=1))",
+    "return self.block(torch.cat([skip, x], dim=1))",
+    CROP,
+    "skip",
+    "height, width = x.shape[-2:]",
+    "height, width = x.shape[-2:]\n        dh, dw = skip.shape[-2] - height, skip.shape[-1] - width\n        x = F.pad(x, (dw // 2, dw - dw // 2, dh // 2, dh - dh // 2))",
+)
 stage.wrong("crop: pooled", "crop|pool|middle|resiz", CROP, "F.adaptive_max_pool2d(skip, (height, width))")
-stage.wrong("crop: half by mistake", "crop|middle|size|off|pixel", "(skip.shape[-2] - height) // 2", "(skip.shape[-2] - height) // 4")
+stage.wrong(
+    "crop: half by mistake", "crop|middle|size|off|pixel", "(skip.shape[-2] - height) // 2", "(skip.shape[-2] - height) // 4"
+)
 stage.wrong("crop: x cropped to nothing", "size|shape|crop", "[skip, x]", "[skip[..., ::2, ::2], x[..., ::2, ::2]]")
 stage.wrong("skip: added", "add|concat|side by side|cat", "torch.cat([skip, x], dim=1)", "torch.cat([skip + x, x], dim=1)")
 stage.wrong("skip: ignored", "skip", "[skip, x]", "[x, x]")
@@ -97,14 +188,48 @@ stage.wrong("skip: multiplied", "multipl|concat|skip|product", "[skip, x]", "[sk
 stage.wrong("skip: normalised", "skip|scale|unchanged|normali", "[skip, x]", "[F.normalize(skip, dim=1), x]")
 stage.wrong("skip: rectified", "skip|negative|relu", "[skip, x]", "[torch.relu(skip - 0.1), x]")
 stage.wrong("skip: wrong direction", "dim|channels|concat|size", "dim=1", "dim=2", "ConvBlock(2 * o, o)", "ConvBlock(o, o)")
-stage.wrong("up: bilinear and 1x1", "transposed|parameters|up", "nn.ConvTranspose2d(i, o, kernel_size=2, stride=2)", "nn.Sequential(nn.Upsample(scale_factor=2, mode='bilinear'), nn.Conv2d(i, o, 1))")
-stage.wrong("up: nearest", "transposed|parameters|up", "nn.ConvTranspose2d(i, o, kernel_size=2, stride=2)", "nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(i, o, 1))")
-stage.wrong("up: 3x3 with output padding", "2x2|3x3|parameters|checkerboard|kernel", "kernel_size=2, stride=2", "kernel_size=3, stride=2, padding=1, output_padding=1")
+stage.wrong(
+    "up: bilinear and 1x1",
+    "transposed|parameters|up",
+    "nn.ConvTranspose2d(i, o, kernel_size=2, stride=2)",
+    "nn.Sequential(nn.Upsample(scale_factor=2, mode='bilinear'), nn.Conv2d(i, o, 1))",
+)
+stage.wrong(
+    "up: nearest",
+    "transposed|parameters|up",
+    "nn.ConvTranspose2d(i, o, kernel_size=2, stride=2)",
+    "nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(i, o, 1))",
+)
+stage.wrong(
+    "up: 3x3 with output padding",
+    "2x2|3x3|parameters|checkerboard|kernel",
+    "kernel_size=2, stride=2",
+    "kernel_size=3, stride=2, padding=1, output_padding=1",
+)
 stage.wrong("up: 4x4", "2x2|4x4|parameters|kernel", "kernel_size=2, stride=2", "kernel_size=4, stride=2, padding=1")
-stage.wrong("up: channels kept", "halve|channels|parameters", "nn.ConvTranspose2d(i, o, kernel_size=2, stride=2)", "nn.ConvTranspose2d(i, i, kernel_size=2, stride=2)", "ConvBlock(2 * o, o)", "ConvBlock(i + o, o)")
-stage.wrong("up: halves its own input", "channels|in_channels|ratio|out_channels", "nn.ConvTranspose2d(i, o,", "nn.ConvTranspose2d(i, i // 2,", "ConvBlock(2 * o, o)", "ConvBlock(i, o)")
+stage.wrong(
+    "up: channels kept",
+    "halve|channels|parameters",
+    "nn.ConvTranspose2d(i, o, kernel_size=2, stride=2)",
+    "nn.ConvTranspose2d(i, i, kernel_size=2, stride=2)",
+    "ConvBlock(2 * o, o)",
+    "ConvBlock(i + o, o)",
+)
+stage.wrong(
+    "up: halves its own input",
+    "channels|in_channels|ratio|out_channels",
+    "nn.ConvTranspose2d(i, o,",
+    "nn.ConvTranspose2d(i, i // 2,",
+    "ConvBlock(2 * o, o)",
+    "ConvBlock(i, o)",
+)
 stage.wrong("up: ReLU after it", "relu|negative|extra", "x = self.up(x)", "x = torch.relu(self.up(x))")
-stage.wrong("up: shuffled pixels", "transposed|parameters|up", "nn.ConvTranspose2d(i, o, kernel_size=2, stride=2)", "nn.Sequential(nn.Conv2d(i, 4 * o, 1), nn.PixelShuffle(2))")
+stage.wrong(
+    "up: shuffled pixels",
+    "transposed|parameters|up",
+    "nn.ConvTranspose2d(i, o, kernel_size=2, stride=2)",
+    "nn.Sequential(nn.Conv2d(i, 4 * o, 1), nn.PixelShuffle(2))",
+)
 stage.wrong("up: stride one", "size|stride", "kernel_size=2, stride=2", "kernel_size=2, stride=1")
 stage.wrong("up: grouped", "group|parameters", "stride=2)", "stride=2, groups=2)")
 stage.wrong("up: detached", "gradient|detach", "x = self.up(x)", "x = self.up(x).detach()")
@@ -113,11 +238,23 @@ stage.wrong("up: swapped arguments", "channels|swapped|order|arguments", "nn.Con
 stage.wrong("block: forgotten", "block|channels", "self.block(torch.cat([skip, x], dim=1))", "torch.cat([skip, x], dim=1)")
 stage.wrong("block: one convolution", "block|parameters|conv", "ConvBlock(2 * o, o)", "nn.Conv2d(2 * o, o, 3, padding=1)")
 stage.wrong("block: takes o only", "concat|channels|2", "ConvBlock(2 * o, o)", "ConvBlock(o, o)")
-stage.wrong("block: sigmoid at the end", "squash|sigmoid|0 to 1|bounded", "return self.block(torch.cat([skip, x], dim=1))", "return torch.sigmoid(self.block(torch.cat([skip, x], dim=1)))")
+stage.wrong(
+    "block: sigmoid at the end",
+    "squash|sigmoid|0 to 1|bounded",
+    "return self.block(torch.cat([skip, x], dim=1))",
+    "return torch.sigmoid(self.block(torch.cat([skip, x], dim=1)))",
+)
 stage.wrong("block: without norm", "norm", "ConvBlock(2 * o, o)", "ConvBlock(2 * o, o, norm=None)")
 stage.wrong("state: eval in forward", "mode|eval", "x = self.up(x)", "self.eval()\n        x = self.up(x)")
 stage.wrong("state: dropout", "dropout|random|twice|same", "x = self.up(x)", "x = F.dropout(self.up(x), 0.3)")
 stage.wrong("state: skip changed in place", "changed|in place", "[skip, x]", "[skip.mul_(2), x]")
-stage.wrong("state: output mirrored", "mirror|flip", "return self.block(torch.cat([skip, x], dim=1))", "return self.block(torch.cat([skip, x], dim=1)).flip(-2)")
-stage.wrong("form: swapped inputs", "swapped|order|arguments", "def forward(self, x, skip)", "def forward(self, skip, x)")
+stage.wrong(
+    "state: output mirrored",
+    "mirror|flip",
+    "return self.block(torch.cat([skip, x], dim=1))",
+    "return self.block(torch.cat([skip, x], dim=1)).flip(-2)",
+)
+stage.wrong(
+    "form: swapped inputs", "comes first|swapped|order|arguments", "def forward(self, x, skip)", "def forward(self, skip, x)"
+)
 stage.wrong("unfinished: no return", "return|None", "        return self.block", "        self.block")

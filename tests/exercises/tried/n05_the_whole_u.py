@@ -29,8 +29,14 @@ class Net(nn.Module):
         return self.head(x)
 """,
 )
-unet.right("zip", "        for stage in self.decoder:\n            x = stage(x, skips.pop())", "        for stage, skip in zip(self.decoder, reversed(skips)):\n            x = stage(x, skip)")
-unet.right("a U inside a U", """
+unet.right(
+    "zip",
+    "        for stage in self.decoder:\n            x = stage(x, skips.pop())",
+    "        for stage, skip in zip(self.decoder, reversed(skips)):\n            x = stage(x, skip)",
+)
+unet.right(
+    "a U inside a U",
+    """
 class Level(nn.Module):
     def __init__(self, i, o, depth):
         super().__init__()
@@ -55,8 +61,11 @@ class Net(nn.Module):
 
     def forward(self, x):
         return self.head(self.u(x))
-""")
-unet.right("own stages", """
+""",
+)
+unet.right(
+    "own stages",
+    """
 def block(i, o):
     return nn.Sequential(nn.Conv2d(i, o, 3, padding=1), nn.BatchNorm2d(o), nn.ReLU(), nn.Conv2d(o, o, 3, padding=1), nn.BatchNorm2d(o), nn.ReLU())
 
@@ -80,9 +89,12 @@ class Net(nn.Module):
         for up, b in zip(self.ups, self.blocks):
             x = b(torch.cat([kept.pop(), up(x)], 1))
         return self.head(x)
-""")
+""",
+)
 unet.right("a ConvBlock as bottleneck", "Bottleneck(", "ConvBlock(")
-unet.right("own stages with F.pad", """
+unet.right(
+    "own stages with F.pad",
+    """
 class Two(nn.Module):
     def __init__(self, i, o):
         super().__init__()
@@ -117,9 +129,13 @@ class Net(nn.Module):
             x = getattr(self, f"up{k}")(x)
             x = getattr(self, f"after{k}")(torch.cat((x, skips[k]), dim=1))
         return self.last(x)
-""")
+""",
+)
 unet.right("indices", "            x = stage(x, skips.pop())", "            x = stage(x, skips[-1])\n            del skips[-1]")
-unet.right("the library's net inside", "class Net(nn.Module):\n    def __init__(self, i, n, b, d):\n        super().__init__()\n        self.net = UNet(in_channels=i, num_classes=n, base_channels=b, depth=d)\n    def forward(self, x):\n        return self.net(x)")
+unet.right(
+    "the library's net inside",
+    "class Net(nn.Module):\n    def __init__(self, i, n, b, d):\n        super().__init__()\n        self.net = UNet(in_channels=i, num_classes=n, base_channels=b, depth=d)\n    def forward(self, x):\n        return self.net(x)",
+)
 END = "return self.head(x)"
 unet.wrong("end: softmax", "softmax", END, "return self.head(x).softmax(dim=1)")
 unet.wrong("end: log-softmax", "softmax", END, "return self.head(x).log_softmax(dim=1)")
@@ -128,7 +144,12 @@ unet.wrong("end: tanh", "squash|tanh|bounded", END, "return self.head(x).tanh()"
 unet.wrong("end: ReLU", "squash|relu|negative", END, "return self.head(x).relu()")
 unet.wrong("end: ReLU6 of the logits", "squash|relu|bounded|6", END, "return F.hardtanh(self.head(x), -6, 6)")
 unet.wrong("end: argmax", "argmax|class|logits|channels|output is", END, "return self.head(x).argmax(1)")
-unet.wrong("end: batch norm", "norm", "kernel_size=1)", "kernel_size=1)\n        self.head = nn.Sequential(self.head, nn.BatchNorm2d(num_classes))")
+unet.wrong(
+    "end: batch norm",
+    "norm",
+    "kernel_size=1)",
+    "kernel_size=1)\n        self.head = nn.Sequential(self.head, nn.BatchNorm2d(num_classes))",
+)
 unet.wrong("end: output mirrored", "mirror|flip", END, "return self.head(x).flip(-1)")
 unet.wrong("end: output upside down", "mirror|flip|upside", END, "return self.head(x).flip(-2)")
 unet.wrong("end: 3x3 head", "head|1x1|wide|parameters", "kernel_size=1", "kernel_size=3, padding=1")
@@ -140,36 +161,128 @@ unet.wrong("skips: zeros", "skip", "skips.append(skip)", "skips.append(torch.zer
 unet.wrong("skips: noise", "skip|twice|random", "skips.append(skip)", "skips.append(torch.randn_like(skip))")
 unet.wrong("skips: detached", "gradient|detach", "skips.append(skip)", "skips.append(skip.detach())")
 unet.wrong("skips: mirrored", "mirror|flip|what the encoder sent", "skips.append(skip)", "skips.append(skip.flip(-1))")
-unet.wrong("skips: averaged over the batch", "each image|batch|what the encoder sent", "skips.append(skip)", "skips.append(skip.mean(0, keepdim=True).expand_as(skip))")
+unet.wrong(
+    "skips: averaged over the batch",
+    "each image|batch|what the encoder sent",
+    "skips.append(skip)",
+    "skips.append(skip.mean(0, keepdim=True).expand_as(skip))",
+)
 unet.wrong("skips: doubled", "what the encoder sent|scale|changed|unchanged", "skips.append(skip)", "skips.append(2 * skip)")
 unet.wrong("skips: in the wrong order", "order|pop", "skips.pop()", "skips.pop(0)")
-unet.wrong("skips: the deepest lost", "skip", "            x = stage(x, skips.pop())", "            skip = skips.pop()\n            x = stage(x, skip * (stage is not self.decoder[0]))")
-unet.wrong("skips: the top one lost", "skip", "            x = stage(x, skips.pop())", "            skip = skips.pop()\n            x = stage(x, skip * (stage is not self.decoder[-1]))")
-unet.wrong("skips: added by own decoder", "concat|add|parameters|skip", "self.decoder.append(DecoderStage(channels[k + 1], channels[k]))", "self.decoder.append(nn.ModuleList([nn.ConvTranspose2d(channels[k + 1], channels[k], 2, 2), ConvBlock(channels[k], channels[k])]))", "x = stage(x, skips.pop())", "x = stage[1](stage[0](x) + skips.pop())")
+unet.wrong(
+    "skips: the deepest lost",
+    "skip",
+    "            x = stage(x, skips.pop())",
+    "            skip = skips.pop()\n            x = stage(x, skip * (stage is not self.decoder[0]))",
+)
+unet.wrong(
+    "skips: the top one lost",
+    "skip",
+    "            x = stage(x, skips.pop())",
+    "            skip = skips.pop()\n            x = stage(x, skip * (stage is not self.decoder[-1]))",
+)
+unet.wrong(
+    "skips: added by own decoder",
+    "concat|add|parameters|skip",
+    "self.decoder.append(DecoderStage(channels[k + 1], channels[k]))",
+    "self.decoder.append(nn.ModuleList([nn.ConvTranspose2d(channels[k + 1], channels[k], 2, 2), ConvBlock(channels[k], channels[k])]))",
+    "x = stage(x, skips.pop())",
+    "x = stage[1](stage[0](x) + skips.pop())",
+)
 unet.wrong("skips: swapped arguments", "swapped|order|arguments", "stage(x, skips.pop())", "stage(skips.pop(), x)")
 unet.wrong("floor: forgotten", "bottleneck|floor", "        x = self.bottleneck(x)\n", "")
-unet.wrong("floor: twice", "bottleneck|floor|channels|parameters", "x = self.bottleneck(x)", "x = self.bottleneck(self.bottleneck(x)[:, : x.shape[1]])")
+unet.wrong(
+    "floor: twice",
+    "bottleneck|floor|channels|parameters",
+    "x = self.bottleneck(x)",
+    "x = self.bottleneck(self.bottleneck(x)[:, : x.shape[1]])",
+)
 unet.wrong("floor: detached", "gradient|detach", "x = self.bottleneck(x)", "x = self.bottleneck(x).detach()")
-unet.wrong("floor: no gradient inside", "gradient|no_grad", "        x = self.bottleneck(x)", "        with torch.no_grad():\n            x = self.bottleneck(x)")
+unet.wrong(
+    "floor: no gradient inside",
+    "gradient|no_grad",
+    "        x = self.bottleneck(x)",
+    "        with torch.no_grad():\n            x = self.bottleneck(x)",
+)
 unet.wrong("floor: zeroed", "below|floor|bottleneck|lower|arrive", "x = self.bottleneck(x)", "x = 0 * self.bottleneck(x)")
 unet.wrong("narrow: depth two only", "depth", "        super().__init__()", "        super().__init__()\n        depth = 2")
 unet.wrong("narrow: one input channel", "channels|in_channels", "in_channels if k == 0", "1 if k == 0")
-unet.wrong("narrow: base 8", "base|parameters|narrow|wide", "        super().__init__()", "        super().__init__()\n        base_channels = 8")
+unet.wrong(
+    "narrow: base 8",
+    "base|parameters|narrow|wide",
+    "        super().__init__()",
+    "        super().__init__()\n        base_channels = 8",
+)
 unet.wrong("narrow: channels not doubled", "doubl|parameters|narrow|channels", "base_channels * 2**k", "base_channels")
-unet.wrong("narrow: channels grow by addition", "doubl|parameters|narrow|channels", "base_channels * 2**k", "base_channels * (k + 1)")
+unet.wrong(
+    "narrow: channels grow by addition", "doubl|parameters|narrow|channels", "base_channels * 2**k", "base_channels * (k + 1)"
+)
 unet.wrong("state: plain list", "ModuleList", "self.encoder = nn.ModuleList()", "self.encoder = []")
 unet.wrong("state: eval in forward", "mode|eval", "        skips = []", "        self.eval()\n        skips = []")
-unet.wrong("state: dropout", "dropout|random|twice|differently", "x = self.bottleneck(x)", "x = F.dropout(self.bottleneck(x), 0.5)")
-unet.wrong("state: input standardised per batch", "each image|batch|scale", "        skips = []", "        x = (x - x.mean()) / x.std()\n        skips = []")
+unet.wrong(
+    "state: dropout", "dropout|random|twice|differently", "x = self.bottleneck(x)", "x = F.dropout(self.bottleneck(x), 0.5)"
+)
+unet.wrong(
+    "state: input standardised per batch",
+    "each image|batch|scale",
+    "        skips = []",
+    "        x = (x - x.mean()) / x.std()\n        skips = []",
+)
 unet.wrong("state: input changed in place", "changed|in place", "        skips = []", "        x -= 0.5\n        skips = []")
-unet.wrong("state: stages shared", "shared|same|parameters|gradient", "        self.head =", "        if depth > 1:\n            self.decoder[-1].block = self.encoder[0].block if False else self.decoder[-1].block\n            self.encoder[1].block[3] = self.encoder[1].block[3]\n        self.bottleneck = nn.Identity()\n        self.head =")
-unet.wrong("state: skips kept between calls", "second|twice|call|again", "        skips = []", "        skips = self.__dict__.setdefault('kept', [])", "skips.pop()", "skips.pop(0) if len(skips) > 9 else skips[-1 - list(self.decoder).index(stage)]")
-unet.wrong("parts: average pooling", "pool|average|mean", "            x, skip = stage(x)", "            skip = stage(x)[1]\n            x = F.avg_pool2d(skip, 2)")
-unet.wrong("parts: bilinear up", "up|transposed|parameters", "DecoderStage(channels[k + 1], channels[k])", "DecoderStage(channels[k + 1], channels[k], up='bilinear')")
-unet.wrong("parts: no norm", "norm|parameters", "EncoderStage(in_channels if k == 0 else channels[k - 1], channels[k])", "EncoderStage(in_channels if k == 0 else channels[k - 1], channels[k], norm=None)")
-unet.wrong("parts: one stage too few", "depth|stage|parameters", "in range(depth):\n", "in range(depth - 1):\n", "Bottleneck(channels[depth - 1], channels[depth])", "Bottleneck(channels[depth - 2] if depth > 1 else in_channels, channels[depth - 1])", "reversed(range(depth))", "reversed(range(depth - 1))")
-unet.wrong("parts: a part never called", "gradient|never", "        self.head =", "        self.extra = nn.Conv2d(4, 4, 1)\n        self.head =")
-unet.wrong("parts: a skip in the head", "input|parameters|head", END, "return self.head(x) + F.pad(x[:, :1] * 0 + 1, (0, 0)) * x.mean()")
+unet.wrong(
+    "floor: an identity",
+    "shared|same|parameters|gradient",
+    "        self.head =",
+    "        if depth > 1:\n            self.decoder[-1].block = self.encoder[0].block if False else self.decoder[-1].block\n            self.encoder[1].block[3] = self.encoder[1].block[3]\n        self.bottleneck = nn.Identity()\n        self.head =",
+)
+unet.wrong(
+    "state: skips kept between calls",
+    "second|twice|call|again",
+    "        skips = []",
+    "        skips = self.__dict__.setdefault('kept', [])",
+    "skips.pop()",
+    "skips.pop(0) if len(skips) > 9 else skips[-1 - list(self.decoder).index(stage)]",
+)
+unet.wrong(
+    "parts: average pooling",
+    "pool|average|mean",
+    "            x, skip = stage(x)",
+    "            skip = stage(x)[1]\n            x = F.avg_pool2d(skip, 2)",
+)
+unet.wrong(
+    "parts: bilinear up",
+    "up|transposed|parameters",
+    "DecoderStage(channels[k + 1], channels[k])",
+    "DecoderStage(channels[k + 1], channels[k], up='bilinear')",
+)
+unet.wrong(
+    "parts: no norm",
+    "norm|parameters",
+    "EncoderStage(in_channels if k == 0 else channels[k - 1], channels[k])",
+    "EncoderStage(in_channels if k == 0 else channels[k - 1], channels[k], norm=None)",
+)
+unet.wrong(
+    "parts: one stage too few",
+    "depth|stage|parameters",
+    "in range(depth):\n",
+    "in range(depth - 1):\n",
+    "Bottleneck(channels[depth - 1], channels[depth])",
+    "Bottleneck(channels[depth - 2] if depth > 1 else in_channels, channels[depth - 1])",
+    "reversed(range(depth))",
+    "reversed(range(depth - 1))",
+)
+unet.wrong(
+    "parts: a part never called",
+    "gradient|never",
+    "        self.head =",
+    "        self.extra = nn.Conv2d(4, 4, 1)\n        self.head =",
+)
+unet.wrong(
+    "parts: a skip in the head",
+    "input|parameters|head|mixed",
+    END,
+    "return self.head(x) + F.pad(x[:, :1] * 0 + 1, (0, 0)) * x.mean()",
+)
 unet.wrong("form: an instance", "class", "UNet(in_channels=1, num_classes=3, base_channels=4, depth=2)")
 unet.wrong("unfinished: forward returns nothing", "return|None", END, "self.head(x)")
 
@@ -189,33 +302,79 @@ def count(base_channels, depth):
     return total + channels[0] * 3 + 3
 """,
 )
-count.right("no bias before the norm is not meant; all in one", "def f(b, d):\n    n = 0\n    i = 1\n    for k in range(d + 1):\n        c = b * 2 ** k\n        n += 9 * i * c + 9 * c * c + 6 * c\n        if k < d:\n            n += 4 * 2 * c * c + c + 9 * 2 * c * c + 9 * c * c + 6 * c\n        i = c\n    return n + 3 * b + 3")
+count.right(
+    "no bias before the norm is not meant; all in one",
+    "def f(b, d):\n    n = 0\n    i = 1\n    for k in range(d + 1):\n        c = b * 2 ** k\n        n += 9 * i * c + 9 * c * c + 6 * c\n        if k < d:\n            n += 4 * 2 * c * c + c + 9 * 2 * c * c + 9 * c * c + 6 * c\n        i = c\n    return n + 3 * b + 3",
+)
 count.right("a float", "return total + channels[0] * 3 + 3", "return float(total + channels[0] * 3 + 3)")
-count.right("recursive", "def f(b, d):\n    def block(a, c):\n        return 9 * c * (a + c) + 6 * c\n    def u(i, c, left):\n        if left == 0:\n            return block(i, c)\n        return block(i, c) + u(c, 2 * c, left - 1) + 8 * c * c + c + block(2 * c, c)\n    return u(1, b, d) + 3 * b + 3")
-count.right("lists", "def f(b, d):\n    c = [b << k for k in range(d + 1)]\n    pairs = list(zip([1] + c, c)) + [(2 * x, x) for x in c[:-1]]\n    blocks = sum(9 * i * o + 9 * o * o + 6 * o for i, o in pairs)\n    ups = sum(4 * hi * lo + lo for lo, hi in zip(c, c[1:]))\n    return blocks + ups + 3 * b + 3")
-count.right("NumPy", "def f(b, d):\n    c = b * 2 ** np.arange(d + 1)\n    i = np.r_[1, c[:-1]]\n    down = (9 * i * c + 9 * c**2 + 6 * c).sum()\n    up = (8 * c[:-1]**2 + c[:-1] + 27 * c[:-1]**2 + 6 * c[:-1]).sum()\n    return down + up + 3 * b + 3")
-count.right("counted by torch", "def f(b, d):\n    return sum(p.numel() for p in UNet(in_channels=1, num_classes=3, base_channels=b, depth=d).parameters())")
-count.wrong("bias: none", "bias", "+ b + 2 * b", "+ 2 * b", "channels[k + 1] * channels[k] + channels[k]", "channels[k + 1] * channels[k]", "* 3 + 3", "* 3")
+count.right(
+    "recursive",
+    "def f(b, d):\n    def block(a, c):\n        return 9 * c * (a + c) + 6 * c\n    def u(i, c, left):\n        if left == 0:\n            return block(i, c)\n        return block(i, c) + u(c, 2 * c, left - 1) + 8 * c * c + c + block(2 * c, c)\n    return u(1, b, d) + 3 * b + 3",
+)
+count.right(
+    "lists",
+    "def f(b, d):\n    c = [b << k for k in range(d + 1)]\n    pairs = list(zip([1] + c, c)) + [(2 * x, x) for x in c[:-1]]\n    blocks = sum(9 * i * o + 9 * o * o + 6 * o for i, o in pairs)\n    ups = sum(4 * hi * lo + lo for lo, hi in zip(c, c[1:]))\n    return blocks + ups + 3 * b + 3",
+)
+count.right(
+    "NumPy",
+    "def f(b, d):\n    c = b * 2 ** np.arange(d + 1)\n    i = np.r_[1, c[:-1]]\n    down = (9 * i * c + 9 * c**2 + 6 * c).sum()\n    up = (8 * c[:-1]**2 + c[:-1] + 27 * c[:-1]**2 + 6 * c[:-1]).sum()\n    return down + up + 3 * b + 3",
+)
+count.right(
+    "counted by torch",
+    "def f(b, d):\n    return sum(p.numel() for p in UNet(in_channels=1, num_classes=3, base_channels=b, depth=d).parameters())",
+)
+count.wrong(
+    "bias: none",
+    "bias",
+    "+ b + 2 * b",
+    "+ 2 * b",
+    "channels[k + 1] * channels[k] + channels[k]",
+    "channels[k + 1] * channels[k]",
+    "* 3 + 3",
+    "* 3",
+)
 count.wrong("bias: none in blocks", "bias", "+ b + 2 * b", "+ 2 * b")
-count.wrong("bias: none in the up-convolution", "bias", "channels[k + 1] * channels[k] + channels[k]", "channels[k + 1] * channels[k]")
+count.wrong(
+    "bias: none in the up-convolution", "bias", "channels[k + 1] * channels[k] + channels[k]", "channels[k + 1] * channels[k]"
+)
 count.wrong("bias: none in the head", "bias|head", "* 3 + 3", "* 3")
 count.wrong("norm: forgotten", "norm", "+ b + 2 * b", "+ b")
 count.wrong("norm: one parameter only", "norm", "+ b + 2 * b", "+ b + b")
 count.wrong("norm: running statistics too", "4|running|norm", "+ b + 2 * b", "+ b + 4 * b")
 count.wrong("norm: once per block", "norm", "(9 * a * b + b + 2 * b)", "(9 * a * b + b)")
 count.wrong("concatenation: forgotten", "concat", "block(2 * channels[k], channels[k])", "block(channels[k], channels[k])")
-count.wrong("concatenation: too much", "concat|channels|decoder", "block(2 * channels[k], channels[k])", "block(3 * channels[k], channels[k])")
+count.wrong(
+    "concatenation: too much",
+    "concat|channels|decoder",
+    "block(2 * channels[k], channels[k])",
+    "block(3 * channels[k], channels[k])",
+)
 count.wrong("up: 3x3", "2x2|3x3", "4 * channels[k + 1]", "9 * channels[k + 1]")
 count.wrong("up: none", "up", "        total += 4 * channels[k + 1] * channels[k] + channels[k]\n", "")
-count.wrong("up: channels not halved", "up|halve", "4 * channels[k + 1] * channels[k] + channels[k]", "4 * channels[k + 1] * channels[k + 1] + channels[k + 1]")
+count.wrong(
+    "up: channels not halved",
+    "up|halve",
+    "4 * channels[k + 1] * channels[k] + channels[k]",
+    "4 * channels[k + 1] * channels[k + 1] + channels[k + 1]",
+)
 count.wrong("head: forgotten", "head", " + channels[0] * 3 + 3", "")
 count.wrong("head: 3x3", "head|1x1|3x3", "channels[0] * 3 + 3", "channels[0] * 27 + 3")
 count.wrong("head: one class", "head|class", "channels[0] * 3 + 3", "channels[0] + 1")
-count.wrong("block: one convolution", "two conv|second|block|convolution", "return (9 * a * b + b + 2 * b) + (9 * b * b + b + 2 * b)", "return 9 * a * b + b + 2 * b")
+count.wrong(
+    "block: one convolution",
+    "two conv|second|block|convolution",
+    "return (9 * a * b + b + 2 * b) + (9 * b * b + b + 2 * b)",
+    "return 9 * a * b + b + 2 * b",
+)
 count.wrong("block: second like the first", "second|convolution|block", "(9 * b * b + b + 2 * b)", "(9 * a * b + b + 2 * b)")
 count.wrong("block: 1x1 kernels", "9|3x3|kernel", "9 * ", "")
 count.wrong("block: three channels in", "1 channel|input|first", "block(1, channels[0])", "block(3, channels[0])")
-count.wrong("block: the bottleneck forgotten", "bottleneck|floor|lowest", "        total += block(channels[k], channels[k + 1])\n", "        if k < depth - 1:\n            total += block(channels[k], channels[k + 1])\n")
+count.wrong(
+    "block: the bottleneck forgotten",
+    "bottleneck|floor|lowest",
+    "        total += block(channels[k], channels[k + 1])\n",
+    "        if k < depth - 1:\n            total += block(channels[k], channels[k + 1])\n",
+)
 count.wrong("block: the decoder forgotten", "decoder|up|way up", "        total += block(2 * channels[k], channels[k])\n", "")
 count.wrong("block: first stage forgotten", "first|stage|encoder", "total = block(1, channels[0])", "total = 0")
 count.wrong("channels: not doubled", "doubl", "base_channels * 2**k", "base_channels")
@@ -223,23 +382,57 @@ count.wrong("channels: depth one off", "depth|level", "    channels =", "    dep
 count.wrong("narrow: depth ignored", "depth", "    channels =", "    depth = 4\n    channels =")
 count.wrong("narrow: base ignored", "base", "    channels =", "    base_channels = 16\n    channels =")
 count.wrong("form: text", "number", "return total + channels[0] * 3 + 3", "return str(total) + ' parameters'")
-count.wrong("value: in millions", "million|1e6|1,000,000|divided|whole number", "return total + channels[0] * 3 + 3", "return (total + channels[0] * 3 + 3) / 1e6")
+count.wrong(
+    "value: in millions",
+    "million|1e6|1,000,000|divided|whole number",
+    "return total + channels[0] * 3 + 3",
+    "return (total + channels[0] * 3 + 3) / 1e6",
+)
 
 BASE = '{"A": "a skip of noise", "B": "skips carry nothing", "C": "U-Net", "D": "cut off below the top", "E": "no pooling"}'
 mysteries = Exercise("mysteries", BASE)
-mysteries.right("capitals", '{"A": "A skip of noise", "B": "Skips carry nothing", "C": "u-net", "D": "Cut off below the top", "E": "No pooling"}')
-mysteries.right("spaces", '{"A": " a skip of noise", "B": "skips carry nothing ", "C": "U-Net ", "D": "cut off  below the top", "E": "no pooling"}')
-mysteries.right("as the text says", '{"A": "a skip is noise", "B": "skips carry nothing", "C": "UNet", "D": "cut off below the top.", "E": "no pooling"}')
-mysteries.right("small keys", BASE.replace('"A"', '"a"').replace('"B"', '"b"').replace('"C"', '"c"').replace('"D"', '"d"').replace('"E"', '"e"'))
+mysteries.right(
+    "capitals",
+    '{"A": "A skip of noise", "B": "Skips carry nothing", "C": "u-net", "D": "Cut off below the top", "E": "No pooling"}',
+)
+mysteries.right(
+    "spaces",
+    '{"A": " a skip of noise", "B": "skips carry nothing ", "C": "U-Net ", "D": "cut off  below the top", "E": "no pooling"}',
+)
+mysteries.right(
+    "as the text says",
+    '{"A": "a skip is noise", "B": "skips carry nothing", "C": "UNet", "D": "cut off below the top.", "E": "no pooling"}',
+)
+mysteries.right(
+    "small keys",
+    BASE.replace('"A"', '"a"').replace('"B"', '"b"').replace('"C"', '"c"').replace('"D"', '"d"').replace('"E"', '"e"'),
+)
 mysteries.right("NumPy text", "{k: np.str_(v) for k, v in " + BASE + ".items()}")
 mysteries.wrong("one pair: A and C", "A|random|noise", "a skip of noise", "x", "U-Net", "a skip of noise", "x", "U-Net")
-mysteries.wrong("one pair: D and E", "D|sees|skip", "cut off below the top", "x", "no pooling", "cut off below the top", "x", "no pooling")
+mysteries.wrong(
+    "one pair: D and E", "D|sees|skip", "cut off below the top", "x", "no pooling", "cut off below the top", "x", "no pooling"
+)
 mysteries.wrong("one pair: B and C", "B|skip", "skips carry nothing", "x", "U-Net", "skips carry nothing", "x", "U-Net")
-mysteries.wrong("one pair: B and E", "B|E|skip", "skips carry nothing", "x", "no pooling", "skips carry nothing", "x", "no pooling")
+mysteries.wrong(
+    "one pair: B and E", "B|E|skip", "skips carry nothing", "x", "no pooling", "skips carry nothing", "x", "no pooling"
+)
 mysteries.wrong("one pair: C and D", "C|D|lower", "cut off below the top", "x", "U-Net", "cut off below the top", "x", "U-Net")
-mysteries.wrong("one pair: A and B", "A|B|noise|random", "a skip of noise", "x", "skips carry nothing", "a skip of noise", "x", "skips carry nothing")
+mysteries.wrong(
+    "one pair: A and B",
+    "A|B|noise|random",
+    "a skip of noise",
+    "x",
+    "skips carry nothing",
+    "a skip of noise",
+    "x",
+    "skips carry nothing",
+)
 mysteries.wrong("all: U-Net", "wrong|of 5", 'dict.fromkeys("ABCDE", "U-Net")')
-mysteries.wrong("all: rotated", "wrong|of 5", '{"B": "a skip of noise", "C": "skips carry nothing", "D": "U-Net", "E": "cut off below the top", "A": "no pooling"}')
+mysteries.wrong(
+    "all: rotated",
+    "wrong|of 5",
+    '{"B": "a skip of noise", "C": "skips carry nothing", "D": "U-Net", "E": "cut off below the top", "A": "no pooling"}',
+)
 mysteries.wrong("twice: two U-Nets", "each|twice|once|D", "cut off below the top", "U-Net")
 mysteries.wrong("twice: two without pooling", "each|twice|once|B", "skips carry nothing", "no pooling")
 mysteries.wrong("twice: two of noise", "each|twice|once|E", '"no pooling"', '"a skip of noise"')
@@ -248,5 +441,7 @@ mysteries.wrong("word: a number", "none of the five", '"no pooling"', "2")
 mysteries.wrong("word: a list", "none of the five", '"no pooling"', '["no pooling"]')
 mysteries.wrong("unfinished: one", "E", '"no pooling"', "None")
 mysteries.wrong("unfinished: three", "C", '"U-Net"', "None", '"cut off below the top"', "None", '"no pooling"', "None")
-mysteries.wrong("form: a list", "dictionary", '["a skip of noise", "skips carry nothing", "U-Net", "cut off below the top", "no pooling"]')
+mysteries.wrong(
+    "form: a list", "dictionary", '["a skip of noise", "skips carry nothing", "U-Net", "cut off below the top", "no pooling"]'
+)
 mysteries.wrong("form: turned round", "keys|dictionary|letter", "{v: k for k, v in " + BASE + ".items()}")

@@ -15,16 +15,33 @@ def step(model, optimizer, image, mask):
 """,
 )
 step.right("PyTorch's loss", "cross_entropy(model(image), mask)", "F.cross_entropy(model(image), mask)")
-step.right("zero_grad after the forward", "    optimizer.zero_grad()\n    loss = cross_entropy(model(image), mask)\n", "    loss = cross_entropy(model(image), mask)\n    optimizer.zero_grad()\n")
+step.right(
+    "zero_grad after the forward",
+    "    optimizer.zero_grad()\n    loss = cross_entropy(model(image), mask)\n",
+    "    loss = cross_entropy(model(image), mask)\n    optimizer.zero_grad()\n",
+)
 step.right("zero_grad of the model", "optimizer.zero_grad()", "model.zero_grad()")
 step.right("grad is None", "optimizer.zero_grad()", "for p in model.parameters():\n        p.grad = None")
-step.right("the mode restored", "    model.train()\n", "    was = model.training\n    model.train()\n", "    optimizer.step()\n", "    optimizer.step()\n    model.train(was)\n")
+step.right(
+    "the mode restored",
+    "    model.train()\n",
+    "    was = model.training\n    model.train()\n",
+    "    optimizer.step()\n",
+    "    optimizer.step()\n    model.train(was)\n",
+)
 step.right("float", "return loss.item()", "return float(loss)")
 step.right("NumPy number", "return loss.item()", "return loss.detach().numpy().item()")
 step.right("a NumPy scalar", "return loss.item()", "return np.float64(loss.item())")
 step.right("zero_grad at the end too", "    optimizer.step()\n", "    optimizer.step()\n    optimizer.zero_grad()\n")
-step.right("enable_grad", "    loss = cross_entropy(model(image), mask)\n", "    with torch.enable_grad():\n        loss = cross_entropy(model(image), mask)\n")
-step.right("a closure", "def step(model, optimizer, image, mask):\n    model.train()\n    def closure():\n        optimizer.zero_grad()\n        loss = nn.CrossEntropyLoss()(model(image), mask)\n        loss.backward()\n        return loss\n    return optimizer.step(closure).item()")
+step.right(
+    "enable_grad",
+    "    loss = cross_entropy(model(image), mask)\n",
+    "    with torch.enable_grad():\n        loss = cross_entropy(model(image), mask)\n",
+)
+step.right(
+    "a closure",
+    "def step(model, optimizer, image, mask):\n    model.train()\n    def closure():\n        optimizer.zero_grad()\n        loss = nn.CrossEntropyLoss()(model(image), mask)\n        loss.backward()\n        return loss\n    return optimizer.step(closure).item()",
+)
 step.right("log-softmax and nll", "cross_entropy(model(image), mask)", "F.nll_loss(F.log_softmax(model(image), dim=1), mask)")
 Z, B, S = "    optimizer.zero_grad()\n", "    loss.backward()\n", "    optimizer.step()\n"
 step.wrong("order: no zero_grad", "zero_grad|gradients of", Z, "")
@@ -34,37 +51,105 @@ step.wrong("order: zero_grad after backward", "zero_grad|no gradient", Z, "", B,
 step.wrong("order: step before backward", "step.*backward|before|backward", B + S, S + B)
 step.wrong("order: step first", "step|before|backward", B + S, S + B, Z, "")
 step.wrong("order: two steps", "twice|two", S, S + S)
-step.wrong("order: two whole steps", "twice|two", "    return", Z + "    loss = cross_entropy(model(image), mask)\n" + B + S + "    return")
+step.wrong(
+    "order: two whole steps",
+    "twice|two",
+    "    return",
+    Z + "    loss = cross_entropy(model(image), mask)\n" + B + S + "    return",
+)
 step.wrong("order: backward twice", "twice|two|gradient|second", B, "    loss.backward(retain_graph=True)\n" + B)
 step.wrong("mode: left in evaluation", "evaluation|train\\(\\)", "    model.train()\n", "")
 step.wrong("mode: eval", "evaluation|train\\(\\)", "model.train()", "model.eval()")
-step.wrong("mode: train after the forward", "train\\(\\)|evaluation|after", "    model.train()\n", "", B, "    model.train()\n" + B)
-step.wrong("mode: eval after it, forward repeated", "statistics|twice|forward|two", "    loss = cross", "    model(image)\n    loss = cross")
+step.wrong(
+    "mode: train after the forward", "train\\(\\)|evaluation|after", "    model.train()\n", "", B, "    model.train()\n" + B
+)
+step.wrong(
+    "mode: eval after it, forward repeated",
+    "statistics|twice|forward|two",
+    "    loss = cross",
+    "    model(image)\n    loss = cross",
+)
 step.wrong("loss: softmax first", "softmax", "model(image), mask", "model(image).softmax(dim=1), mask")
-step.wrong("loss: log-softmax first is the same, sigmoid is not", "sigmoid|softmax|squash", "model(image), mask", "model(image).sigmoid(), mask")
-step.wrong("loss: sum", "sum|times as large", "cross_entropy(model(image), mask)", "F.cross_entropy(model(image), mask, reduction='sum')")
-step.wrong("loss: per image", "image", "def step(model, optimizer, image, mask):\n    model.train()\n    total = 0\n    for i in range(len(image)):\n        optimizer.zero_grad()\n        loss = cross_entropy(model(image[i:i + 1]), mask[i:i + 1])\n        loss.backward()\n        optimizer.step()\n        total += loss.item()\n    return total / len(image)")
-step.wrong("loss: accumulated over images", "image|batch|one at a time", "def step(model, optimizer, image, mask):\n    model.train()\n    optimizer.zero_grad()\n    total = 0\n    for i in range(len(image)):\n        loss = cross_entropy(model(image[i:i + 1]), mask[i:i + 1]) / len(image)\n        loss.backward()\n        total += loss.item()\n    optimizer.step()\n    return total")
+step.wrong(
+    "loss: log-softmax first is the same, sigmoid is not",
+    "sigmoid|softmax|squash",
+    "model(image), mask",
+    "model(image).sigmoid(), mask",
+)
+step.wrong(
+    "loss: sum", "sum|times as large", "cross_entropy(model(image), mask)", "F.cross_entropy(model(image), mask, reduction='sum')"
+)
+step.wrong(
+    "loss: per image",
+    "image",
+    "def step(model, optimizer, image, mask):\n    model.train()\n    total = 0\n    for i in range(len(image)):\n        optimizer.zero_grad()\n        loss = cross_entropy(model(image[i:i + 1]), mask[i:i + 1])\n        loss.backward()\n        optimizer.step()\n        total += loss.item()\n    return total / len(image)",
+)
+step.wrong(
+    "loss: accumulated over images",
+    "image|batch|one at a time",
+    "def step(model, optimizer, image, mask):\n    model.train()\n    optimizer.zero_grad()\n    total = 0\n    for i in range(len(image)):\n        loss = cross_entropy(model(image[i:i + 1]), mask[i:i + 1]) / len(image)\n        loss.backward()\n        total += loss.item()\n    optimizer.step()\n    return total",
+)
 step.wrong("loss: first image only", "first|image|batch", "model(image), mask)", "model(image[:1]), mask[:1])")
 step.wrong("loss: halved", "half|0.5|times|scaled|divided", B, "    loss = loss / 2\n" + B)
 step.wrong("loss: half of it goes back", "half|0.5|times|scaled|divided|gradient", B, "    (loss / 2).backward()\n")
-step.wrong("loss: Dice", "Dice|cross entropy|another loss|not recognised", "cross_entropy(model(image), mask)", "soft_dice_loss(model(image), mask)")
-step.wrong("loss: squared error", "cross entropy|another loss|not recognised|squared", "cross_entropy(model(image), mask)", "F.mse_loss(model(image), F.one_hot(mask, 3).permute(0, 3, 1, 2).float())")
-step.wrong("loss: focal", "cross entropy|another loss|not recognised", "cross_entropy(model(image), mask)", "(F.cross_entropy(model(image), mask, reduction='none') ** 2).mean()")
-step.wrong("loss: label smoothing", "cross entropy|another loss|not recognised|smooth", "cross_entropy(model(image), mask)", "F.cross_entropy(model(image), mask, label_smoothing=0.1)")
-step.wrong("loss: image mirrored, mask not", "mirror|flip|not recognised|another", "model(image), mask", "model(image.flip(-1)), mask")
+step.wrong(
+    "loss: Dice",
+    "Dice|cross entropy|another loss|not recognised",
+    "cross_entropy(model(image), mask)",
+    "soft_dice_loss(model(image), mask)",
+)
+step.wrong(
+    "loss: squared error",
+    "cross entropy|another loss|not recognised|squared",
+    "cross_entropy(model(image), mask)",
+    "F.mse_loss(model(image), F.one_hot(mask, 3).permute(0, 3, 1, 2).float())",
+)
+step.wrong(
+    "loss: focal",
+    "cross entropy|another loss|not recognised",
+    "cross_entropy(model(image), mask)",
+    "(F.cross_entropy(model(image), mask, reduction='none') ** 2).mean()",
+)
+step.wrong(
+    "loss: label smoothing",
+    "cross entropy|another loss|not recognised|smooth",
+    "cross_entropy(model(image), mask)",
+    "F.cross_entropy(model(image), mask, label_smoothing=0.1)",
+)
+step.wrong(
+    "loss: image mirrored, mask not", "mirror|flip|not recognised|another", "model(image), mask", "model(image.flip(-1)), mask"
+)
 step.wrong("gradient: clipped", "clip|gradient|changed", B, B + "    torch.nn.utils.clip_grad_norm_(model.parameters(), 0.1)\n")
-step.wrong("gradient: only the head", "parameters|gradient|weights|frozen|every", "    optimizer.zero_grad()\n", "    optimizer.zero_grad()\n    for p in list(model.parameters())[:-2]:\n        p.requires_grad_(False)\n")
+step.wrong(
+    "gradient: only the head",
+    "parameters|gradient|weights|frozen|every",
+    "    optimizer.zero_grad()\n",
+    "    optimizer.zero_grad()\n    for p in list(model.parameters())[:-2]:\n        p.requires_grad_(False)\n",
+)
 step.wrong("gradient: detached", "backward|grad|detach", "model(image), mask", "model(image).detach().requires_grad_(), mask")
 step.wrong("gradient: sign turned", "sign|minus|rises|up|grew|negative", B, "    (-loss).backward()\n")
-step.wrong("gradient: own step of descent", "optimizer|step", S, "    with torch.no_grad():\n        for p in model.parameters():\n            p -= 0.01 * p.grad\n")
+step.wrong(
+    "gradient: own step of descent",
+    "optimizer|step",
+    S,
+    "    with torch.no_grad():\n        for p in model.parameters():\n            p -= 0.01 * p.grad\n",
+)
 step.wrong("gradient: another optimizer", "optimizer", S, "    torch.optim.SGD(model.parameters(), lr=0.01).step()\n")
 step.wrong("gradient: rate changed", "rate|lr|optimizer", S, "    for g in optimizer.param_groups:\n        g['lr'] *= 0.5\n" + S)
-step.wrong("state: hooks cleared", "hook", "    return", "    for m in model.modules():\n        m._forward_hooks.clear()\n    return")
+step.wrong(
+    "state: hooks cleared", "hook", "    return", "    for m in model.modules():\n        m._forward_hooks.clear()\n    return"
+)
 step.wrong("state: image standardised in place", "changed", "    loss = cross", "    image -= image.mean()\n    loss = cross")
-step.wrong("state: dropout switched off", "dropout|eval|mode|p", "    model.train()\n", "    model.train()\n    for m in model.modules():\n        if isinstance(m, nn.BatchNorm2d):\n            m.eval()\n")
+step.wrong(
+    "state: dropout switched off",
+    "dropout|eval|mode|p",
+    "    model.train()\n",
+    "    model.train()\n    for m in model.modules():\n        if isinstance(m, nn.BatchNorm2d):\n            m.eval()\n",
+)
 step.wrong("result: the tensor", "tensor", "return loss.item()", "return loss")
-step.wrong("result: the loss after the step", "after the step", "return loss.item()", "return cross_entropy(model(image), mask).item()")
+step.wrong(
+    "result: the loss after the step", "after the step", "return loss.item()", "return cross_entropy(model(image), mask).item()"
+)
 step.wrong("result: text", "number", "return loss.item()", "return str(loss.item())")
 step.wrong("result: rounded", "round", "return loss.item()", "return round(loss.item(), 1)")
 step.wrong("result: the pair", "number|pair|tuple", "return loss.item()", "return loss.item(), model")
@@ -92,8 +177,8 @@ rate.wrong("sign: negative", "above 0|negative", "-0.01")
 rate.wrong("sign: minus one", "above 0|negative", "-1")
 rate.wrong("form: infinite", "finite|infinit|too high|number", 'float("inf")')
 rate.wrong("form: not a number", "NaN|number", 'float("nan")')
-rate.wrong("form: a word", "expected", '"fast"')
+rate.wrong("type: a word", "expected", '"fast"')
 rate.wrong("form: a list", "expected|one number", "[0.01, 0.02]")
-rate.wrong("form: True", "expected|True", "True")
+rate.wrong("type: True", "expected|True", "True")
 rate.wrong("form: a dictionary", "expected", '{"rate": 0.01}')
 rate.wrong("form: the losses", "losses|rate|expected", "[2.0, 1.5, 1.0]")

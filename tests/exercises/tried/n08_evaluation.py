@@ -11,37 +11,92 @@ def confusion(truth, prediction, num_classes):
     return table
 """,
 )
-confusion.right("bincount", "def f(truth, prediction, num_classes):\n    return np.bincount(num_classes * truth.ravel().astype(int) + prediction.ravel(), minlength=num_classes ** 2).reshape(num_classes, num_classes)")
-confusion.right("two loops", "def f(truth, prediction, num_classes):\n    return np.array([[((truth == i) & (prediction == j)).sum() for j in range(num_classes)] for i in range(num_classes)])")
-confusion.right("pixel by pixel, floats", "def f(truth, prediction, num_classes):\n    m = np.zeros((num_classes, num_classes))\n    for t, p in zip(truth.flatten(), prediction.flatten()):\n        m[t, p] += 1\n    return m")
+confusion.right(
+    "bincount",
+    "def f(truth, prediction, num_classes):\n    return np.bincount(num_classes * truth.ravel().astype(int) + prediction.ravel(), minlength=num_classes ** 2).reshape(num_classes, num_classes)",
+)
+confusion.right(
+    "two loops",
+    "def f(truth, prediction, num_classes):\n    return np.array([[((truth == i) & (prediction == j)).sum() for j in range(num_classes)] for i in range(num_classes)])",
+)
+confusion.right(
+    "pixel by pixel, floats",
+    "def f(truth, prediction, num_classes):\n    m = np.zeros((num_classes, num_classes))\n    for t, p in zip(truth.flatten(), prediction.flatten()):\n        m[t, p] += 1\n    return m",
+)
 confusion.right("lists", "return table", "return table.tolist()")
-confusion.right("one-hot product", "def f(truth, prediction, num_classes):\n    eye = np.eye(num_classes, dtype=int)\n    return eye[truth.ravel()].T @ eye[prediction.ravel()]")
-confusion.right("histogram2d", "def f(truth, prediction, num_classes):\n    edges = np.arange(num_classes + 1) - 0.5\n    return np.histogram2d(truth.ravel(), prediction.ravel(), bins=(edges, edges))[0]")
+confusion.right(
+    "one-hot product",
+    "def f(truth, prediction, num_classes):\n    eye = np.eye(num_classes, dtype=int)\n    return eye[truth.ravel()].T @ eye[prediction.ravel()]",
+)
+confusion.right(
+    "histogram2d",
+    "def f(truth, prediction, num_classes):\n    edges = np.arange(num_classes + 1) - 0.5\n    return np.histogram2d(truth.ravel(), prediction.ravel(), bins=(edges, edges))[0]",
+)
 confusion.right("a tensor", "return table", "return torch.tensor(table)")
-confusion.wrong("axes: transposed", "swapped|rows|transpos", "(truth.ravel(), prediction.ravel())", "(prediction.ravel(), truth.ravel())")
+confusion.wrong(
+    "axes: transposed", "swapped|rows|transpos", "(truth.ravel(), prediction.ravel())", "(prediction.ravel(), truth.ravel())"
+)
 confusion.wrong("axes: reversed classes", "revers|order", "return table", "return table[::-1, ::-1]")
 confusion.wrong("axes: mirrored", "revers|mirror|order", "return table", "return table[:, ::-1]")
-confusion.wrong("count: once", "once", "np.add.at(table, (truth.ravel(), prediction.ravel()), 1)", "table[truth.ravel(), prediction.ravel()] += 1")
-confusion.wrong("count: only right ones", "right are counted|diagonal|mistakes|wrong", "return table", "return np.diag(table.diagonal())")
+confusion.wrong(
+    "count: once",
+    "once",
+    "np.add.at(table, (truth.ravel(), prediction.ravel()), 1)",
+    "table[truth.ravel(), prediction.ravel()] += 1",
+)
+confusion.wrong(
+    "count: only right ones", "right are counted|diagonal|mistakes|wrong", "return table", "return np.diag(table.diagonal())"
+)
 confusion.wrong("count: only wrong ones", "right|diagonal", "return table", "return table - np.diag(table.diagonal())")
 confusion.wrong("count: shares", "share", "return table", "return table / table.sum()")
 confusion.wrong("count: shares of rows", "share|row", "return table", "return table / np.maximum(table.sum(1, keepdims=True), 1)")
 confusion.wrong("count: doubled", "twice|doubl", ", 1)", ", 2)")
 confusion.wrong("count: symmetrised", "symmetr|transpos|both|swapped|twice", "return table", "return table + table.T")
 confusion.wrong("count: background left out", "background|class 0", "return table", "table[0, 0] = 0\n    return table")
-confusion.wrong("count: last row of pixels forgotten", "last|forgot|missing|sum|fewer|pixels", "truth.ravel(), prediction.ravel()", "truth[:-1].ravel(), prediction[:-1].ravel()")
+confusion.wrong(
+    "count: last row of pixels forgotten",
+    "last|forgot|missing|sum|fewer|pixels",
+    "truth.ravel(), prediction.ravel()",
+    "truth[:-1].ravel(), prediction[:-1].ravel()",
+)
 confusion.wrong("count: uint8 overflows", "overflow|uint8|255|256", "np.int64", "np.uint8")
 confusion.wrong("classes: always three", "num_classes|classes|shape", "(num_classes, num_classes)", "(3, 3)")
-confusion.wrong("classes: those that occur", "shape|classes|occur|present", "(num_classes, num_classes)", "(max(truth.max(), prediction.max()) + 1,) * 2")
-confusion.wrong("classes: of the truth", "shape|classes|occur|present|error", "(num_classes, num_classes)", "(truth.max() + 1, num_classes)")
+confusion.wrong(
+    "classes: those that occur",
+    "shape|classes|occur|present",
+    "(num_classes, num_classes)",
+    "(max(truth.max(), prediction.max()) + 1,) * 2",
+)
+confusion.wrong(
+    "classes: of the truth", "shape|classes|occur|present|error", "(num_classes, num_classes)", "(truth.max() + 1, num_classes)"
+)
 confusion.wrong("classes: one too many", "shape", "(num_classes, num_classes)", "(num_classes + 1, num_classes + 1)")
-confusion.wrong("classes: codes with ten", "num_classes|classes|10", "def f(truth, prediction, num_classes):\n    code = 10 * truth.astype(int) + prediction\n    return np.array([[(code == 10 * i + j).sum() for j in range(num_classes)] for i in range(num_classes)])")
-confusion.wrong("classes: codes with three", "num_classes|classes|3|9", "def f(truth, prediction, num_classes):\n    code = 3 * truth.astype(int) + prediction\n    return np.array([[(code == 3 * i + j).sum() for j in range(num_classes)] for i in range(num_classes)])")
-confusion.wrong("shape: images only", "shape|dimension|any shape|int", "def f(truth, prediction, num_classes):\n    m = np.zeros((num_classes, num_classes), int)\n    for r in range(truth.shape[0]):\n        for c in range(truth.shape[1]):\n            m[truth[r, c], prediction[r, c]] += 1\n    return m")
+confusion.wrong(
+    "classes: codes with ten",
+    "num_classes|classes|10",
+    "def f(truth, prediction, num_classes):\n    code = 10 * truth.astype(int) + prediction\n    return np.array([[(code == 10 * i + j).sum() for j in range(num_classes)] for i in range(num_classes)])",
+)
+confusion.wrong(
+    "classes: codes with three",
+    "num_classes|classes|3|9",
+    "def f(truth, prediction, num_classes):\n    code = 3 * truth.astype(int) + prediction\n    return np.array([[(code == 3 * i + j).sum() for j in range(num_classes)] for i in range(num_classes)])",
+)
+confusion.wrong(
+    "shape: images only",
+    "shape|dimension|any shape|int",
+    "def f(truth, prediction, num_classes):\n    m = np.zeros((num_classes, num_classes), int)\n    for r in range(truth.shape[0]):\n        for c in range(truth.shape[1]):\n            m[truth[r, c], prediction[r, c]] += 1\n    return m",
+)
 confusion.wrong("shape: flat result", "shape", "return table", "return table.ravel()")
-confusion.wrong("shape: first image of a stack", "shape|stack|first|fewer|pixels|all", "np.add.at(table, (truth.ravel(), prediction.ravel()), 1)", "n = truth.shape[-1] * (truth.shape[-2] if truth.ndim > 1 else 1)\n    np.add.at(table, (truth.ravel()[:n], prediction.ravel()[:n]), 1)")
+confusion.wrong(
+    "shape: first image of a stack",
+    "shape|stack|first|fewer|pixels|all",
+    "np.add.at(table, (truth.ravel(), prediction.ravel()), 1)",
+    "n = truth.shape[-1] * (truth.shape[-2] if truth.ndim > 1 else 1)\n    np.add.at(table, (truth.ravel()[:n], prediction.ravel()[:n]), 1)",
+)
 confusion.wrong("shape: square images", "shape|square|order|transpos", "prediction.ravel()", "prediction.T.ravel()")
-confusion.wrong("in place: truth flattened", "changed", "    table =", "    truth[truth > 99] = 0\n    truth.sort(axis=-1)\n    table =")
+confusion.wrong(
+    "in place: truth flattened", "changed", "    table =", "    truth[truth > 99] = 0\n    truth.sort(axis=-1)\n    table ="
+)
 confusion.wrong("unfinished: no return", "return|None", "    return table\n", "")
 
 iou = Exercise(
@@ -55,7 +110,10 @@ def iou(matrix):
 )
 DIVIDE = "np.divide(intersection, union, out=np.full(len(matrix), np.nan), where=union > 0)"
 iou.right("errstate", "return " + DIVIDE, "with np.errstate(all='ignore'):\n        return intersection / union")
-iou.right("a loop", "def f(matrix):\n    out = []\n    for k in range(matrix.shape[0]):\n        tp = matrix[k, k]\n        fn = matrix[k].sum() - tp\n        fp = matrix[:, k].sum() - tp\n        out.append(tp / (tp + fp + fn) if tp + fp + fn > 0 else float('nan'))\n    return np.array(out)")
+iou.right(
+    "a loop",
+    "def f(matrix):\n    out = []\n    for k in range(matrix.shape[0]):\n        tp = matrix[k, k]\n        fn = matrix[k].sum() - tp\n        fp = matrix[:, k].sum() - tp\n        out.append(tp / (tp + fp + fn) if tp + fp + fn > 0 else float('nan'))\n    return np.array(out)",
+)
 iou.right("a list", "return " + DIVIDE, "return list(" + DIVIDE + ")")
 iou.right("where", "return " + DIVIDE, "return np.where(union > 0, intersection / np.maximum(union, 1), np.nan)")
 iou.right("a warning is only printed", "return " + DIVIDE, "return intersection / union")
@@ -64,30 +122,74 @@ iou.right("from F1", "def f(matrix):\n    f1 = scores(matrix, average=None).f1\n
 iou.wrong("formula: Dice", "Dice|F1", "intersection = matrix", "intersection = 2 * matrix", " - matrix.diagonal()", "")
 iou.wrong("formula: precision", "precision", "matrix.sum(axis=0) + matrix.sum(axis=1) - matrix.diagonal()", "matrix.sum(axis=0)")
 iou.wrong("formula: recall", "recall", "matrix.sum(axis=0) + matrix.sum(axis=1) - matrix.diagonal()", "matrix.sum(axis=1)")
-iou.wrong("formula: precision, empty where never predicted", "precision", "return " + DIVIDE, "with np.errstate(all='ignore'):\n        return intersection / matrix.sum(axis=0)")
+iou.wrong(
+    "formula: precision, empty where never predicted",
+    "precision",
+    "return " + DIVIDE,
+    "with np.errstate(all='ignore'):\n        return intersection / matrix.sum(axis=0)",
+)
 iou.wrong("formula: union too large", "twice", " - matrix.diagonal()", "")
-iou.wrong("formula: accuracy", "accuracy|every class|per class", "return " + DIVIDE, "return np.full(len(matrix), np.trace(matrix) / matrix.sum())")
-iou.wrong("formula: share of all pixels", "all pixels|union", "matrix.sum(axis=0) + matrix.sum(axis=1) - matrix.diagonal()", "np.full(len(matrix), matrix.sum())")
+iou.wrong(
+    "formula: accuracy",
+    "accuracy|every class|per class",
+    "return " + DIVIDE,
+    "return np.full(len(matrix), np.trace(matrix) / matrix.sum())",
+)
+iou.wrong(
+    "formula: share of all pixels",
+    "all pixels|union",
+    "matrix.sum(axis=0) + matrix.sum(axis=1) - matrix.diagonal()",
+    "np.full(len(matrix), matrix.sum())",
+)
 iou.wrong("formula: one minus", "1 -|distance|minus|loss", "return " + DIVIDE, "return 1 - " + DIVIDE)
 iou.wrong("formula: percent", "percent|per cent|100", "return " + DIVIDE, "return 100 * " + DIVIDE)
-iou.wrong("formula: specificity", "not recognised|specific|negative", "def f(matrix):\n    n = matrix.sum()\n    tn = n - matrix.sum(0) - matrix.sum(1) + matrix.diagonal()\n    return tn / np.maximum(n - matrix.sum(1), 1)")
-iou.wrong("formula: the larger of both", "not recognised|union|larger|max", "matrix.sum(axis=0) + matrix.sum(axis=1) - matrix.diagonal()", "np.maximum(matrix.sum(axis=0), matrix.sum(axis=1))")
+iou.wrong(
+    "formula: specificity",
+    "not recognised|specific|negative",
+    "def f(matrix):\n    n = matrix.sum()\n    tn = n - matrix.sum(0) - matrix.sum(1) + matrix.diagonal()\n    return tn / np.maximum(n - matrix.sum(1), 1)",
+)
+iou.wrong(
+    "formula: the larger of both",
+    "not recognised|union|larger|max",
+    "matrix.sum(axis=0) + matrix.sum(axis=1) - matrix.diagonal()",
+    "np.maximum(matrix.sum(axis=0), matrix.sum(axis=1))",
+)
 iou.wrong("mean: over classes", "per class", "return " + DIVIDE, "return np.nanmean(" + DIVIDE + ")")
 iou.wrong("mean: micro", "per class|micro|one", "return " + DIVIDE, "return intersection.sum() / union.sum()")
-iou.wrong("mean: weighted", "per class|weight", "return " + DIVIDE, "return np.nansum(" + DIVIDE + " * matrix.sum(1)) / matrix.sum()")
+iou.wrong(
+    "mean: weighted", "per class|weight", "return " + DIVIDE, "return np.nansum(" + DIVIDE + " * matrix.sum(1)) / matrix.sum()"
+)
 iou.wrong("empty: zero", "empty|NaN|neither", "np.full(len(matrix), np.nan)", "np.zeros(len(matrix))")
 iou.wrong("empty: one", "empty|NaN|neither", "np.full(len(matrix), np.nan)", "np.ones(len(matrix))")
-iou.wrong("empty: left out", "shape|left out|each class|per class", "return " + DIVIDE, "v = " + DIVIDE + "\n    return v[~np.isnan(v)]")
+iou.wrong(
+    "empty: left out", "shape|left out|each class|per class", "return " + DIVIDE, "v = " + DIVIDE + "\n    return v[~np.isnan(v)]"
+)
 iou.wrong("empty: NaN where never predicted", "predicted|0|NaN|truth", "union > 0)", "matrix.sum(axis=0) > 0)")
 iou.wrong("empty: NaN where not in the truth", "truth|0|NaN|predict", "union > 0)", "matrix.sum(axis=1) > 0)")
 iou.wrong("empty: NaN where nothing is right", "right|0|NaN|hit", "union > 0)", "intersection > 0)")
-iou.wrong("empty: small number added", "small|added|NaN|neither|empty", "return " + DIVIDE, "return intersection / (union + 1e-9)")
-iou.wrong("empty: None", "None|NaN|number", "return " + DIVIDE, "return [i / u if u else None for i, u in zip(intersection, union)]")
+iou.wrong(
+    "empty: small number added", "small|added|NaN|neither|empty", "return " + DIVIDE, "return intersection / (union + 1e-9)"
+)
+iou.wrong(
+    "empty: None", "None|NaN|number", "return " + DIVIDE, "return [i / u if u else None for i, u in zip(intersection, union)]"
+)
 iou.wrong("narrow: three classes", "classes|shape", "return " + DIVIDE, "return (" + DIVIDE + ")[:3]")
 iou.wrong("narrow: background left out", "background|class|shape", "return " + DIVIDE, "return (" + DIVIDE + ")[1:]")
-iou.wrong("narrow: whole division", "whole|//|0 and 1|int", "return " + DIVIDE, "return np.where(union > 0, intersection // np.maximum(union, 1), np.nan)")
+iou.wrong(
+    "narrow: whole division",
+    "whole|//|0 and 1|int",
+    "return " + DIVIDE,
+    "return np.where(union > 0, intersection // np.maximum(union, 1), np.nan)",
+)
 iou.wrong("order: reversed", "revers|order", "return " + DIVIDE, "return (" + DIVIDE + ")[::-1]")
-iou.wrong("in place: matrix", "changed", "    union", "    np.fill_diagonal(matrix, 0) if matrix.flags.writeable else None\n    union", " - matrix.diagonal()", " + intersection")
+iou.wrong(
+    "in place: matrix",
+    "changed",
+    "    union",
+    "    np.fill_diagonal(matrix, 0) if matrix.flags.writeable else None\n    union",
+    " - matrix.diagonal()",
+    " + intersection",
+)
 iou.wrong("unfinished: no return", "return|None", "    return " + DIVIDE, "    " + DIVIDE)
 
 BASE = '{"f1_of_that_iou": 2 * 0.8599 / 1.8599, "micro_iou_of_that_accuracy": 0.8599 / (2 - 0.8599), "reported_pair_possible": False}'
@@ -113,7 +215,11 @@ audit.wrong("micro: 1 - a", "wrong|share|obey|formula|1 -", "0.8599 / (2 - 0.859
 audit.wrong("micro: squared", "obey|formula|not", "0.8599 / (2 - 0.8599)", "0.8599 ** 2")
 audit.wrong("micro: per cent", "per cent|percent|100|share", "0.8599 / (2 - 0.8599)", "75.42")
 audit.wrong("micro: half", "obey|formula|not|twice|counted", "0.8599 / (2 - 0.8599)", "0.8599 / 2")
-audit.wrong("both: swapped", "swapped|turn|other way", '{"f1_of_that_iou": 0.7542, "micro_iou_of_that_accuracy": 0.9247, "reported_pair_possible": False}')
+audit.wrong(
+    "both: swapped",
+    "swapped|turn|other way",
+    '{"f1_of_that_iou": 0.7542, "micro_iou_of_that_accuracy": 0.9247, "reported_pair_possible": False}',
+)
 audit.wrong("pair: possible", "0.7599", "False", "True")
 audit.wrong("pair: one", "0.7599", "False", "1")
 audit.wrong("pair: a number", "True or False", "False", "0.5")

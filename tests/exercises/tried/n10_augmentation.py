@@ -16,18 +16,37 @@ flip.right("a list", RETURN, "return [np.rot90(image, turns).copy(), np.rot90(ma
 flip.right("fliplr", "image, mask = image[:, ::-1], mask[:, ::-1]", "image, mask = np.fliplr(image), np.fliplr(mask)")
 flip.right("copies first", "    if mirrored", "    image, mask = image.copy(), mask.copy()\n    if mirrored")
 flip.right("np.array", RETURN, "return np.array(np.rot90(image, turns)), np.array(np.rot90(mask, turns))")
-flip.right("a loop of turns", "def f(image, mask, mirrored, turns):\n    out = []\n    for a in (image, mask):\n        if mirrored:\n            a = np.flip(a, 1)\n        for _ in range(turns):\n            a = np.rot90(a)\n        out.append(np.ascontiguousarray(a.copy()))\n    return tuple(out)")
-flip.right("by transposing", "def f(image, mask, mirrored, turns):\n    def one(a):\n        a = a[:, ::-1] if mirrored else a\n        for _ in range(turns % 4):\n            a = a.T[::-1]\n        return a.copy()\n    return one(image), one(mask)")
+flip.right(
+    "a loop of turns",
+    "def f(image, mask, mirrored, turns):\n    out = []\n    for a in (image, mask):\n        if mirrored:\n            a = np.flip(a, 1)\n        for _ in range(turns):\n            a = np.rot90(a)\n        out.append(np.ascontiguousarray(a.copy()))\n    return tuple(out)",
+)
+flip.right(
+    "by transposing",
+    "def f(image, mask, mirrored, turns):\n    def one(a):\n        a = a[:, ::-1] if mirrored else a\n        for _ in range(turns % 4):\n            a = a.T[::-1]\n        return a.copy()\n    return one(image), one(mask)",
+)
 flip.right("tensors", RETURN, "return torch.tensor(np.rot90(image, turns).copy()), torch.tensor(np.rot90(mask, turns).copy())")
 flip.wrong("turn: clockwise", "clockwise", "(image, turns)", "(image, -turns)", "(mask, turns)", "(mask, -turns)")
 flip.wrong("turn: none", "turned", RETURN, "return image.copy(), mask.copy()")
-flip.wrong("turn: once at most", "turn|once|number", "(image, turns)", "(image, min(turns, 1))", "(mask, turns)", "(mask, min(turns, 1))")
+flip.wrong(
+    "turn: once at most", "turn|once|number", "(image, turns)", "(image, min(turns, 1))", "(mask, turns)", "(mask, min(turns, 1))"
+)
 flip.wrong("turn: always once", "turn", "(image, turns)", "(image, 1)", "(mask, turns)", "(mask, 1)")
 flip.wrong("turn: half turns", "turn|half|180", "(image, turns)", "(image, 2 * turns)", "(mask, turns)", "(mask, 2 * turns)")
-flip.wrong("turn: transposed instead", "transpos|elsewhere|turn", RETURN, "return (image.T.copy(), mask.T.copy()) if turns % 2 else (image.copy(), mask.copy())")
+flip.wrong(
+    "turn: transposed instead",
+    "transpos|elsewhere|turn",
+    RETURN,
+    "return (image.T.copy(), mask.T.copy()) if turns % 2 else (image.copy(), mask.copy())",
+)
 flip.wrong("turn: three not", "turn|three|3", "(image, turns)", "(image, turns % 3)", "(mask, turns)", "(mask, turns % 3)")
-flip.wrong("order: turn first", "turns first|before|order", "def f(image, mask, mirrored, turns):\n    image, mask = np.rot90(image, turns), np.rot90(mask, turns)\n    if mirrored:\n        image, mask = image[:, ::-1], mask[:, ::-1]\n    return image.copy(), mask.copy()")
-flip.wrong("order: swapped result", "swapped|order|first", RETURN, "return np.rot90(mask, turns).copy(), np.rot90(image, turns).copy()")
+flip.wrong(
+    "order: turn first",
+    "turns first|before|order",
+    "def f(image, mask, mirrored, turns):\n    image, mask = np.rot90(image, turns), np.rot90(mask, turns)\n    if mirrored:\n        image, mask = image[:, ::-1], mask[:, ::-1]\n    return image.copy(), mask.copy()",
+)
+flip.wrong(
+    "order: swapped result", "swapped|order|first", RETURN, "return np.rot90(mask, turns).copy(), np.rot90(image, turns).copy()"
+)
 flip.wrong("mirror: upside down", "upside down", "image[:, ::-1], mask[:, ::-1]", "image[::-1], mask[::-1]")
 flip.wrong("mirror: both ways", "upside|both|mirror", "image[:, ::-1], mask[:, ::-1]", "image[::-1, ::-1], mask[::-1, ::-1]")
 flip.wrong("mirror: never", "not mirrored", "if mirrored", "if False")
@@ -39,18 +58,56 @@ flip.wrong("mask: image forgotten", "image is not|image", RETURN, "return image.
 flip.wrong("mask: turned the other way", "mask|clockwise", "np.rot90(mask, turns)", "np.rot90(mask, -turns)")
 flip.wrong("mask: booleans", "type|dtype|bool|labels|class", "np.rot90(mask, turns).copy()", "np.rot90(mask, turns).astype(bool)")
 flip.wrong("mask: floats", "type|dtype|float", "np.rot90(mask, turns).copy()", "np.rot90(mask, turns).astype(float)")
-flip.wrong("image: whole numbers", "type|dtype|whole|round|int", "np.rot90(image, turns).copy()", "np.rot90(image, turns).astype(int)")
-flip.wrong("image: standardised", "values|brightness|not recognised|grey", "np.rot90(image, turns).copy()", "np.rot90((image - image.mean()) / (image.std() + 1e-9), turns)")
+flip.wrong(
+    "image: whole numbers", "type|dtype|whole|round|int", "np.rot90(image, turns).copy()", "np.rot90(image, turns).astype(int)"
+)
+flip.wrong(
+    "image: standardised",
+    "values|brightness|not recognised|grey",
+    "np.rot90(image, turns).copy()",
+    "np.rot90((image - image.mean()) / (image.std() + 1e-9), turns)",
+)
 flip.wrong("memory: views", "view|stride|memory|own", ".copy()", "")
 flip.wrong("memory: the mask a view", "view|stride|memory|own|mask", "np.rot90(mask, turns).copy()", "np.rot90(mask, turns)")
-flip.wrong("memory: unchanged handed back", "view|memory|own|same array", "    if mirrored", "    if not mirrored and turns == 0:\n        return image, mask\n    if mirrored")
-flip.wrong("memory: ascontiguousarray of a view", "view|memory|own|same array", ".copy()", "", "np.rot90(image, turns)", "np.ascontiguousarray(np.rot90(image, turns))", "np.rot90(mask, turns)", "np.ascontiguousarray(np.rot90(mask, turns))")
-flip.wrong("in place: mirrored in a branch", "changed", "image, mask = image[:, ::-1], mask[:, ::-1]", "image[:], mask[:] = image[:, ::-1].copy(), mask[:, ::-1].copy()")
-flip.wrong("in place: mask only", "changed", "image, mask = image[:, ::-1], mask[:, ::-1]", "image = image[:, ::-1]\n        mask[:] = mask[:, ::-1].copy()")
-flip.wrong("narrow: square", "square|shape|size", RETURN, "s = image.shape\n    return np.rot90(image, turns).reshape(s).copy(), np.rot90(mask, turns).reshape(s).copy()")
+flip.wrong(
+    "memory: unchanged handed back",
+    "view|memory|own|same array",
+    "    if mirrored",
+    "    if not mirrored and turns == 0:\n        return image, mask\n    if mirrored",
+)
+flip.wrong(
+    "memory: ascontiguousarray of a view",
+    "view|memory|own|same array",
+    ".copy()",
+    "",
+    "np.rot90(image, turns)",
+    "np.ascontiguousarray(np.rot90(image, turns))",
+    "np.rot90(mask, turns)",
+    "np.ascontiguousarray(np.rot90(mask, turns))",
+)
+flip.wrong(
+    "in place: mirrored in a branch",
+    "changed",
+    "image, mask = image[:, ::-1], mask[:, ::-1]",
+    "image[:], mask[:] = image[:, ::-1].copy(), mask[:, ::-1].copy()",
+)
+flip.wrong(
+    "in place: mask only",
+    "changed",
+    "image, mask = image[:, ::-1], mask[:, ::-1]",
+    "image = image[:, ::-1]\n        mask[:] = mask[:, ::-1].copy()",
+)
+flip.wrong(
+    "narrow: square",
+    "square|shape|size",
+    RETURN,
+    "s = image.shape\n    return np.rot90(image, turns).reshape(s).copy(), np.rot90(mask, turns).reshape(s).copy()",
+)
 flip.wrong("random: drawn", "random|twice|drawn|mirror", "if mirrored", "if mirrored and np.random.rand() < 0.5")
 flip.wrong("form: one array", "both", RETURN, "return np.rot90(image, turns).copy()")
-flip.wrong("form: stacked", "two|both|stack|pair", RETURN, "return np.stack([np.rot90(image, turns), np.rot90(mask, turns)]), None, None")
+flip.wrong(
+    "form: stacked", "two|both|stack|pair", RETURN, "return np.stack([np.rot90(image, turns), np.rot90(mask, turns)]), None, None"
+)
 flip.wrong("unfinished: no return", "return|None", RETURN, "pass")
 
 BASE = '{"A": "mask mixed", "B": "fine", "C": "two draws", "D": "not random", "E": "mask left behind", "F": "not standardised"}'
@@ -69,7 +126,7 @@ for letter in "ACDEF":
     bugs.wrong(f"blind: {letter} fine", f"{letter} is not 'fine'", repr(WORDS | {letter: "fine"}))
 bugs.wrong("all: fine", "A is not", repr(dict.fromkeys("ABCDEF", "fine")))
 bugs.wrong("all: reversed", "is not", repr(dict(zip("ABCDEF", reversed(WORDS.values()), strict=True))))
-bugs.wrong("unfinished: one", "F", "\"not standardised\"", "None")
+bugs.wrong("unfinished: one", "F", '"not standardised"', "None")
 bugs.wrong("unfinished: half", "D", '"not random"', "None", '"mask left behind"', "None", '"not standardised"', "None")
 bugs.wrong("word: another", "no fault of the list|list", "fine", "good")
 bugs.wrong("word: two at once", "no fault of the list|list|one", '"two draws"', '["two draws", "mask mixed"]')

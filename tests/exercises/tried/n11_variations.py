@@ -20,27 +20,66 @@ class Gate(nn.Module):
 )
 gate.right("size given", "scale_factor=2", "size=skip.shape[-2:]")
 gate.right("align_corners said", 'mode="bilinear"', 'mode="bilinear", align_corners=False')
-gate.right("Upsample", 'F.interpolate(attention, scale_factor=2, mode="bilinear")', 'nn.Upsample(scale_factor=2, mode="bilinear")(attention)')
-gate.right("F.relu and method", "torch.relu(self.theta(skip) + self.phi(gating))", "F.relu(self.theta(skip) + self.phi(gating))", "torch.sigmoid(self.psi(together))", "self.psi(together).sigmoid()")
+gate.right(
+    "Upsample",
+    'F.interpolate(attention, scale_factor=2, mode="bilinear")',
+    'nn.Upsample(scale_factor=2, mode="bilinear")(attention)',
+)
+gate.right(
+    "F.relu and method",
+    "torch.relu(self.theta(skip) + self.phi(gating))",
+    "F.relu(self.theta(skip) + self.phi(gating))",
+    "torch.sigmoid(self.psi(together))",
+    "self.psi(together).sigmoid()",
+)
 gate.right("modules", "together = torch.relu(", "together = nn.ReLU()(")
-gate.right("the library's, inside", "class G(nn.Module):\n    def __init__(self, s, g, i):\n        super().__init__()\n        self.gate = AttentionGate(s, g, i)\n    def forward(self, skip, gating):\n        return self.gate(skip, gating)")
+gate.right(
+    "the library's, inside",
+    "class G(nn.Module):\n    def __init__(self, s, g, i):\n        super().__init__()\n        self.gate = AttentionGate(s, g, i)\n    def forward(self, skip, gating):\n        return self.gate(skip, gating)",
+)
 gate.right("other names", "theta", "of_skip", "phi", "of_gating", "psi", "to_map")
 gate.wrong("formula: no sigmoid", "sigmoid", "torch.sigmoid(self.psi(together))", "self.psi(together)")
 gate.wrong("formula: softmax", "sigmoid|softmax", "torch.sigmoid(self.psi(together))", "self.psi(together).softmax(1)")
-gate.wrong("formula: softmax over places", "sigmoid|softmax", "torch.sigmoid(self.psi(together))", "self.psi(together).flatten(2).softmax(2).view_as(self.psi(together))")
+gate.wrong(
+    "formula: softmax over places",
+    "sigmoid|softmax",
+    "torch.sigmoid(self.psi(together))",
+    "self.psi(together).flatten(2).softmax(2).view_as(self.psi(together))",
+)
 gate.wrong("formula: tanh", "sigmoid|tanh", "torch.sigmoid(self.psi(together))", "torch.tanh(self.psi(together))")
 gate.wrong("formula: hard sigmoid", "sigmoid|hard", "torch.sigmoid(self.psi(together))", "F.hardsigmoid(self.psi(together))")
 gate.wrong("formula: no ReLU", "relu", "torch.relu(self.theta(skip) + self.phi(gating))", "self.theta(skip) + self.phi(gating)")
-gate.wrong("formula: ReLU before the sum", "relu|sum|add", "torch.relu(self.theta(skip) + self.phi(gating))", "torch.relu(self.theta(skip)) + torch.relu(self.phi(gating))")
+gate.wrong(
+    "formula: ReLU before the sum",
+    "relu|sum|add",
+    "torch.relu(self.theta(skip) + self.phi(gating))",
+    "torch.relu(self.theta(skip)) + torch.relu(self.phi(gating))",
+)
 gate.wrong("formula: leaky", "relu|leaky", "torch.relu(self", "F.leaky_relu(self")
 gate.wrong("formula: ReLU6", "relu|6", "torch.relu(self", "F.relu6(self")
-gate.wrong("formula: multiplied inside", "add|sum|product|multipl", "self.theta(skip) + self.phi(gating)", "self.theta(skip) * self.phi(gating)")
-gate.wrong("formula: subtracted", "add|sum|subtract|minus", "self.theta(skip) + self.phi(gating)", "self.theta(skip) - self.phi(gating)")
+gate.wrong(
+    "formula: multiplied inside",
+    "add|sum|product|multipl",
+    "self.theta(skip) + self.phi(gating)",
+    "self.theta(skip) * self.phi(gating)",
+)
+gate.wrong(
+    "formula: subtracted", "add|sum|subtract|minus", "self.theta(skip) + self.phi(gating)", "self.theta(skip) - self.phi(gating)"
+)
 gate.wrong("formula: added to the skip", "multipl|added", "return skip * F", "return skip + F")
-gate.wrong("formula: residual", "multipl|1 \\+|added|skip itself", "return skip * F.interpolate", "return skip + skip * F.interpolate")
+gate.wrong(
+    "formula: residual", "multipl|1 \\+|added|skip itself", "return skip * F.interpolate", "return skip + skip * F.interpolate"
+)
 gate.wrong("formula: the complement", "1 -|complement|turned|closes", "torch.sigmoid(self", "1 - torch.sigmoid(self")
 gate.wrong("formula: the map returned", "map|multipl|skip|shape", "return skip * F.interpolate", "return F.interpolate")
-gate.wrong("formula: sigmoid after growing", "sigmoid|grow|before|after", "torch.sigmoid(self.psi(together))", "self.psi(together)", 'return skip * F.interpolate(attention, scale_factor=2, mode="bilinear")', 'return skip * torch.sigmoid(F.interpolate(attention, scale_factor=2, mode="bilinear"))')
+gate.wrong(
+    "formula: sigmoid after growing",
+    "sigmoid|grow|before|after",
+    "torch.sigmoid(self.psi(together))",
+    "self.psi(together)",
+    'return skip * F.interpolate(attention, scale_factor=2, mode="bilinear")',
+    'return skip * torch.sigmoid(F.interpolate(attention, scale_factor=2, mode="bilinear"))',
+)
 gate.wrong("growth: nearest", "nearest|bilinear", 'mode="bilinear"', 'mode="nearest"')
 gate.wrong("growth: bicubic", "bilinear|bicubic", 'mode="bilinear"', 'mode="bicubic"')
 gate.wrong("growth: aligned corners", "align|corner", 'mode="bilinear"', 'mode="bilinear", align_corners=True')
@@ -49,18 +88,49 @@ gate.wrong("gradient: no gradient to the gating", "gradient", "self.phi(gating)"
 gate.wrong("gradient: none to the skip in the map", "gradient", "self.theta(skip)", "self.theta(skip.detach())")
 gate.wrong("gradient: map detached", "gradient", "F.interpolate(attention,", "F.interpolate(attention.detach(),")
 gate.wrong("gradient: skip detached outside", "gradient", "return skip * F", "return skip.detach() * F")
-gate.wrong("gradient: no_grad", "gradient", "        attention = torch.sigmoid(self.psi(together))", "        with torch.no_grad():\n            attention = torch.sigmoid(self.psi(together))")
+gate.wrong(
+    "gradient: no_grad",
+    "gradient",
+    "        attention = torch.sigmoid(self.psi(together))",
+    "        with torch.no_grad():\n            attention = torch.sigmoid(self.psi(together))",
+)
 gate.wrong("gating: ignored", "gating", "self.theta(skip) + self.phi(gating)", "self.theta(skip)")
 gate.wrong("gating: skip ignored", "skip|theta", "self.theta(skip) + self.phi(gating)", "self.phi(gating)")
 gate.wrong("gating: swapped", "swapped|order|arguments", "def forward(self, skip, gating)", "def forward(self, gating, skip)")
 gate.wrong("gating: mirrored", "mirror|flip", "self.phi(gating)", "self.phi(gating.flip(-1))")
-gate.wrong("gating: averaged over places", "place|average|mean|not recognised", "self.phi(gating)", "self.phi(gating).mean((2, 3), keepdim=True)")
+gate.wrong(
+    "gating: averaged over places",
+    "place|average|mean|not recognised",
+    "self.phi(gating)",
+    "self.phi(gating).mean((2, 3), keepdim=True)",
+)
 gate.wrong("batch: first image's map for all", "each image|batch", "F.interpolate(attention,", "F.interpolate(attention[:1],")
-gate.wrong("batch: maps averaged", "each image|batch", "F.interpolate(attention,", "F.interpolate(attention.mean(0, keepdim=True),")
+gate.wrong(
+    "batch: maps averaged", "each image|batch", "F.interpolate(attention,", "F.interpolate(attention.mean(0, keepdim=True),"
+)
 gate.wrong("state: dropout", "dropout|random|twice|same", "self.psi(together)", "self.psi(F.dropout(together, 0.3))")
-gate.wrong("state: in place", "changed|in place|in-place", "return skip * ", "with torch.no_grad():\n            skip *= 0.5\n        return skip * ")
-gate.wrong("state: extra layer", "parameters|extra|layer", "        self.psi =", "        self.out = nn.Conv2d(skip_channels, skip_channels, 1)\n        self.psi =", "return skip * ", "return self.out(skip) * ")
-gate.wrong("state: batch norm", "norm|parameters|extra", "        self.psi =", "        self.norm = nn.BatchNorm2d(1)\n        self.psi =", "torch.sigmoid(self.psi(together))", "torch.sigmoid(self.norm(self.psi(together)))")
+gate.wrong(
+    "state: in place",
+    "changed|in place|in-place",
+    "return skip * ",
+    "with torch.no_grad():\n            skip *= 0.5\n        return skip * ",
+)
+gate.wrong(
+    "state: extra layer",
+    "parameters|extra|layer",
+    "        self.psi =",
+    "        self.out = nn.Conv2d(skip_channels, skip_channels, 1)\n        self.psi =",
+    "return skip * ",
+    "return self.out(skip) * ",
+)
+gate.wrong(
+    "state: batch norm",
+    "norm|parameters|extra",
+    "        self.psi =",
+    "        self.norm = nn.BatchNorm2d(1)\n        self.psi =",
+    "torch.sigmoid(self.psi(together))",
+    "torch.sigmoid(self.norm(self.psi(together)))",
+)
 gate.wrong("form: a function", "class", "def f(skip, gating):\n    return skip")
 gate.wrong("form: a pair", "tensor|pair|tuple", "return skip * F", "return attention, skip * F")
 gate.wrong("unfinished: no return", "return|None", "return skip * ", "skip * ")
@@ -78,12 +148,22 @@ both = {
 plan = Exercise("fair_plan", PLAN + 'my_plan = {"baseline": both, "new": dict(both)}\n')
 plan.right("lists", "range(0, 96)", "list(range(0, 96))", "range(500, 540)", "list(range(500, 540))")
 plan.right("tuples", "[0, 1, 2, 3]", "(0, 1, 2, 3)", "[0.001, 0.003, 0.01]", "(0.001, 0.003, 0.01)")
-plan.right("arrays", "range(0, 96)", "np.arange(96)", "[0.001, 0.003, 0.01]", "np.array([0.001, 0.003, 0.01])", "[0, 1, 2, 3]", "np.arange(5)")
+plan.right(
+    "arrays",
+    "range(0, 96)",
+    "np.arange(96)",
+    "[0.001, 0.003, 0.01]",
+    "np.array([0.001, 0.003, 0.01])",
+    "[0, 1, 2, 3]",
+    "np.arange(5)",
+)
 plan.right("a range for seeds", "[0, 1, 2, 3]", "range(5)")
 plan.right("other numbers", "range(0, 96)", "range(100, 260)", "192", "400")
-plan.right("rates in another order on one side", 'dict(both)}', 'dict(both, rates=[0.01, 0.003, 0.001])}')
+plan.right("rates in another order on one side", "dict(both)}", "dict(both, rates=[0.01, 0.003, 0.001])}")
 plan.right("sets", "range(500, 540)", "set(range(500, 540))")
-plan.right("the training of the first, the test of both", "range(500, 540)", "range(200, 240)", "range(1000, 1060)", "range(300, 360)")
+plan.right(
+    "the training of the first, the test of both", "range(500, 540)", "range(200, 240)", "range(1000, 1060)", "range(300, 360)"
+)
 PUBLISHED = """
 my_plan = {
     "baseline": {"training": range(0, 96), "validation": range(0), "test": range(80, 140), "steps": 192,

@@ -14,7 +14,9 @@ codes.right("another order", f"{{{Y}: 1, {P}: 2, {G}: 1, {B}: 0}}")
 codes.right("floats", say("0.0", "1.0", "2.0", "1.0"))
 codes.right("NumPy numbers", say("np.uint8(0)", "np.uint8(1)", "np.int64(2)", "np.int32(1)"))
 codes.right("tensors", say("torch.tensor(0)", "torch.tensor(1)", "torch.tensor(2)", "torch.tensor(1)"))
-codes.right("from variables", "body = 1\ncodes = {(0, 0, 0): 0, (0, 158, 115): body, (204, 121, 167): body + 1, (240, 228, 66): body}")
+codes.right(
+    "from variables", "body = 1\ncodes = {(0, 0, 0): 0, (0, 158, 115): body, (204, 121, 167): body + 1, (240, 228, 66): body}"
+)
 codes.wrong("yellow: background", "yellow|outline|belongs", say(yellow="0"))
 codes.wrong("yellow: nucleus", "yellow|outline|belongs|pink", say(yellow="2"))
 codes.wrong("yellow: its own", "yellow|outline|belongs|three classes", say(yellow="3"))
@@ -49,42 +51,128 @@ def split(names, train_fraction, seed):
     return training, [name for name in names if name not in training]
 """,
 )
-split.right("first seen order", 'sorted({name.split("_")[0] for name in names})', 'list(dict.fromkeys(name.split("_")[0] for name in names))')
+split.right(
+    "first seen order",
+    'sorted({name.split("_")[0] for name in names})',
+    'list(dict.fromkeys(name.split("_")[0] for name in names))',
+)
 split.right("random.Random", "np.random.default_rng(seed).shuffle(dishes)", "random.Random(seed).shuffle(dishes)")
-split.right("permutation", "np.random.default_rng(seed).shuffle(dishes)", "dishes = np.random.default_rng(seed).permutation(dishes)")
-split.right("tuples", "return training, [name", "return tuple(training), tuple(name", "if name not in training]", "if name not in training)")
-split.right("arrays", "return training, [name for name in names if name not in training]", "return np.array(training), np.array([name for name in names if name not in training])")
+split.right(
+    "permutation", "np.random.default_rng(seed).shuffle(dishes)", "dishes = np.random.default_rng(seed).permutation(dishes)"
+)
+split.right(
+    "tuples",
+    "return training, [name",
+    "return tuple(training), tuple(name",
+    "if name not in training]",
+    "if name not in training)",
+)
+split.right(
+    "arrays",
+    "return training, [name for name in names if name not in training]",
+    "return np.array(training), np.array([name for name in names if name not in training])",
+)
 split.right("regular expression", 'name.split("_")[0]', 'name.rpartition("_")[0]')
 split.right("np.unique", 'sorted({name.split("_")[0] for name in names})', 'np.unique([name.split("_")[0] for name in names])')
-split.right("groups", "def f(names, train_fraction, seed):\n    groups = {}\n    for n in names:\n        groups.setdefault(n[:n.index('_')], []).append(n)\n    order = list(groups)\n    np.random.RandomState(seed).shuffle(order)\n    k = round(len(order) * train_fraction)\n    return sum((groups[d] for d in order[:k]), []), sum((groups[d] for d in order[k:]), [])")
-split.right("sorted results", "return training, [name for name in names if name not in training]", "return sorted(training), sorted(set(names) - set(training))")
+split.right(
+    "groups",
+    "def f(names, train_fraction, seed):\n    groups = {}\n    for n in names:\n        groups.setdefault(n[:n.index('_')], []).append(n)\n    order = list(groups)\n    np.random.RandomState(seed).shuffle(order)\n    k = round(len(order) * train_fraction)\n    return sum((groups[d] for d in order[:k]), []), sum((groups[d] for d in order[k:]), [])",
+)
+split.right(
+    "sorted results",
+    "return training, [name for name in names if name not in training]",
+    "return sorted(training), sorted(set(names) - set(training))",
+)
 split.right("cut down", "round(train_fraction * len(dishes))", "int(train_fraction * len(dishes))")
-split.wrong("leak: images are drawn", "dish", "def f(names, train_fraction, seed):\n    order = list(np.random.default_rng(seed).permutation(names))\n    k = round(train_fraction * len(names))\n    return order[:k], order[k:]")
+split.wrong(
+    "leak: images are drawn",
+    "dish",
+    "def f(names, train_fraction, seed):\n    order = list(np.random.default_rng(seed).permutation(names))\n    k = round(train_fraction * len(names))\n    return order[:k], order[k:]",
+)
 split.wrong("leak: by the field", "dish|field", 'name.split("_")[0]', 'name.split("_")[1]')
 split.wrong("leak: the first six letters", "dish|dish1|letters|number", 'name.split("_")[0]', "name[:5]")
 split.wrong("leak: first letters only", "dish|letters|number", 'name.split("_")[0]', "name[:6]")
-split.wrong("leak: starts with", "dish|startswith|begin", "if name.split(\"_\")[0] in chosen]", "if name.startswith(tuple(chosen))]")
-split.wrong("leak: text in text", "dish|begin|in", "if name.split(\"_\")[0] in chosen]", "if any(d in name for d in chosen)]")
+split.wrong(
+    "leak: starts with", "dish|startswith|begin", 'if name.split("_")[0] in chosen]', "if name.startswith(tuple(chosen))]"
+)
+split.wrong("leak: text in text", "dish|begin|in", 'if name.split("_")[0] in chosen]', "if any(d in name for d in chosen)]")
 split.wrong("leak: validation is all", "both|leak|dish", "[name for name in names if name not in training]", "list(names)")
-split.wrong("leak: dish1 to dish12", "dish|name|other|names", 'sorted({name.split("_")[0] for name in names})', '[f"dish{k}" for k in range(1, 13)]')
+split.wrong(
+    "leak: dish1 to dish12",
+    "dish|name|other|names",
+    'sorted({name.split("_")[0] for name in names})',
+    '[f"dish{k}" for k in range(1, 13)]',
+)
 split.wrong("random: not shuffled", "shuffle|drawn|seed", "    np.random.default_rng(seed).shuffle(dishes)\n", "")
 split.wrong("random: seed ignored", "seed", "default_rng(seed)", "default_rng(0)")
 split.wrong("random: no seed", "seed|two different|same", "default_rng(seed)", "default_rng()")
-split.wrong("random: order of a set", "set|order|hash|sorted|twice", 'sorted({name.split("_")[0] for name in names})', 'list({name.split("_")[0] for name in names})')
-split.wrong("random: by hash", "hash|seed|twice|order", "np.random.default_rng(seed).shuffle(dishes)", "dishes.sort(key=lambda d: hash((d, seed)))")
-split.wrong("random: a coin for each dish", "how many|expected|dishes|share", "chosen = dishes[: round(train_fraction * len(dishes))]", "chosen = [d for d in dishes if np.random.default_rng([seed, int(d.encode().hex(), 16) % 1000]).random() < train_fraction]")
-split.wrong("share: of images", "dishes|share|expected", "round(train_fraction * len(dishes))", "round(train_fraction * len(names))")
-split.wrong("share: swapped", "swapped|share|expected", "return training, [name for name in names if name not in training]", "return [name for name in names if name not in training], training")
+split.wrong(
+    "random: order of a set",
+    "set|order|hash|sorted|twice",
+    'sorted({name.split("_")[0] for name in names})',
+    'list({name.split("_")[0] for name in names})',
+)
+split.wrong(
+    "random: by hash",
+    "hash|seed|twice|order",
+    "np.random.default_rng(seed).shuffle(dishes)",
+    "dishes.sort(key=lambda d: hash((d, seed)))",
+)
+split.wrong(
+    "random: a coin for each dish",
+    "how many|expected|dishes|share",
+    "chosen = dishes[: round(train_fraction * len(dishes))]",
+    "chosen = [d for d in dishes if np.random.default_rng([seed, int(d.encode().hex(), 16) % 1000]).random() < train_fraction]",
+)
+split.wrong(
+    "share: of images", "dishes|share|expected", "round(train_fraction * len(dishes))", "round(train_fraction * len(names))"
+)
+split.wrong(
+    "share: swapped",
+    "swapped|share|expected",
+    "return training, [name for name in names if name not in training]",
+    "return [name for name in names if name not in training], training",
+)
 split.wrong("share: half", "share|fraction|expected", "train_fraction * len", "0.5 * len")
 split.wrong("share: always 0.8", "share|fraction|expected", "train_fraction * len", "0.8 * len")
-split.wrong("share: one dish less", "share|fraction|expected|dishes", "round(train_fraction * len(dishes))", "round(train_fraction * len(dishes)) - 1")
+split.wrong(
+    "share: one dish less",
+    "share|fraction|expected|dishes",
+    "round(train_fraction * len(dishes))",
+    "round(train_fraction * len(dishes)) - 1",
+)
 split.wrong("lost: one name", "neither|missing|lost", "if name not in training]", "if name not in training][1:]")
-split.wrong("lost: one field per dish", "neither|missing|lost|field", "if name.split(\"_\")[0] in chosen]", "if name.split(\"_\")[0] in chosen and '_1' in name]")
+split.wrong(
+    "lost: one field per dish",
+    "neither|missing|lost|field",
+    'if name.split("_")[0] in chosen]',
+    "if name.split(\"_\")[0] in chosen and '_1' in name]",
+)
 split.wrong("lost: names doubled", "twice|both|doubl", "return training, [", "return training + training, [")
-split.wrong("lost: names shortened", "names|dish|\\.tif", "return training, [name for name in names if name not in training]", "return [n.split('.')[0] for n in training], [n.split('.')[0] for n in names if n not in training]")
-split.wrong("form: dishes", "names|dishes", "return training, [name for name in names if name not in training]", "return chosen, [d for d in dishes if d not in chosen]")
-split.wrong("form: indices", "names|indices", "return training, [name for name in names if name not in training]", "return [names.index(n) for n in training], [k for k, n in enumerate(names) if n not in training]")
+split.wrong(
+    "lost: names shortened",
+    "names|dish|\\.tif",
+    "return training, [name for name in names if name not in training]",
+    "return [n.split('.')[0] for n in training], [n.split('.')[0] for n in names if n not in training]",
+)
+split.wrong(
+    "form: dishes",
+    "names|dishes",
+    "return training, [name for name in names if name not in training]",
+    "return chosen, [d for d in dishes if d not in chosen]",
+)
+split.wrong(
+    "form: indices",
+    "names|indices",
+    "return training, [name for name in names if name not in training]",
+    "return [names.index(n) for n in training], [k for k, n in enumerate(names) if n not in training]",
+)
 split.wrong("form: one list", "two", "return training, [name for name in names if name not in training]", "return training")
-split.wrong("in place: names emptied", "changed", "return training, [name for name in names if name not in training]", "for n in training:\n        names.remove(n)\n    return training, names")
+split.wrong(
+    "in place: names emptied",
+    "changed",
+    "return training, [name for name in names if name not in training]",
+    "for n in training:\n        names.remove(n)\n    return training, names",
+)
 split.wrong("in place: names shuffled", "changed", "    dishes =", "    np.random.default_rng(seed).shuffle(names)\n    dishes =")
 split.wrong("unfinished: no return", "return|None", "    return training, [", "    training, [")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import rotate
 
-from unet_lab.course.checking import Wrong, called, fields, side_by_side
+from unet_lab.course.checking import Wrong, called, side_by_side
+from unet_lab.course.leniency import fields
 from unet_lab.datasets.generator.cells import generate_cell
 from unet_lab.datasets.standardise import standardise
 

@@ -7,117 +7,156 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from unet_lab.course.checking import NotTried, Wrong, called, compare, module_class, smallest
+from unet_lab.course.agreement import Case, Shown, Suspect, agree
+from unet_lab.course.checking import Wrong, module_class
+from unet_lab.course.networks import Parts, block, block_mistakes, compare_networks, shake
+from unet_lab.course.probes import built, gradients_must_reach_parameters, manners, outputs, parts_must_be_known
 
 
-def _torch(image, kernel, padding=0, stride=1):
-    image, kernel = (torch.tensor(a)[None, None] for a in (image, kernel))
-    return F.conv2d(image, kernel, padding=padding, stride=stride)[0, 0].numpy()
+def convolved(image, kernel, padding=0, stride=1, mode="constant"):
+    framed = np.pad(np.asarray(image, float), padding, mode=mode)
+    return F.conv2d(torch.tensor(framed)[None, None], torch.tensor(np.array(kernel, float))[None, None], stride=stride)[
+        0, 0
+    ].numpy()
+
+
+def windows(image, kernel, padding, stride):
+    return np.lib.stride_tricks.sliding_window_view(np.pad(image, padding), kernel.shape)[::stride, ::stride]
+
+
+def conv_cases() -> list[Case]:
+    """From small to large: kernels of 1 to 5, even ones too; padding 0 to 3, not only half the kernel; strides 1 to 3."""
+    rng = np.random.default_rng(0)
+    asymmetric = np.array([[0.0, 0, 0], [0, 0, 1.5], [0, 0, 0]])
+    given = [
+        (np.array([[1.0, 2, 3], [4, 5, 6], [7, 8, 9]]), np.ones((3, 3)), 0, 1),
+        (np.arange(20.0).reshape(4, 5), asymmetric, 0, 1),
+        (np.arange(20.0).reshape(4, 5), rng.integers(-2, 3, (3, 3)).astype(float), 1, 1),
+        (np.arange(12).reshape(3, 4), rng.integers(-2, 3, (2, 2)) + 0.5, 0, 1),
+        (rng.integers(0, 255, (5, 4)).astype(np.uint8), rng.standard_normal((3, 3)), 0, 1),
+    ]
+    settings = [(3, 0, 2), (3, 1, 2), (3, 2, 1), (5, 2, 1), (5, 1, 1), (2, 1, 2), (1, 0, 2), (1, 1, 1), (3, 3, 3), (4, 0, 3)]
+    for size, padding, stride in [*settings, (2, 0, 1), (3, 1, 1)]:
+        height, width = (int(n) for n in rng.integers(size + 2, size + 7, 2))
+        image = rng.standard_normal((height, width + (height == width)))
+        given.append((image, rng.standard_normal((size, size)), padding, stride))
+    return [Case(conv_shown(*each), each, conv_tags(*each)) for each in given]
+
+
+def conv_shown(image, kernel, padding, stride) -> str:
+    return f"image {image.shape}, kernel {kernel.shape}, padding {padding}, stride {stride}"
+
+
+def conv_tags(image, kernel, padding, stride) -> tuple[str, ...]:
+    tags = {
+        "there is padding": padding > 0,
+        "the padding is above 1": padding > 1,
+        "the padding is not half the kernel": padding not in (0, len(kernel) // 2),
+        "the stride is above 1": stride > 1,
+        "the stride is above 2": stride > 2,
+        "the kernel is not 3x3": len(kernel) != 3,
+        "the image is not square": image.shape[0] != image.shape[1],
+        "the image holds whole numbers": image.dtype.kind in "iu",
+        "the stride does not divide the way": stride > 1 and any((n + 2 * padding - len(kernel)) % stride for n in image.shape),
+    }
+    return tuple(tag for tag, holds in tags.items() if holds)
+
+
+def conv_suspects() -> list[Suspect]:
+    frame = "Lay the image into a frame of zeros first: np.pad(image, padding), the same on all four sides."
+    walk = "Output (r, c) looks at the window that begins at row r * stride, column c * stride."
+    products = "Multiply window and kernel, number by number, and add up: nothing else."
+
+    def one_sided(image, kernel, padding, stride):
+        return convolved(np.pad(image, ((0, 2 * padding), (0, 2 * padding))), kernel, 0, stride)
+
+    def rows_only(image, kernel, padding, stride):
+        return convolved(np.pad(image, ((padding, padding), (0, 0))), kernel, 0, stride)
+
+    def no_steps(image, kernel, padding, stride):
+        size = convolved(image, kernel, padding, stride).shape
+        return convolved(image, kernel, padding, 1)[: size[0], : size[1]]
+
+    return [
+        Suspect(lambda i, k, p, s: convolved(i, k, 0, s), "The padding was left out.", frame),
+        Suspect(lambda i, k, p, s: convolved(i, k, p, 1), "The window moved by 1: the stride was left out.", walk),
+        Suspect(no_steps, "The size is right, but the window moved by 1: the stride is missing in its place.", walk),
+        Suspect(lambda i, k, p, s: convolved(i, k, p, min(s, 2)), "A stride above 2 counts as 2.", walk),
+        Suspect(lambda i, k, p, s: convolved(i, k, p, 1)[::s], "The stride holds for rows, not for columns.", walk),
+        Suspect(lambda i, k, p, s: convolved(i, k, p, 1)[:, ::s], "The stride holds for columns, not for rows.", walk),
+        Suspect(lambda i, k, p, s: convolved(i, k[::-1, ::-1], p, s), "Your kernel is flipped.",
+                "Mathematics flips the kernel; deep learning's convolution does not: multiply as it stands and add up."),
+        Suspect(lambda i, k, p, s: convolved(i, k.T, p, s), "Rows and columns of your kernel are exchanged (transposed).",
+                "kernel[i, j] belongs to row i and column j of the window."),
+        Suspect(lambda i, k, p, s: windows(i, k, p, s).sum((2, 3)), "That is the sum of the window; the kernel was not used.",
+                "Multiply window and kernel, number by number, before you add up."),
+        Suspect(lambda i, k, p, s: (windows(i, k, p, s) * k).mean((2, 3)), "That is the mean of the products.",
+                "Add the products up; there is no division."),
+        Suspect(lambda i, k, p, s: (windows(i, k, p, s) * k).max((2, 3)), "That is the largest of the products (max).", products),
+        Suspect(lambda i, k, p, s: convolved(i, k, p, s) / k.sum(), "It is divided by the sum of the kernel.", products),
+        Suspect(lambda i, k, p, s: windows(i, k, p, s) @ k, "That is a matrix product.",
+                "window * kernel multiplies number by number; window @ kernel is a matrix product."),
+        Suspect(lambda i, k, p, s: (windows(i, k, p, s) @ k).sum((2, 3)), "That is the sum of a matrix product.",
+                "window * kernel multiplies number by number; window @ kernel is a matrix product."),
+        Suspect(lambda i, k, p, s: np.trunc(convolved(i, k, p, s)), "The numbers are cut off to whole ones.",
+                "np.zeros makes floats; zeros_like of a whole-number image does not."),
+        Suspect(lambda i, k, p, s: np.trunc(convolved(i, k, p, s)) % 256, "The numbers are cut off to 0, 1, … 255 (uint8).",
+                "np.zeros makes floats; zeros_like of an image does not."),
+        Suspect(lambda i, k, p, s: convolved(i, k, 1 if p else 0, s), "Any padding counts as 1.", frame),
+        Suspect(lambda i, k, p, s: convolved(i, k, len(k) // 2 if p else 0, s),
+                "Your padding is half the kernel, whatever is asked.", frame),
+        Suspect(lambda i, k, p, s: convolved(i, k, len(k) // 2, s),
+                "Your padding is half the kernel, always: the same size is kept.", frame),
+        Suspect(one_sided, "The padding lies on one side only.", frame),
+        Suspect(rows_only, "The padding lies above and below only, not at the columns.", frame),
+        *(Suspect(lambda i, k, p, s, m=mode: convolved(i, k, p, s, m), f"The border is {how}, not zeros.", frame)
+          for mode, how in (("edge", "repeated"), ("reflect", "mirrored"), ("wrap", "taken from the other side"))),
+    ]  # fmt: skip
 
 
 def conv2d(answer) -> None:
     """my_conv2d(image (H, W), kernel (k, k), padding, stride) -> array, as torch.nn.functional.conv2d of one channel."""
-    rng = np.random.default_rng(0)
-    asymmetric = np.array([[0.0, 0, 0], [0, 0, 1.5], [0, 0, 0]])
-    cases = [
-        (np.array([[1.0, 2, 3], [4, 5, 6], [7, 8, 9]]), np.ones((3, 3)), 0, 1),
-        (np.arange(20.0).reshape(4, 5), asymmetric, 0, 1),
-        (np.arange(20.0).reshape(4, 5), rng.integers(-2, 3, (3, 3)).astype(float), 1, 1),
-        (rng.standard_normal((7, 6)), rng.standard_normal((3, 3)), 1, 2),
-        (rng.standard_normal((8, 9)), rng.standard_normal((5, 5)), 2, 1),
-    ]
-    for image, kernel, padding, stride in cases:
+    hints = (
+        "Do the first case on paper: image 3 x 3, kernel of ones: one number, the sum.",
+        "A neighbour, in one dimension: [1, 2, 3] with kernel [10, 1] gives [1·10 + 2·1, 2·10 + 3·1] = [12, 23].",
+    )
+    otherwise = "Output (r, c): the window that begins there, times the kernel, number by number, added up."
+    agree(answer, convolved, conv_cases(), conv_suspects(), Shown(otherwise, hints, image=0, describe=conv_shown, cut=(0,)))
 
-        def fails(part, kernel=kernel, padding=padding, stride=stride):  # never smaller than the kernel
-            if min(part.shape) < len(kernel):
-                return False
-            right = _torch(part, kernel, padding, stride)
-            got = np.asarray(answer(part, kernel, padding, stride))
-            return got.shape != right.shape or not np.allclose(got, right, atol=1e-4)
 
-        got = called(answer, image, kernel, padding, stride)
-        if fails(image):
-            (image,) = smallest(fails, image)
-            got = called(answer, image, kernel, padding, stride)
-        right = _torch(image, kernel, padding, stride)
-        shown = f"image {image.shape}, kernel {kernel.shape}, padding {padding}, stride {stride}"
-
-        def with_(image=image, kernel=kernel, padding=padding, stride=stride):
-            return _torch(image, kernel, padding, stride)
-
-        windows = np.lib.stride_tricks.sliding_window_view(np.pad(image, padding), kernel.shape)[::stride, ::stride]
-        suspects = [
-            (
-                lambda w=with_, p=padding: w(padding=0) if p else np.nan,
-                "The padding was left out.",
-                "Lay the image into a frame of zeros first: np.pad(image, padding).",
-            ),
-            (
-                lambda w=with_, s=stride: w(stride=1) if s > 1 else np.nan,
-                "The window moved by 1: the stride was left out.",
-                "Output (r, c) looks at the window that begins at row r * stride, column c * stride.",
-            ),
-            (
-                lambda w=with_, k=kernel: w(kernel=k[::-1, ::-1].copy()),
-                "Your kernel is flipped.",
-                "Mathematics flips the kernel; deep learning's convolution does not: multiply as it stands and add up.",
-            ),
-            (
-                lambda w=with_, k=kernel: w(kernel=k.T.copy()),
-                "Rows and columns of your kernel are exchanged.",
-                "kernel[i, j] belongs to row i and column j of the window.",
-            ),
-            (
-                lambda v=windows: v.sum(axis=(2, 3)),
-                "That is the sum of the window; the kernel was not used.",
-                "Multiply window and kernel, number by number, before you add up.",
-            ),
-            (
-                lambda v=windows, k=kernel: (v * k).mean(axis=(2, 3)),
-                "That is the mean of the products.",
-                "Add the products up; there is no division.",
-            ),
-            (
-                lambda v=windows, k=kernel: v @ k if v.shape[2:] == k.shape else np.nan,
-                "That is a matrix product.",
-                "window * kernel multiplies number by number; window @ kernel is a matrix product.",
-            ),
-            (
-                lambda r=right: np.trunc(r),
-                "The numbers are cut off to whole ones.",
-                "np.zeros makes floats; zeros_like of a whole-number image does not.",
-            ),
-        ]
-        compare(
-            shown, got, right, suspects,
-            "The output has (H + 2 · padding - k) // stride + 1 rows; each number is one window's sum of products.",
-            "Do the first case on paper: nine products, one sum, one output number.",
-            "A neighbour, in one dimension: [1, 2, 3] with kernel [10, 1] gives [1·10 + 2·1, 2·10 + 3·1] = [12, 23].",
-            given=image,
-        )  # fmt: skip
+BLOCK_NEIGHBOUR = (
+    "A neighbour: nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU()): two layers, each with its ReLU."
+)
 
 
 def conv_block(answer) -> None:
     """MyConvBlock(in_channels, out_channels): twice 3x3 convolution with padding 1, batch normalisation, ReLU."""
     module_class(answer, "conv_block")
-    torch.manual_seed(0)
-    model, x = answer(2, 5), torch.randn(3, 2, 10, 12)
-    out = model(x)
-    if out is None:
-        raise NotTried
-    neighbour = (
-        "A neighbour: nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU()): two layers, each with its ReLU."
-    )
-    if tuple(out.shape) != (3, 5, 10, 12):
-        lost = 10 - out.shape[2]
+    clue = "The first convolution goes from in_channels to out_channels, the second from out_channels to out_channels."
+    for ins, outs, height, width in ((2, 5, 10, 12), (4, 4, 7, 9), (3, 1, 8, 6)):
+        x = torch.randn(3, ins, height, width, generator=torch.Generator().manual_seed(ins))
+        model, found = built(answer, {"in_channels": ins, "out_channels": outs}, [x], clue, BLOCK_NEIGHBOUR)
+        (out,) = outputs(found)
+        shape_is_kept(x, out, outs)
+        check_block(model, x, "image")
+
+
+def shape_is_kept(x, out, outs) -> None:
+    expected = (len(x), outs, *x.shape[2:])
+    if tuple(out.shape) != expected:
+        lost = x.shape[2] - out.shape[2] if out.ndim == 4 else 0
         raise Wrong(
-            f"for input (3, 2, 10, 12) the output is {tuple(out.shape)}, expected (3, 5, 10, 12).",
+            f"for input {tuple(x.shape)} the output is {tuple(out.shape)}, expected {expected}.",
             f"{lost} rows are lost: a 3x3 convolution without padding takes 2. padding=1 keeps the size." if lost else
             "out_channels feature maps come out, whatever came in.",
-            neighbour,
+            BLOCK_NEIGHBOUR,
         )  # fmt: skip
-    convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d)]
-    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+
+
+def block_parts(layers: list[nn.Module], first_channels: int, neighbour: str) -> Parts:
+    """The layers of one block, in the order of their calls; Wrong where they are not two 3x3 convolutions and two batch norms."""
+    convolutions = [m for m in layers if isinstance(m, nn.Conv2d)]
+    norms = [m for m in layers if isinstance(m, nn.BatchNorm2d)]
     kernels = [m.kernel_size for m in convolutions]
     if kernels != [(3, 3), (3, 3)]:
         raise Wrong(
@@ -125,50 +164,41 @@ def conv_block(answer) -> None:
             "Two 3x3 in a row see 5x5 pixels with a non-linearity in between, and need fewer weights than one 5x5.",
             neighbour,
         )
+    others = sorted({type(m).__name__ for m in layers} - {"Conv2d", "BatchNorm2d"})
     if len(norms) != 2:
+        instead = f", and {', '.join(others)} instead" if others else ""
         raise Wrong(
-            f"it has {len(norms)} batch normalisations, expected 2.",
-            "One after each convolution: nn.BatchNorm2d(out_channels).",
+            f"it has {len(norms)} batch normalisations with parameters, expected 2{instead}.",
+            "One after each convolution: nn.BatchNorm2d(out_channels), with gamma and beta (affine) and running statistics.",
             "A layer that is not stored in self, or that is used twice, counts once at most.",
             neighbour,
         )
-    check_order(model, convolutions, norms, x, neighbour)
+    if others:
+        raise Wrong(f"it has parameters in {', '.join(others)}: an extra layer.", "Two convolutions, two batch norms.", neighbour)
+    for layer in convolutions:
+        if layer.groups != 1:
+            finding = f"a convolution has groups={layer.groups}: each output channel sees a part of the channels only."
+            raise Wrong(finding, "Leave groups at 1: every channel takes part.", neighbour)
+    channels = [m.out_channels for m in convolutions]
+    if channels[0] != channels[1]:
+        finding = f"the two convolutions give {channels} channels: the first already gives out_channels."
+        raise Wrong(finding, "in_channels to out_channels, then out_channels to out_channels.", neighbour)
+    if any(norm.running_mean is None for norm in norms):
+        raise Wrong(
+            "a batch normalisation keeps no running statistics (track_running_stats=False): in eval() it depends on the batch.",
+            "nn.BatchNorm2d(out_channels), as it is.",
+            neighbour,
+        )
+    return Parts(convolutions, norms)
 
 
-def check_order(model, convolutions, norms, x, neighbour) -> None:
-    """Its answer must be that of convolution, norm, ReLU, twice; if not, of which other order is it?"""
-    generator = torch.Generator().manual_seed(1)
-    model.eval()
-    with torch.no_grad():
-        for norm in norms:
-            for tensor in (norm.weight, norm.bias, norm.running_mean):
-                tensor.copy_(torch.randn(tensor.shape, generator=generator))
-        out = model(x)
-
-        def run(first, last, before=False):
-            y = x
-            for convolution, norm, act in zip(convolutions, norms, (first, last), strict=True):
-                y = norm(act(convolution(y))) if before else act(norm(convolution(y)))
-            return y
-
-        relu, none = F.relu, lambda y: y
-        if torch.allclose(out, run(relu, relu), atol=1e-4):
-            return
-        known = [
-            (run(none, relu), "There is no ReLU between the two convolutions.",
-             "Two convolutions without a non-linearity in between are one larger convolution: put a ReLU after the first norm."),
-            (run(relu, none), "The last ReLU is missing: values below 0 come out.", "The block ends in a ReLU too."),
-            (run(none, none), "There is no ReLU at all.", "After each normalisation: nn.ReLU()."),
-            (run(relu, relu, before=True), "ReLU stands before the normalisation.",
-             "The order is convolution, batch normalisation, ReLU."),
-            (run(torch.sigmoid, torch.sigmoid), "Your non-linearity is a sigmoid.",
-             "ReLU cuts values below 0 and leaves the others as they are; a sigmoid squeezes all between 0 and 1."),
-        ]  # fmt: skip
-    for value, finding, clue in known:
-        if torch.allclose(out, value, atol=1e-4):
-            raise Wrong(finding, clue, neighbour)
-    raise Wrong(
-        "its output is not that of convolution, norm, ReLU, convolution, norm, ReLU.",
-        "Write the six layers into one nn.Sequential, in this order.",
-        neighbour,
-    )
+def check_block(model: nn.Module, x: torch.Tensor, name: str) -> None:
+    layers = parts_must_be_known(model, [x], BLOCK_NEIGHBOUR)
+    parts = block_parts(layers, x.shape[1], BLOCK_NEIGHBOUR)
+    shake(parts.norms)
+    batches = [{name: x}, {name: 100 * x}, {name: 0.01 * x}]
+    hints = ("Write the six layers into one nn.Sequential, in this order: convolution, norm, ReLU, and again.", BLOCK_NEIGHBOUR)
+    what = "convolution, norm, ReLU, convolution, norm, ReLU"
+    manners(model, {name: x}, BLOCK_NEIGHBOUR)
+    compare_networks(model, lambda given: block(parts, given), batches, block_mistakes(parts), what, hints)
+    gradients_must_reach_parameters(model.train(), {name: x}, BLOCK_NEIGHBOUR)

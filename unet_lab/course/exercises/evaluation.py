@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from unet_lab.course.checking import Wrong, called, close, fields, number, smallest
+from unet_lab.course.checking import Wrong, called, close, smallest
+from unet_lab.course.leniency import fields, number
 from unet_lab.datasets.generator.cells import generate_cell
 from unet_lab.explorers.evaluation import change_mask
 from unet_lab.metrics import confusion_matrix, scores

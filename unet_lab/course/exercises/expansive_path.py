@@ -2,144 +2,260 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
 
-from unet_lab.blocks import ConvBlock
-from unet_lab.course.checking import NotTried, Wrong, called, compare, module_class
+from unet_lab.course.agreement import Case, Shown, Suspect, agree
+from unet_lab.course.checking import NotTried, Wrong, module_class
+from unet_lab.course.exercises.convolution import block_parts
+from unet_lab.course.exercises.decoder_stages import Stage, decoder_mistakes
+from unet_lab.course.networks import Parts, compare_networks, same_values, shake
+from unet_lab.course.probes import built, gradients_must_reach_parameters, manners, outputs, parts_must_be_known
 
 
-def _torch(image, kernel, stride):
-    return F.conv_transpose2d(torch.tensor(image)[None, None], torch.tensor(kernel)[None, None], stride=stride)[0, 0].numpy()
-
-
-def overwritten(image, kernel, stride):
-    out = np.zeros_like(_torch(image, kernel, stride))
+def stamped(image, kernel, stride, put: Callable = np.add) -> np.ndarray:
+    """Stamp by stamp; put : what happens where stamps overlap."""
     size = len(kernel)
+    out = np.zeros(((image.shape[0] - 1) * stride + size, (image.shape[1] - 1) * stride + size))
     for row, column in np.ndindex(image.shape):
-        top, left = row * stride, column * stride
-        out[top : top + size, left : left + size] = image[row, column] * kernel
+        place = out[row * stride : row * stride + size, column * stride : column * stride + size]
+        place[...] = put(place, image[row, column] * kernel)
     return out
+
+
+def stamp_cases() -> list[Case]:
+    rng = np.random.default_rng(1)
+    given = [
+        (np.array([[1.0, 2], [3, 4]]), np.array([[1.0, 10], [100, 1000]]), 2),
+        (np.array([[1.0, 2, 3]]), np.array([[1.0, 1, 0], [1, 2, 0], [0, 0, 5]]), 2),
+        (np.arange(6).reshape(2, 3), np.array([[0.5, 1], [2, 0.25]]), 2),
+    ]
+    for size, stride in ((3, 1), (2, 3), (2, 2), (3, 2), (4, 2), (3, 3), (1, 2), (2, 1), (4, 3), (5, 2), (3, 4)):
+        height, width = (int(n) for n in rng.integers(2, 6, 2))
+        image = rng.standard_normal((height, width + (height == width)))
+        given.append((image, rng.standard_normal((size, size)), stride))
+    return [Case(stamp_shown(*each), each, stamp_tags(*each)) for each in given]
+
+
+def stamp_shown(image, kernel, stride) -> str:
+    return f"input {image.shape}, kernel {len(kernel)} x {len(kernel)}, stride {stride}"
+
+
+def stamp_tags(image, kernel, stride) -> tuple[str, ...]:
+    tags = {
+        "stamps overlap (the kernel is larger than the stride)": len(kernel) > stride,
+        "the kernel is smaller than the stride": len(kernel) < stride,
+        "the kernel is as large as the stride": len(kernel) == stride,
+        "the kernel is not the stride's size": len(kernel) != stride,
+        "the stride is not 2": stride != 2,
+        "the stride is above 2": stride > 2,
+        "the stride is above 1": stride > 1,
+        "the kernel is not 2x2": len(kernel) != 2,
+        "the input is not square": image.shape[0] != image.shape[1],
+    }
+    return tuple(tag for tag, holds in tags.items() if holds)
+
+
+def stamp_suspects() -> list[Suspect]:
+    add = "Stamps add up where they overlap: out[...] += value * kernel, not =."
+    size = "The output has (H - 1) * stride + k rows, and (W - 1) * stride + k columns."
+    place = "The stamp of input (r, c) begins at row r * stride, column c * stride."
+    stands = "The kernel is stamped as it stands."
+    each = "Each stamp is the input number times the whole kernel."
+
+    def averaged(image, kernel, stride):
+        return stamped(image, kernel, stride) / np.maximum(stamped(np.ones(image.shape), np.ones(kernel.shape), stride), 1)
+
+    def cut(image, kernel, stride):
+        return stamped(image, kernel, stride)[: image.shape[0] * stride, : image.shape[1] * stride]
+
+    def convolution(image, kernel, stride):
+        views = np.lib.stride_tricks.sliding_window_view(image, kernel.shape)[::stride, ::stride]
+        return (views * kernel).sum((2, 3))
+
+    def padded(image, kernel, stride):
+        return np.pad(stamped(image, kernel, stride), ((0, max(stride - len(kernel), 0)),) * 2)
+
+    def larger(image, kernel, stride):
+        return np.pad(stamped(image, kernel, stride), ((0, stride),) * 2)
+
+    return [
+        Suspect(lambda i, k, s: stamped(i, k, s, lambda old, new: new), "Where stamps overlap, the later one wins.", add),
+        Suspect(lambda i, k, s: stamped(i, k, s, np.maximum), "Where stamps overlap, the larger number wins (max).", add),
+        Suspect(averaged, "Where stamps overlap, their mean is taken: divided by their number.", add),
+        Suspect(lambda i, k, s: stamped(i, k, 1), "The stamps stand one pixel apart: the stride was left out.", place),
+        Suspect(lambda i, k, s: stamped(i, k, 2), "Your stride is always 2.", place),
+        Suspect(lambda i, k, s: stamped(i, k, len(k)), "Your stride is the size of the kernel.", place),
+        Suspect(lambda i, k, s: stamped(i, k, min(s, 2)), "A stride above 2 counts as 2.", place),
+        Suspect(lambda i, k, s: stamped(i, k[::-1, ::-1], s), "Your stamps are turned round (flipped).", stands),
+        Suspect(lambda i, k, s: stamped(i, k.T, s), "Rows and columns of your stamps are exchanged (transposed).",
+                "kernel[i, j] lands i rows down and j columns right."),
+        Suspect(lambda i, k, s: stamped(i, k[:, ::-1], s), "Your stamps are mirrored left to right.", stands),
+        Suspect(lambda i, k, s: stamped(i, k[::-1], s), "Your stamps are mirrored upside down.", stands),
+        Suspect(cut, "The last stamps are cut off.", size),
+        Suspect(larger, "There are rows and columns too many at the end.", size),
+        Suspect(padded, "There are rows and columns too many at the end, or too few.", size),
+        Suspect(lambda i, k, s: stamped(i, k, s)[1:-1, 1:-1], "A border of one is cropped (as padding=1 does).", size),
+        Suspect(lambda i, k, s: stamped(i, np.ones(k.shape), s),
+                "Each number was only repeated: the kernel's numbers were not used.", each),
+        *(Suspect(lambda i, k, s, n=n: np.kron(i, np.ones((n or s, n or s))),
+                  "Each number was only repeated (nearest): the kernel is not used.", each) for n in (0, 2)),
+        Suspect(lambda i, k, s: stamped(np.ones(i.shape), k, s), "The stamps do not carry the input's values (image).", each),
+        Suspect(lambda i, k, s: stamped(i, k, s) / k.sum(), "It is divided by the sum of the kernel.", each),
+        Suspect(lambda i, k, s: stamped(i * (np.arange(len(i)) < len(i) - 1)[:, None], k, s), "The last row is lost.", each),
+        Suspect(lambda i, k, s: stamped(i, k, s, lambda old, new: old + np.trunc(new)), "Stamps are cut to whole numbers.", each),
+        Suspect(convolution, "That is an ordinary convolution, which makes it smaller.", each),
+        Suspect(lambda i, k, s: np.pad(stamped(i, k, s), 1), "A border of zeros too many.", size),
+    ]  # fmt: skip
 
 
 def transposed_convolution(answer) -> None:
     """my_transposed(image (H, W), kernel (k, k), stride) -> array ((H - 1) · stride + k, …), as conv_transpose2d."""
-    rng = np.random.default_rng(1)
-    cases = [
-        (np.array([[1.0, 2], [3, 4]]), np.array([[1.0, 10], [100, 1000]]), 2),
-        (np.array([[1.0, 2, 3]]), np.array([[1.0, 1, 0], [1, 2, 0], [0, 0, 5]]), 2),
-        (rng.standard_normal((3, 4)), rng.standard_normal((3, 3)), 1),
-        (rng.standard_normal((4, 3)), rng.standard_normal((2, 2)), 3),
-    ]
-    for image, kernel, stride in cases:
-        right = _torch(image, kernel, stride)
-        got = called(answer, image, kernel, stride)
+    hints = (
+        "Do the first case on paper: four stamps that do not overlap.",
+        "A neighbour, in one dimension: [1, 2] with kernel [1, 1, 1], stride 2: stamps [1,1,1,0,0] + [0,0,2,2,2] = [1,1,3,2,2].",
+    )
+    otherwise = "Begin with zeros of ((H - 1) * stride + k, (W - 1) * stride + k); for each input number add number * kernel."
+    agree(answer, stamped, stamp_cases(), stamp_suspects(), Shown(otherwise, hints, image=0))
 
-        def with_(image=image, kernel=kernel, stride=stride):
-            return _torch(image, kernel, stride)
 
-        size = len(kernel)
-        suspects = [
-            (lambda i=image, k=kernel, s=stride: overwritten(i, k, s), "Where stamps overlap, the later one wins.",
-             "Stamps add up: out[...] += value * kernel, not =."),
-            (lambda w=with_, s=stride: w(stride=1) if s > 1 else np.nan, "The stamps stand one pixel apart.",
-             "The stamp of input (r, c) begins at row r * stride, column c * stride."),
-            (lambda w=with_, k=kernel: w(kernel=k[::-1, ::-1].copy()), "Your stamps are turned round.",
-             "The kernel is stamped as it stands."),
-            (lambda w=with_, k=kernel: w(kernel=k.T.copy()), "Rows and columns of your stamps are exchanged.",
-             "kernel[i, j] lands i rows down and j columns right."),
-            (lambda r=right, i=image, s=stride: r[: i.shape[0] * s, : i.shape[1] * s], "The last stamps are cut off.",
-             "The output has (H - 1) * stride + k rows."),
-            (lambda i=image, k=kernel, s=stride: np.where(_torch(np.ones_like(i), np.ones_like(k), s) > 0,
-                                                          _torch(i, np.ones_like(k), s), 0),
-             "Each number was only repeated: the kernel's numbers were not used.",
-             "Each stamp is the input number times the whole kernel."),
-        ]  # fmt: skip
-        compare(
-            f"input {image.shape}, kernel {size} x {size}, stride {stride}", got, right, suspects,
-            "Begin with zeros of ((H - 1) * stride + k, (W - 1) * stride + k); for each input number add number "
-            "* kernel at its place.",
-            "Do the first case on paper: four stamps that do not overlap.",
-            "A neighbour, in one dimension: [1, 2] with kernel [1, 1, 1], stride 2: stamps [1,1,1,0,0] + "
-            "[0,0,2,2,2] = [1,1,3,2,2].",
-            given=image,
-        )  # fmt: skip
+# -- one stage of the decoder -----------------------------------------------------------------------------------------
+
+DECODER_NEIGHBOUR = "A neighbour: the middle 4 of 10 numbers begin at (10 - 4) // 2 = 3: a[3:7]."
 
 
 def decoder_stage(answer) -> None:
     """MyDecoderStage(in_channels, out_channels): forward(x, skip) doubles x, crops and concatenates the skip, convolves twice."""
     module_class(answer, "decoder_stage")
-    torch.manual_seed(0)
-    model = answer(8, 4).eval()
-    x, same, large = torch.randn(1, 8, 6, 8), torch.randn(1, 4, 12, 16), torch.randn(1, 4, 20, 24)
-    out = model(x, same)
-    if out is None:
-        raise NotTried
-    neighbour = "A neighbour: the middle 4 of 10 numbers begin at (10 - 4) // 2 = 3: a[3:7]."
-    if tuple(out.shape) != (1, 4, 12, 16):
-        raise Wrong(
-            f"for x (1, 8, 6, 8) and a skip (1, 4, 12, 16) the output is {tuple(out.shape)}, expected (1, 4, 12, 16).",
-            "Up: 8 to 4 channels, twice the size. Concatenate: 4 + 4 channels. Block: 8 to 4, same size.",
-            neighbour,
-        )
-    check_use(model, x, same, out, neighbour)
-    try:
-        cropped = model(x, large)
-    except Exception as error:
-        raise Wrong(
-            f"with a skip of 20 x 24 for an x of 12 x 16 it stops: {str(error).splitlines()[0][:120]}.",
-            "Without padding the skip is larger than what comes up: cut its middle out before you concatenate, "
-            "center_crop(skip, size).",
-            "size is that of the map that came up: x.shape[-2:], after the up-convolution.",
-            neighbour,
-        ) from None
-    if tuple(cropped.shape) != (1, 4, 12, 16):
-        raise Wrong(
-            f"with a skip of 20 x 24 the output is {tuple(cropped.shape)}, expected (1, 4, 12, 16).",
-            "The skip is cut to x's size; x is not made larger to fit the skip.",
-            neighbour,
-        )
-    middle = model(x, large[..., 4:16, 4:20])
-    if not torch.allclose(cropped, middle, atol=1e-5):
-        corner = torch.allclose(cropped, model(x, large[..., :12, :16]), atol=1e-5)
-        raise Wrong(
-            "you keep the skip's upper left corner." if corner else "you do not keep the middle of the skip.",
-            "The same number of rows is lost above and below: top = (20 - 12) // 2 = 4.",
-            neighbour,
-        )
+    clue = (
+        "Up: in_channels to out_channels, twice the size. Concatenate: out_channels + out_channels. Block: 2 * out_channels to "
+        "out_channels. forward(x, skip): x comes first, from below."
+    )
+    for ins, outs, rows, columns in ((8, 4, 6, 8), (6, 4, 5, 7), (4, 2, 8, 3)):
+        generator = torch.Generator().manual_seed(ins)
+        x = torch.randn(3, ins, rows, columns, generator=generator)
+        skip = torch.randn(3, outs, 2 * rows, 2 * columns, generator=generator)
+        model, found = built(answer, {"in_channels": ins, "out_channels": outs}, [x, skip], clue, DECODER_NEIGHBOUR)
+        if found is None:
+            raise NotTried
+        (out,) = outputs(found)
+        if out.shape != skip.shape:
+            raise Wrong(
+                f"for x {tuple(x.shape)} and a skip {tuple(skip.shape)} the output is {tuple(out.shape)}, "
+                f"expected {tuple(skip.shape)}: " + ("the channels differ." if out.shape[1] != outs else "the size differs."),
+                "Up: twice the size, stride 2. Then concatenate, and end with the block: it gives out_channels, same size.",
+                DECODER_NEIGHBOUR,
+            )
+        with torch.no_grad():
+            check_use(model, x, skip, out)
+        check_decoder(model, x, skip)
 
 
-def check_use(model, x, skip, out, neighbour) -> None:
-    """Both inputs must matter, side by side; and there must be a block with everything in it."""
+def check_use(model, x, skip, out) -> None:
+    """Both inputs must matter."""
     if torch.equal(out, model(x, torch.zeros_like(skip))) or torch.equal(out, model(x, torch.randn_like(skip))):
         raise Wrong(
             "another skip gives the same output: it is not used.", "Concatenate: torch.cat([skip, x], dim=1).",
-            "Print the shape after the concatenation: its channels are those of both.", neighbour,
+            "Print the shape after the concatenation: its channels are those of both.", DECODER_NEIGHBOUR,
         )  # fmt: skip
     if torch.equal(out, model(torch.randn_like(x), skip)):
+        clue = "self.up(x) first, then concatenate, then the block."
+        raise Wrong("another x gives the same output: what comes from below is not used.", clue, DECODER_NEIGHBOUR)
+
+
+def stage_layers(model, x, skip) -> tuple[nn.ConvTranspose2d, Parts]:
+    layers = parts_must_be_known(model, [x, skip], DECODER_NEIGHBOUR)
+    ups = [m for m in layers if isinstance(m, nn.ConvTranspose2d)]
+    if len(ups) != 1:
         raise Wrong(
-            "another x gives the same output: what comes from below is not used.",
-            "self.up(x) first, then concatenate, then the block.",
-            neighbour,
-        )
-    first = [m for m in model.modules() if isinstance(m, nn.Conv2d) and m.kernel_size == (3, 3)]
-    if first and first[0].in_channels == 4:
-        raise Wrong(
-            "the first 3x3 convolution takes 4 channels: skip and x are added, not laid side by side.",
-            "Adding mixes two things that the network should tell apart. torch.cat([skip, x], dim=1), and a "
-            "block with 8 channels in.",
-            neighbour,
-        )
-    if (out < 0).any() or not isinstance(first[-1:] and first[-1], nn.Conv2d):
-        raise Wrong("the output has values below 0.", "End with ConvBlock(2 * out_channels, out_channels).", neighbour)
-    blocks = [m for m in model.modules() if isinstance(m, ConvBlock)]
-    if len(first) != 2 and not blocks:
-        raise Wrong(f"it has {len(first)} 3x3 convolutions, expected 2.", "Use one ConvBlock.", neighbour)
-    if not any(isinstance(m, nn.ConvTranspose2d) for m in model.modules()):
-        raise Wrong(
-            "there is no transposed convolution in it.",
+            "there is no transposed convolution in it." if not ups else f"there are {len(ups)} transposed convolutions in it.",
             "Here the size is doubled by learnt stamps: nn.ConvTranspose2d(in_channels, out_channels, kernel_size=2, stride=2).",
-            neighbour,
+            DECODER_NEIGHBOUR,
         )
+    rest = [m for m in layers if m is not ups[0]]
+    first = next((m for m in rest if isinstance(m, nn.Conv2d)), None)
+    if first is not None and first.in_channels == skip.shape[1]:
+        raise Wrong(
+            f"the first 3x3 convolution takes {first.in_channels} channels: skip and x are added, not laid side by side.",
+            "Adding mixes two things that the network should tell apart. torch.cat([skip, x], dim=1), and a "
+            "block with twice as many channels in.",
+            DECODER_NEIGHBOUR,
+        )
+    up = ups[0]
+    kernel, shape = up.kernel_size, tuple(up.weight.shape)
+    if kernel != (2, 2) or up.groups != 1 or up.out_channels != skip.shape[1]:
+        what = f"groups={up.groups}" if up.groups != 1 else "its channels"
+        if kernel != (2, 2):
+            what = f"kernel {kernel[0]}x{kernel[1]}"
+        raise Wrong(
+            f"the up-convolution has weights {shape}: {what}; expected 2x2, from {x.shape[1]} to {skip.shape[1]} channels.",
+            "nn.ConvTranspose2d(in_channels, out_channels, kernel_size=2, stride=2): a larger kernel makes a checkerboard.",
+            DECODER_NEIGHBOUR,
+        )
+    return up, block_parts(rest, 2 * skip.shape[1], DECODER_NEIGHBOUR)
+
+
+def check_decoder(model, x, skip) -> None:
+    up, parts = stage_layers(model, x, skip)
+    shake(parts.norms)
+    inputs = {"x": x, "skip": skip}
+    manners(model, inputs, DECODER_NEIGHBOUR)
+    with torch.no_grad():
+        skip_first = not same_values(model.eval()(x, skip), Stage(up, parts, False)(x, skip))
+    stage = Stage(up, parts, skip_first)
+    sizes = [(8, 8), (3, 10), (9, 2), (4, 0)]
+    generator = torch.Generator().manual_seed(7)
+    height, width = skip.shape[-2:]
+    large = [torch.randn(3, skip.shape[1], height + h, width + w, generator=generator) for h, w in sizes]
+    batches = [inputs, {"x": x, "skip": 30 * skip}]
+    clue = "Up; the middle of the skip; torch.cat([skip, x], dim=1); ConvBlock(2 * out_channels, out_channels)."
+    hints = (clue, DECODER_NEIGHBOUR)
+    what = "up-convolution, crop, concatenation, block"
+    compare_networks(model, stage, batches, decoder_mistakes(stage), what, hints)
+    for each in large:
+        works_with(model, x, each, skip.shape)
+    # Where an odd row is left over, it may go to either side: the middle is compared where it is one.
+    batches = [{"x": x, "skip": each} for each, (h, w) in zip(large, sizes, strict=True) if h % 2 == w % 2 == 0]
+    compare_networks(model, stage, batches, decoder_mistakes(stage), what, hints)
+    odd_crops(model, stage, x, [each for each, (h, w) in zip(large, sizes, strict=True) if h % 2 or w % 2])
+    gradients_must_reach_parameters(model.train(), inputs, DECODER_NEIGHBOUR)
+
+
+def works_with(model, x, large, shape) -> None:
+    rows, columns = large.shape[-2:]
+    try:
+        out = model(x, large)
+    except Exception as error:
+        raise Wrong(
+            f"with a skip of {rows} x {columns} for an x of {shape[-2]} x {shape[-1]} it stops: {str(error)[:99]}.",
+            "Without padding the skip is larger than what comes up: cut its middle out before you concatenate, "
+            "center_crop(skip, size), whatever the two sizes are: rows and columns have an offset each.",
+            "size is that of the map that came up: x.shape[-2:], after the up-convolution.",
+            DECODER_NEIGHBOUR,
+        ) from None
+    if out.shape != (len(x), *shape[1:]):
+        raise Wrong(
+            f"with a skip of {rows} x {columns} the output is {tuple(out.shape)}, expected {(len(x), *shape[1:])}: another crop.",
+            "The skip is cut to x's size; x is not made larger to fit the skip.",
+            DECODER_NEIGHBOUR,
+        )
+
+
+def odd_crops(model, stage: Stage, x, larges) -> None:
+    """The middle, where it is not unique: either of the two."""
+    model.eval()
+    for large in larges:
+        height, width = 2 * x.shape[-2], 2 * x.shape[-1]
+        spare = large.shape[-2] - height, large.shape[-1] - width
+        middles = [large[..., top : top + height, left : left + width]
+                   for top in {spare[0] // 2, -(-spare[0] // 2)} for left in {spare[1] // 2, -(-spare[1] // 2)}]  # fmt: skip
+        with torch.no_grad():
+            if not any(same_values(model(x, large), stage(x, middle)) for middle in middles):
+                mistakes = [m for m in decoder_mistakes(stage) if same_values(model(x, large), m.network(x, large))]
+                finding = mistakes[0].finding if mistakes else "you do not keep the skip's middle."
+                clue = "Rows and columns have an offset each: top = (H - h) // 2, left = (W - w) // 2."
+                size = f"for a skip of {large.shape[-2]} x {large.shape[-1]} and an x of {height} x {width}"
+                raise Wrong(f"{size}, {finding}", clue, DECODER_NEIGHBOUR)

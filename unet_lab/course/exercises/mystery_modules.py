@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from unet_lab.blocks import ConvBlock, EncoderStage
-from unet_lab.course.checking import Wrong, fields
+from unet_lab.course.checking import Wrong
+from unet_lab.course.leniency import fields, word
 from unet_lab.unet import UNet
 
 KINDS = ("U-Net", "skips carry nothing", "no pooling", "a skip of noise", "cut off below the top")
@@ -92,9 +93,11 @@ def image() -> Tensor:
 def mysteries(answer) -> None:
     """A dictionary that names for each letter the kind of network, one of KINDS."""
     answer = fields(answer, tuple(_ANSWER))
-    for letter, kind in answer.items():
-        if kind not in KINDS:
-            raise Wrong(f"{letter}: {kind!r} is none of the five kinds.", f"The kinds are: {'; '.join(KINDS)}.")
+    for letter, given in answer.items():
+        kind = word(given, KINDS, {"a skip of noise": "a skip is noise"})
+        if kind is None:
+            raise Wrong(f"{letter}: {given!r} is none of the five kinds.", f"The kinds are: {'; '.join(KINDS)}.")
+        answer[letter] = kind
     right = {letter: KINDS[number] for letter, number in _ANSWER.items()}
     wrong = [letter for letter in answer if answer[letter] != right[letter]]
     if wrong:

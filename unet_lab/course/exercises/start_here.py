@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from unet_lab.course.checking import Wrong, fields, number
+import numpy as np
+
+from unet_lab.course.checking import Wrong, close
+from unet_lab.course.leniency import fields, number, whole
 from unet_lab.datasets.generator.cells import generate_cell
 from unet_lab.inference.segment import segment
 
@@ -12,6 +15,8 @@ SHAPE = {"images": 2, "classes": 3, "height": 64, "width": 96}
 
 def nucleus_pixels(answer) -> None:
     """How many pixels of the cell of seed 7 (160 pixels) does `segment` call nucleus?"""
+    if isinstance(answer, bool | np.bool_):
+        raise Wrong(f"yours is {answer}, True or False; expected a count.", "Count the True ones: .sum(), not .any().")
     given = number(answer, "a count of pixels")
     image, truth = generate_cell(SEED, SIZE)
     prediction = segment(image)
@@ -27,8 +32,21 @@ def nucleus_pixels(answer) -> None:
         int(prediction.sum()): "that is the sum of the class indices: a nucleus pixel counts 2 there, a body pixel 1.",
         prediction.size: "that is every pixel of the image.",
     }
-    if given in known:
+    known |= {
+        int((prediction == 3).sum()): "there is no class 3: the classes are 0, 1 and 2, and the nucleus is class 2.",
+        int((prediction != 2).sum()): "those are all the others, which are not nucleus: != where it should be ==.",
+        2 * right: "that is twice the count: the indices were added up, and each is a 2.",
+        SIZE: "that is the number of rows, which is what len counts.",
+    }
+    if given in known and given != right:
         raise Wrong(f"yours {given:,.0f}: {known[given]}", "Compare the mask with one class index, then count.", count)
+    if close(given, 100 * right / prediction.size, 0.1):
+        raise Wrong(f"yours {given:.4g} is a share in per cent.", "The question is how many pixels: .sum() counts.", count)
+    for seed, size in ((0, SIZE), (1, SIZE), (SEED, 96), (SEED, 128), (SEED, 64), (SEED, 256)):
+        if given == int((segment(generate_cell(seed, size).image) == 2).sum()):
+            wrong = f"the cell of seed {seed}" if seed != SEED else f"a cell of size {size}"
+            finding = f"yours {given:,.0f}: that is the nucleus of {wrong}; asked is seed {SEED}, size {SIZE}."
+            raise Wrong(finding, f"generate_cell(seed={SEED}, size={SIZE}) draws the cell that is meant.", count)
     if 0 < given < 1:
         finding = f"yours {given:.4g} is a share; the question is how many pixels."
         raise Wrong(finding, "A share times the number of pixels is a count; .sum() counts, .mean() gives a share.", count)
@@ -42,10 +60,16 @@ def nucleus_pixels(answer) -> None:
 
 def read_shape(answer) -> None:
     """Logits have the shape (2, 3, 64, 96): how many images, classes, pixels of height and of width?"""
-    answer = fields(answer, SHAPE)
+    answer = {key: number(value, f"a number for {key}") for key, value in fields(answer, SHAPE).items()}
     if answer == SHAPE:
         return
+    answer = {key: whole(value) if whole(value) is not None else value for key, value in answer.items()}
     neighbour = "A neighbour: (8, 1, 572, 388) is 8 grey images (1 channel) that are 572 high and 388 wide."
+    if list(answer.values()) == [96, 64, 3, 2]:
+        raise Wrong("the four are in reverse order.", "The shape is read from the left: (N, C, H, W).", neighbour)
+    if sorted(answer.values()) == sorted(SHAPE.values()) and sum(answer[k] != SHAPE[k] for k in SHAPE) == 4:
+        clue = "From left to right: images, classes, height, width. Batch first, rows before columns."
+        raise Wrong("all four are swapped.", clue, neighbour)
     if answer["height"] == SHAPE["width"] and answer["width"] == SHAPE["height"]:
         raise Wrong(
             f"height {answer['height']} and width {answer['width']} are swapped.",
@@ -62,6 +86,12 @@ def read_shape(answer) -> None:
         raise Wrong(
             f"classes {answer['classes']}: you read the channels last, as pictures in files have them.",
             "In PyTorch the channels come second: (N, C, H, W).",
+            neighbour,
+        )
+    if sorted(answer.values()) == sorted(SHAPE.values()):
+        raise Wrong(
+            f"the four numbers are there, in another order: {answer} is swapped.",
+            "N images, C classes, H height, W width: in this order.",
             neighbour,
         )
     wrong = next(key for key in SHAPE if answer[key] != SHAPE[key])

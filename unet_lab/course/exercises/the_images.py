@@ -3,84 +3,140 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from unet_lab.course.checking import Wrong, called, side_by_side, smallest
+from unet_lab.course.agreement import Case, Shown, Suspect, agree
+from unet_lab.course.checking import Wrong, called, must_be_function
 from unet_lab.datasets.generator.cells import generate_cell
 from unet_lab.datasets.masks import MASK_CODES, decode_mask
+
+NEIGHBOUR = (
+    "A neighbour: to turn shoe sizes into positions, start with zeros, then for position, size in enumerate(sizes): "
+    "result[shoes == size] = position."
+)
+
+
+def encoded(grey, codes) -> np.ndarray:
+    mask = np.zeros(grey.shape, np.uint8)
+    for index, code in enumerate(codes):
+        mask[grey == code] = index
+    return mask
+
+
+def encode_cases() -> list[Case]:
+    """Two small ones first; then drawn: two to five codes in any order, some of which are indices too; images not square."""
+    rng = np.random.default_rng(0)
+    given = [(np.array([[51, 153], [255, 51]], np.uint8), MASK_CODES), (np.array([[255, 0, 0]], np.uint8), (0, 255))]
+    given.append((np.array([[7, 90, 30]], np.uint8), (90, 7, 30)))
+    for codes in ((1, 0), (2, 0, 1), (1, 2, 0, 3), (200, 17, 3, 90, 55), (12, 250), (9, 1, 4), (33, 32, 40, 8)):
+        grey = rng.choice(np.array(codes, np.uint8), (3, 4))
+        grey.flat[: len(codes)] = codes  # each occurs
+        given.append((grey, codes))
+    given.append((np.array([[90, 90, 30]], np.uint8), (90, 7, 30)))
+    given.append((decode_mask(generate_cell(5, 48).mask[:40]), MASK_CODES))
+    return [Case(encode_shown(*each), each, encode_tags(*each)) for each in given]
+
+
+def encode_shown(grey, codes) -> str:
+    return f"for codes {codes}, greys {grey.tolist() if grey.size <= 12 else 'of a whole mask'}"
+
+
+def encode_tags(grey, codes) -> tuple[str, ...]:
+    tags = {
+        f"the codes are other than {MASK_CODES}: it works for the codes {MASK_CODES} only": codes != MASK_CODES,
+        "there are not three codes": len(codes) != 3,
+        "the codes are not in rising order": list(codes) != sorted(codes),
+        "a code is also an index (a pixel is encoded again)": bool(set(codes) & set(range(len(codes)))),
+        "a code does not occur in the image": set(np.unique(grey)) != set(codes),
+        "the image is not square": grey.shape[0] != grey.shape[1],
+    }
+    return tuple(tag for tag, holds in tags.items() if holds)
+
+
+def encode_suspects() -> list[Suspect]:
+    def again(grey, codes):
+        mask = grey.copy()
+        for index, code in enumerate(codes):
+            mask[mask == code] = index
+        return mask
+
+    def above(grey, codes):
+        mask = np.zeros(grey.shape, int)
+        for index, code in enumerate(codes):
+            mask[grey >= code] = index
+        return mask
+
+    def among(grey, codes):
+        return np.searchsorted(np.sort(codes), grey)
+
+    loop = "For each position and code in enumerate(codes), find the pixels of that grey."
+    return [
+        Suspect(lambda g, c: len(c) - 1 - encoded(g, c).astype(int), "The classes are in reverse.",
+                "The first code is class 0, the background."),
+        Suspect(lambda g, c: g, "These are still the greys.", "A network with 3 classes takes 0, 1, 2, not 51, 153, 255."),
+        Suspect(among, "You numbered the greys by brightness; the order of `codes` decides.",
+                "With codes (90, 7, 30), grey 90 is class 0, though it is the brightest."),
+        Suspect(lambda g, c: np.unique(g, return_inverse=True)[1].reshape(g.shape),
+                "You numbered the greys that occur, by brightness; the order of `codes` decides.", loop),
+        Suspect(lambda g, c: encoded(g, list(set(c))), "A set has no order: it numbers the codes as it likes.",
+                "Keep `codes` as they are: enumerate(codes)."),
+        Suspect(lambda g, c: encoded(g, MASK_CODES), f"It works for the codes {MASK_CODES} only.",
+                "Use the argument `codes`, not the three greys or a division that happens to fit them."),
+        Suspect(lambda g, c: encoded(g, c[:3]), "It works for three codes only: a fourth is left out.", loop),
+        Suspect(lambda g, c: encoded(g, c[:-1]), "The last code is left out.", loop),
+        Suspect(lambda g, c: encoded(g, c[1:]), "The first code is left out: positions begin with 0, its class.", loop),
+        Suspect(lambda g, c: np.zeros_like(g), "Only the first code was looked at; is there a return inside the loop?", loop),
+        Suspect(lambda g, c: encoded(g, c) + 1, "Yours start at 1.", "Positions count from 0, as enumerate does."),
+        Suspect(again, "A pixel that was encoded is encoded again: a code is also an index.",
+                "Read from `grey`, and write into another array."),
+        Suspect(above, "A code took all that is above it: >= where it should be ==.", "indices[grey == code] = index."),
+    ]  # fmt: skip
 
 
 def encode_mask(answer) -> None:
     """my_encode_mask(grey, codes): each pixel's grey becomes its position in `codes`."""
-    small = np.array([[51, 153], [255, 51]], np.uint8)
-    cases = [(small, MASK_CODES, np.array([[0, 1], [2, 0]]))]
-    cases.append((np.array([[255, 0, 0]], np.uint8), (0, 255), np.array([[1, 0, 0]])))
-    cases.append((np.array([[7, 90, 30]], np.uint8), (90, 7, 30), np.array([[1, 0, 2]])))
-    mask = generate_cell(5, 48).mask
-    cases.append((decode_mask(mask), MASK_CODES, mask))
-    for grey, codes, truth in cases:
-        got = called(answer, grey, codes)
-        if grey.size > 10:
-            grey, truth = smallest(lambda g, t, codes=codes: not np.array_equal(answer(g, codes), t), grey, truth)
-            got = called(answer, grey, codes)
-        compare(grey, codes, truth, got)
+    must_be_function(answer)
+
+    def read(grey, codes):
+        got = answer(grey, codes)
+        return got if got is None or got is ... else indices_of(got, grey.shape, codes)
+
+    clue = "For each position and code in enumerate(codes), find the pixels of that grey."
+    shown = Shown(clue, (NEIGHBOUR,), image=0, describe=encode_shown, cut=(0,))
+    agree(read, encoded, encode_cases(), encode_suspects(), shown)
 
 
-def compare(grey, codes, truth, got) -> None:
-    shown = f"codes {codes}, greys {grey.ravel().tolist() if grey.size < 10 else 'of a whole mask'}"
-    neighbour = (
-        "A neighbour: to turn shoe sizes into positions, start with zeros, then for position, size in enumerate(sizes): "
-        "result[shoes == size] = position."
-    )
+def indices_of(got, shape, codes) -> np.ndarray:
+    """The answer, where it is an array of whole numbers of the image's shape; Wrong otherwise."""
+    if isinstance(got, Tensor):
+        got = got.numpy()
     if not isinstance(got, np.ndarray):
-        raise Wrong(f"it returns {type(got).__name__}, not an array.", "Return an array of the mask's shape.", neighbour)
-    if got.shape == (*truth.shape, len(codes)) or got.shape == (len(codes), *truth.shape):
+        raise Wrong(f"it returns {type(got).__name__}, not an array.", "Return an array of the mask's shape.", NEIGHBOUR)
+    if got.shape == (*shape, len(codes)) or got.shape == (len(codes), *shape):
         raise Wrong(
-            f"the shape is {got.shape}: one layer per class (one-hot). Class indices have the mask's shape {truth.shape}.",
+            f"the shape is {got.shape}: one layer per class (one-hot). Class indices have the mask's shape {shape}.",
             "One number per pixel: the index of its class, not a row of zeros and a one.",
-            neighbour,
+            NEIGHBOUR,
         )
-    if got.shape != truth.shape:
-        raise Wrong(f"the shape is {got.shape}, the mask's is {truth.shape}.", "Keep rows and columns as they are.", neighbour)
+    if got.shape != shape:
+        turned = " Rows and columns are swapped (transposed)." if got.shape == shape[::-1] else ""
+        finding = f"the shape is {got.shape}, the mask's is {shape}.{turned}"
+        raise Wrong(finding, "Keep rows and columns as they are.", NEIGHBOUR)
     if got.dtype.kind not in "ui":
         raise Wrong(
             f"the type is {got.dtype}. Class indices are whole numbers.",
-            "They are used to look things up, as in colours[mask]: floats cannot. Use np.uint8 or np.int64.",
-            neighbour,
+            "They are used to look things up, as in colours[mask]: floats and booleans cannot. Use np.uint8 or np.int64.",
+            NEIGHBOUR,
         )
-    if np.array_equal(got, truth):
-        return
-    picture = side_by_side(got, truth, grey)
-    side = f"for {shown}: yours {got.ravel()[:6].tolist()}, expected {truth.ravel()[:6].tolist()}"
-    if np.array_equal(got, len(codes) - 1 - truth.astype(int)):
-        clue = "The first code is class 0, the background."
-        raise Wrong(f"{side}. The classes are in reverse.", clue, neighbour, picture=picture)
-    if np.array_equal(got, grey):
-        clue = "A network with 3 classes takes 0, 1, 2, not 51, 153, 255."
-        raise Wrong(f"{side}. These are still the greys.", clue, neighbour, picture=picture)
-    order = np.argsort(np.argsort(codes))
-    if np.array_equal(got, order[truth]):
-        raise Wrong(
-            f"{side}. You numbered the greys by brightness; the order of `codes` decides.",
-            "With codes (90, 7, 30), grey 90 is class 0, though it is the brightest.",
-            neighbour,
-            picture=picture,
-        )
-    if codes != MASK_CODES:
-        raise Wrong(
-            f"{side}. It works for the codes {MASK_CODES} only.",
-            "Use the argument `codes`, not the three greys or a division that happens to fit them.",
-            neighbour,
-            picture=picture,
-        )
-    clue = "For each position and code in enumerate(codes), find the pixels of that grey."
-    raise Wrong(f"{side}.", clue, neighbour, picture=picture)
+    return got
 
 
 def split(answer) -> None:
     """my_split(count, train_fraction, seed) returns two sequences of indices: training and validation."""
-    for count, fraction in ((10, 0.8), (40, 0.8), (25, 0.6)):
+    for count, fraction in ((10, 0.8), (40, 0.8), (25, 0.6), (30, 0.3), (16, 0.5)):
         check_split(answer, count, fraction)
-    first, again, other = (indices(called(answer, 40, 0.8, seed)) for seed in (1, 1, 2))
+    first, again, *others = (indices(called(answer, 40, 0.8, seed)) for seed in (1, 1, 2, 3, 4, 5, 6, 0))
     if first != again:
         raise Wrong(
             "two calls with the same seed give two different splits.",
@@ -88,11 +144,19 @@ def split(answer) -> None:
             "np.random.shuffle uses a hidden generator that goes on from call to call.",
             "A neighbour: np.random.default_rng(5).integers(100) is the same number at every call.",
         )
-    if first == other:
+    drawn = [tuple(sorted(training)) for training, _ in (first, *others)]
+    if len(set(drawn)) < len(drawn) - 1:
+        same = "all seeds" if len(set(drawn)) == 1 else "many seeds"
         raise Wrong(
-            "seeds 1 and 2 give the same split: the seed is not used.",
-            "Draw the order with np.random.default_rng(seed).permutation(count).",
+            f"seeds 0 to 6 give {len(set(drawn))} different splits: {same} share the same training images, the seed is not used.",
+            "Draw the order with np.random.default_rng(seed).permutation(count), of all images, and then cut.",
             "A neighbour: np.random.default_rng(seed).permutation(3) is one of the six orders of 0, 1, 2.",
+        )
+    if all(sum(i + 1 not in side for i in side) <= 2 for side in drawn):
+        raise Wrong(
+            "the training images are always one run of neighbours: the order was rotated (shifted), not shuffled.",
+            "Draw the order with np.random.default_rng(seed).permutation(count).",
+            "A neighbour: cutting a pack of cards is not shuffling it.",
         )
 
 
@@ -110,6 +174,10 @@ def check_split(answer, count, fraction) -> None:
     if len(training) + len(validation) != count or set(training) | set(validation) != set(range(count)):
         missing = sorted(set(range(count)) - set(training) - set(validation))
         finding = f"image {missing[0]} is in neither part" if missing else "an index is twice in one part, or out of range"
+        if len(set(training)) < len(training):
+            finding = "an index is twice in one part: was it drawn with replacement?"
+        if set(training) | set(validation) == set(range(1, count + 1)):
+            finding = "indices count from 0, yours from 1"
         raise Wrong(f"{where}: {finding}.", "Every index from 0 to count - 1 belongs to exactly one part.", neighbour)
     expected = round(count * fraction)
     if len(training) == count - expected != expected:
@@ -118,7 +186,7 @@ def check_split(answer, count, fraction) -> None:
             "The larger part trains; return training first.",
             neighbour,
         )
-    if len(training) != expected:
+    if abs(len(training) - count * fraction) >= 1 and len(training) != expected:
         raise Wrong(
             f"{where}: {len(training)} for training, expected {expected}.",
             "round(count * train_fraction) images train.",
@@ -135,6 +203,12 @@ def check_split(answer, count, fraction) -> None:
 def indices(result) -> tuple[list[int], list[int]]:
     try:
         training, validation = result
+        if any(isinstance(i, bool | np.bool_) for i in training):
+            raise Wrong(
+                "those are True and False, expected the indices.", "np.flatnonzero(chosen) gives the indices of the True ones."
+            )
+        if isinstance(training, Tensor) and training.dtype == torch.bool:
+            raise TypeError
         return [int(i) for i in training], [int(i) for i in validation]
     except (TypeError, ValueError):
         raise Wrong(

@@ -2,73 +2,196 @@
 
 from __future__ import annotations
 
-import torch
+from itertools import pairwise
 
-from unet_lab.blocks import DecoderStage, EncoderStage
-from unet_lab.course.checking import NotTried, Wrong, called, module_class
+import torch
+from torch.nn import functional as F
+
+from unet_lab.course.agreement import Case, Shown, Suspect, agree
+from unet_lab.course.checking import NotTried, Wrong, module_class
+from unet_lab.course.networks import Mistake, U, compare_networks, run_u, same_values, shake, u_of
+from unet_lab.course.probes import (
+    built,
+    calls_until_error,
+    gradients_must_reach_parameters,
+    manners,
+    outputs,
+    parts_must_be_known,
+)
 from unet_lab.inspection.cost import count_parameters
+
+ORDER = "Collect the skips in a list on the way down; on the way up take them from its end: skips.pop()."
+PLATES = "A neighbour: plates are stacked 1, 2, 3 and taken off 3, 2, 1."
+ARGUMENTS = "Use the constructor's arguments everywhere; loops over range(depth) serve any depth."
+LAYERS = "A neighbour: nn.ModuleList(nn.Linear(8, 8) for _ in range(count)) has as many layers as count says."
 
 
 def unet(answer) -> None:
-    """MyUNet(in_channels, num_classes, base_channels, depth), out of the library's blocks; judged by what it does."""
+    """MyUNet(in_channels, num_classes, base_channels, depth), of whatever blocks; judged by what it does."""
     module_class(answer, "unet")
+    names = ("in_channels", "num_classes", "base_channels", "depth")
+    for settings, height, width in (((1, 3, 4, 2), 32, 40), ((2, 5, 3, 3), 32, 24), ((3, 2, 6, 1), 18, 14)):
+        x = torch.randn(3, settings[0], height, width, generator=torch.Generator().manual_seed(settings[0]))
+        try:
+            model, found = built(answer, dict(zip(names, settings, strict=True)), [x], ARGUMENTS, LAYERS)
+        except Wrong as wrong:
+            raise Wrong(f"{wrong.finding}{where_it_broke(answer, settings, x)}", *wrong.hints) from None
+        if found is None:
+            raise NotTried
+        said = ", ".join(f"{name}={value}" for name, value in zip(names, settings, strict=True))
+        try:
+            (out,) = outputs(found, ("logits",))
+            check_net(model, x, out, settings)
+        except Wrong as wrong:
+            if settings[3] == 2:
+                raise
+            raise Wrong(f"with {said} it no longer works: {wrong.finding}", *wrong.hints) from None
+
+
+def where_it_broke(answer, settings, x) -> str:
+    """What the layers that were called, up to the one with the error, say about the mistake."""
     torch.manual_seed(0)
-    model = answer(1, 3, 4, 2)
-    x = torch.randn(2, 1, 32, 32)
-    out = model.eval()(x)
-    if out is None:
-        raise NotTried
-    check_parts(model)
-    if tuple(out.shape) != (2, 3, 32, 32):
+    try:
+        layers = calls_until_error(answer(*settings).eval(), x)
+    except Exception:  # it cannot even be made
+        return ""
+    depth = settings[3]
+    ups = [k for k, layer in enumerate(layers) if isinstance(layer, torch.nn.ConvTranspose2d)]
+    if not ups or (ups[-1] == len(layers) - 1 and len(ups) == 1):
+        blocks = len(layers[: ups[0]] if ups else layers) // 4
+        if ups and blocks == depth:
+            return " The up-convolution follows right after the encoder: the bottleneck is missing in between."
+        if ups and blocks == depth + 1:
+            return " A decoder stage was given its two arguments swapped: stage(x, skip), x from below first."
+        return ""
+    return " A decoder stage got the skip of another level: they are taken in the wrong order, or the two arguments are swapped."
+
+
+def check_net(model, x, out, settings) -> None:
+    _, classes, _, depth = settings
+    expected = (len(x), classes, *x.shape[2:])
+    layers = known_layers(model, x)
+    check_parts(model, layers, settings)
+    if tuple(out.shape) != expected:
         raise Wrong(
-            f"for input (2, 1, 32, 32) the output is {tuple(out.shape)}, expected (2, 3, 32, 32).",
+            f"for input {tuple(x.shape)} the output is {tuple(out.shape)}, expected {expected}: "
+            + ("the number of classes differs (the head)." if out.ndim < 2 or out.shape[1] != classes else "the size differs."),
             "As many decoder stages as encoder stages bring the size back; the head turns channels into classes.",
             "Print x.shape after every stage, and write the sizes down beside the U.",
         )
     check_head(model, x, out)
-    check_skips(model, x, out)
-    check_gradients(model, x)
-    try:
-        shape = tuple(answer(2, 5, 4, 3)(torch.randn(1, 2, 32, 32)).shape)
-    except Exception as error:
-        shape = f"{type(error).__name__}: {error}"
-    if shape != (1, 5, 32, 32):
-        raise Wrong(
-            f"with in_channels=2, num_classes=5, depth=3 it no longer works; it gave {shape}.",
-            "Use the constructor's arguments everywhere; loops over range(depth) serve any depth.",
-            "A neighbour: nn.ModuleList(nn.Linear(8, 8) for _ in range(count)) has as many layers as count says.",
-        )
+    inputs = {"image": x}
+    manners(model, inputs, PLATES)
+    u = u_of(layers, depth)
+    if u is None or any(up.kernel_size != (2, 2) or up.groups > 1 for up in u.ups):
+        kinds = " ".join(type(layer).__name__ for layer in layers)
+        finding = f"its layers are called in an order that is not that of a U-Net: {kinds}."
+        clue = "Down: blocks and poolings; the bottleneck; up: a 2x2 up-convolution and a block each; the head."
+        raise Wrong(finding[:600], clue, PLATES)
+    shake([m for m in layers if isinstance(m, torch.nn.BatchNorm2d)])
+    with torch.no_grad():
+        first = same_values(model.eval()(x), run_u(u, x))
+    hints = ("Compare with the figure: blocks, poolings, bottleneck, ups, each with its own skip, and the head.", ORDER, PLATES)
+    what = "a U-Net of your layers"
+    compare_networks(model, lambda given: run_u(u, given, skip_first=first), [inputs], u_mistakes(u, depth), what, hints)
+    gradients_must_reach_parameters(model.train(), inputs, PLATES)
 
 
-def check_parts(model) -> None:
-    mine, ours = sum(p.numel() for p in model.parameters()), count_parameters(base_channels=4, depth=2)
-    if mine < ours:
-        stages = [m for m in model.modules() if isinstance(m, EncoderStage | DecoderStage)]
-        if len(stages) < 4:
+def known_layers(model, x) -> list:
+    """The layers in the order of their calls; where a bottleneck is made and forgotten, that is said first."""
+    layers = parts_must_be_known(model, [x], "Stages in a plain list are invisible to PyTorch: use nn.ModuleList([...]).", LAYERS)
+    called = {id(layer) for layer in layers}
+    for name, module in model.named_modules():
+        if [*module.parameters(recurse=False)] and id(module) not in called:
             raise Wrong(
-                f"PyTorch sees {len(stages)} stages and {mine:,} parameters; expected 4 stages and {ours:,}.",
-                "Stages in a plain list are invisible to PyTorch, which would not train them: use nn.ModuleList([...]).",
-                "If a ModuleList is there, does the loop that fills it run depth times?",
-                "A neighbour: self.layers = nn.ModuleList(nn.Linear(8, 8) for _ in range(5)).",
+                f"{name} gets no gradient: it is made, and never called in forward.",
+                "Is every part that you made in __init__ called in forward?",
+                "A neighbour: a bottleneck that is made but never called trains nothing, and the U has no floor.",
             )
+    return layers
+
+
+def u_mistakes(u: U, depth: int) -> list[Mistake]:
+    """The U with each known mistake, out of the student's layers, in both orders of skip and x."""
+    found = []
+    sent = "EncoderStage returns (x, skip). `skip` goes across unchanged; `x`, the pooled one, goes on down."
+    as_it_is = "Return the head's result as it is."
+
+    def add(finding, clue, end=lambda out: out, **changes):
+        for first in (True, False):
+            found.append(Mistake(lambda x, f=first: end(run_u(u, x, skip_first=f, **changes)), finding, clue))
+
+    across = {
+        "is all zeros": torch.zeros_like, "is not what the encoder sent there: it is mirrored left to right": lambda s: s.flip(-1),
+        "is not what the encoder sent there: it is upside down (mirrored)": lambda s: s.flip(-2),
+        "is not what the encoder sent there: it is doubled": lambda s: 2 * s,
+        "is not what the encoder sent there: it is halved": lambda s: s / 2,
+        "is not what the encoder sent there: it is averaged over the batch": lambda s: s.mean(0, keepdim=True).expand_as(s),
+    }  # fmt: skip
+    for words, change in across.items():
+        add(f"the decoder's skip of every level {words}.", sent, skip=lambda level, s, c=change: c(s))
+        for level in range(depth):
+            one = lambda at, s, c=change, k=level: c(s) if at == k else s  # noqa: E731
+            add(f"the decoder's skip of level {level} {words}.", sent, skip=one)
+    up = "x = self.bottleneck(x), and that goes up."
+    add("what comes from the bottleneck is lost: zeros go up from below.", up, floor=torch.zeros_like)
+    add("you pool by the mean (average) of each 2x2.", "The stages keep the largest of four.", pool=lambda t: F.avg_pool2d(t, 2))
+    add("the output is mirrored left to right.", as_it_is, end=lambda out: out.flip(-1))
+    add("the output is upside down (mirrored).", as_it_is, end=lambda out: out.flip(-2))
+    add("the classes are in reverse order.", as_it_is, end=lambda out: out.flip(1))
+    add("the skips are taken in the wrong order.", ORDER, take=lambda level, depth: depth - 1 - level)
+    return found
+
+
+def check_parts(model, layers, settings) -> None:
+    ins, classes, base, depth = settings
+    ours = count_parameters(in_channels=ins, num_classes=classes, base_channels=base, depth=depth)
+    mine = sum(p.numel() for p in model.parameters())
+    for layer in layers:  # a bias before a batch norm does nothing: with or without it
+        if isinstance(layer, torch.nn.Conv2d) and layer.bias is None and layer.kernel_size == (3, 3):
+            mine += layer.out_channels
+    doubling = "Channels double on the way down, at the bottleneck too: 4, 8, then 16 for base_channels=4, depth=2."
+    neighbour = "A neighbour: base_channels=16, depth=3 has 16, 32, 64 in the encoder and 128 at the floor."
+    if mine == ours:
+        return
+    threes = [m for m in layers if isinstance(m, torch.nn.Conv2d) and m.kernel_size == (3, 3)]
+    kinds = f"{len(threes)} convolutions of 3x3, "
+    kinds += f"{sum(isinstance(m, torch.nn.BatchNorm2d) for m in layers)} batch norms, "
+    kinds += f"{sum(isinstance(m, torch.nn.ConvTranspose2d) for m in layers)} up-convolutions"
+    start = f"{mine:,} parameters, expected {ours:,}"
+    found = f"(yours has {kinds}; expected {4 * depth + 2}, {4 * depth + 2}, {depth})"
+    tail = layers[-1] if layers and isinstance(layers[-1], torch.nn.Conv2d) else None
+    if tail is not None and (tail.kernel_size != (1, 1) or tail.bias is None) and tail.out_channels == classes:
+        what = "has no bias" if tail.bias is None else f"is {tail.kernel_size[0]}x{tail.kernel_size[1]}"
+        size = "too wide" if mine > ours else "missing or too narrow"
+        finding = f"{start}: a part is {size}; the head {what}, and should be a 1x1 convolution with bias."
+        raise Wrong(finding, "The head is nn.Conv2d(base_channels, num_classes, kernel_size=1).", neighbour)
+    if tail is not None and tail.kernel_size == (1, 1) and tail.out_channels != classes:
+        finding = f"{start}: the head gives {tail.out_channels} channels, expected one for each of the {classes} classes."
+        raise Wrong(finding, "The head is nn.Conv2d(base_channels, num_classes, kernel_size=1).", neighbour)
+    if mine < ours:
         raise Wrong(
-            f"{mine:,} parameters, expected {ours:,}: a part is missing or too narrow.",
+            f"{start}: a part is missing or too narrow {found}.",
             "The parts are: depth encoder stages, one bottleneck, depth decoder stages, the 1x1 head.",
-            "Channels double on the way down, at the bottleneck too: 4, 8, then 16 for base_channels=4, depth=2.",
-            "A neighbour: base_channels=16, depth=3 has 16, 32, 64 in the encoder and 128 at the floor.",
+            doubling,
+            neighbour,
         )
-    if mine > ours:
-        raise Wrong(
-            f"{mine:,} parameters, expected {ours:,}: a part is too wide, or there is one too many.",
-            "Stage k has base_channels * 2**k channels; the bottleneck has base_channels * 2**depth.",
-            "The head is a 1x1 convolution: nn.Conv2d(base_channels, num_classes, kernel_size=1).",
-            "A neighbour: base_channels=16, depth=3 has 16, 32, 64 in the encoder and 128 at the floor.",
-        )
+    raise Wrong(
+        f"{start}: a part is too wide, or there is one too many {found}.",
+        "Stage k has base_channels * 2**k channels; the bottleneck has base_channels * 2**depth.",
+        "The head is a 1x1 convolution: nn.Conv2d(base_channels, num_classes, kernel_size=1).",
+        neighbour,
+    )
 
 
 def check_head(model, x, out) -> None:
     neighbour = "A neighbour: a linear regression ends in its weighted sum; there is no function around it."
-    if torch.allclose(out.sum(dim=1), torch.ones(2, 32, 32), atol=1e-4):
+    total = out.exp().sum(dim=1)
+    if torch.allclose(total, torch.ones(total.shape), atol=1e-4):
+        clue = "Return logits: cross entropy does that step itself."
+        raise Wrong("the outputs are logarithms of a softmax: their exponentials add up to 1.", clue, neighbour)
+    total = out.sum(dim=1)
+    if torch.allclose(total, torch.ones(total.shape), atol=1e-4):
         raise Wrong(
             "the outputs of each pixel add up to 1: there is a softmax at the end.",
             "Return logits. Cross entropy has the softmax inside; two in a row flatten the gradients.",
@@ -90,78 +213,94 @@ def check_head(model, x, out) -> None:
         )
 
 
-def check_skips(model, x, out) -> None:
-    """Disturb what each encoder stage hands across; each must change the output, and arrive where it belongs."""
-    encoders = [m for m in model.modules() if isinstance(m, EncoderStage)]
-    decoders = [m for m in model.modules() if isinstance(m, DecoderStage)]
-    sent, arrived = [], []
-    handles = [m.register_forward_hook(lambda _m, _i, o: sent.append(o[1].detach().clone())) for m in encoders]
-    handles += [m.register_forward_pre_hook(lambda _m, i: arrived.append(i[1].detach().clone())) for m in decoders]
-    with torch.no_grad():
-        model(x)
-    for handle in handles:
-        handle.remove()
-    order = "Collect the skips in a list on the way down; on the way up take them from its end: skips.pop()."
-    neighbour = "A neighbour: plates are stacked 1, 2, 3 and taken off 3, 2, 1."
-    for level, (skip, given) in enumerate(zip(sent, reversed(arrived), strict=False)):
-        if given.shape == skip.shape and torch.equal(given, skip):
-            continue
-        if not given.any():
-            raise Wrong(f"the decoder's skip of level {level} is all zeros.", "Hand over the encoder's second output.", order)
-        raise Wrong(
-            f"the decoder's skip at level {level} is not what the encoder sent there.",
-            "EncoderStage returns (x, skip). `skip` goes across unchanged; `x`, the pooled one, goes on down.",
-            order,
-            neighbour,
-        )
-    if len(sent) != 2 or len(arrived) != 2:
-        raise Wrong(f"{len(sent)} skips sent and {len(arrived)} used, expected 2 and 2.", order, neighbour)
+# -- how many parameters ----------------------------------------------------------------------------------------------
 
 
-def check_gradients(model, x) -> None:
-    model.train()
-    model.zero_grad()
-    model(x).square().mean().backward()
-    for name, parameter in model.named_parameters():
-        if parameter.grad is None:
-            raise Wrong(
-                f"{name} gets no gradient: it does not take part in the forward pass.",
-                "Is every part that you made in __init__ called in forward?",
-                "A neighbour: a bottleneck that is made but never called trains nothing, and the U has no floor.",
-            )
+def counted(base, depth, bias=1, norm=2, norms=2, up_bias=1, head=1, head_bias=3, join=2, up=4, three=9, first_in=1, doubles=2,
+            convolutions=2, floor=True, decoder=True, encoder=True, half=True) -> int:  # fmt: skip
+    """The parameters of the U-Net with 1 channel in and 3 classes out, with places for mistakes."""
+    channels = [base * doubles**k for k in range(depth + 1)]
+
+    def block(a, b):
+        one = three * a * b + three * b * b if convolutions == 2 else three * a * b
+        return one + convolutions * bias * b + min(norms, convolutions) * norm * b
+
+    total = encoder * block(first_in, channels[0])
+    for k, (low, high) in enumerate(pairwise(channels)):
+        total += block(low, high) if floor or k < depth - 1 else 0
+        total += up * high * low + up_bias * low if half else up * high * high + up_bias * high
+        total += decoder * block(join * low, low)
+    return total + head * (3 * channels[0]) + head_bias
+
+
+def count_suspects() -> list[Suspect]:
+    def with_(**changes):
+        return lambda base, depth: counted(base, depth, **changes)
+
+    parts = "Count part by part: encoder blocks, bottleneck, ups, decoder blocks, head."
+    known = [
+        ({"bias": 0, "up_bias": 0, "head_bias": 0}, "the biases are missing: one per output channel of every convolution"),
+        (
+            {"bias": 0},
+            "only the biases of the 3x3 convolutions are missing: one per output channel (or one of the two of batch norm, as many)",
+        ),
+        ({"up_bias": 0}, "the biases of the up-convolutions are missing: one per output channel"),
+        ({"head_bias": 0}, "the bias of the head is missing: one per class"),
+        ({"norm": 0}, "batch normalisation is missing: a scale and a shift per channel, after each convolution"),
+        ({"norm": 1}, "batch normalisation has two parameters per channel, not one: a scale and a shift"),
+        ({"norms": 1}, "batch normalisation stands after both convolutions of a block, not once per block"),
+        ({"norm": 4}, "batch normalisation has 2 parameters per channel, not 4: running mean and variance are not learnt"),
+        ({"join": 1}, "after concatenation a decoder block has twice the channels coming in"),
+        ({"join": 3}, "after concatenation a decoder block has twice the channels coming in, not three times"),
+        ({"head": 0, "head_bias": 0}, "the head is missing: a 1x1 convolution from base_channels to 3 classes, with bias"),
+        ({"head": 9}, "the head is a 1x1 convolution, not 3x3"),
+        ({"head": 1 / 3, "head_bias": 1}, "the head has 3 classes, not one"),
+        ({"up": 9}, "an up-convolution is 2x2, not 3x3: 4 weights for each pair of channels"),
+        ({"up": 0, "up_bias": 0}, "the up-convolutions are missing: 2x2, with bias"),
+        ({"half": False}, "an up-convolution halves the channels: from a to b, with b = a / 2"),
+        ({"convolutions": 1}, "a block has two convolutions; the second is missing"),
+        ({"three": 1}, "a kernel is 3x3: nine weights for each pair of channels"),
+        ({"first_in": 3}, "the first convolution gets 1 channel, a grey input"),
+        ({"floor": False}, "the bottleneck is missing: the lowest block"),
+        ({"decoder": False}, "the decoder blocks are missing, on the way up"),
+        ({"encoder": False}, "the first encoder stage is missing"),
+        ({"doubles": 1}, "the channels double from level to level"),
+    ]
+    found = [
+        Suspect(with_(**change), f"The difference fits: {reason}.", reason[0].upper() + reason[1:] + ".")
+        for change, reason in known
+    ]
+    # fmt: off
+    found += [
+        Suspect(lambda b, d: counted(b, d - 1), "That is the count of a U-Net one level less deep (depth).", parts),
+        Suspect(lambda b, d: counted(b, d + 1), "That is the count of a U-Net one level deeper (depth).", parts),
+        Suspect(lambda b, d: counted(b, 4), "The depth is not used: yours is that of depth 4.", "Use the argument depth."),
+        Suspect(lambda b, d: counted(16, d), "base_channels is not used: yours is that of 16.", "Use the argument."),
+        Suspect(lambda b, d: counted(64, d), "base_channels is not used: yours is that of 64.", "Use the argument."),
+        Suspect(lambda b, d: counted(b, d) / 1e6, "That is in millions (divided by 1e6).", "Return the whole number."),
+        Suspect(second_like_the_first, "The second convolution of a block has out_channels going in and coming out.", parts),
+    ]
+    # fmt: on
+    return found
+
+
+def second_like_the_first(base, depth) -> int:
+    channels = [base * 2**k for k in range(depth + 1)]
+    blocks = [(1, channels[0]), *pairwise(channels), *((2 * low, low) for low in channels[:-1])]
+    return counted(base, depth) - sum(9 * b * b - 9 * a * b for a, b in blocks)
 
 
 def parameter_count(answer) -> None:
     """my_count(base_channels, depth): parameters of the U-Net with 1 channel in and 3 classes out, by arithmetic."""
-    for base, depth in ((16, 4), (64, 4), (5, 3), (1, 1)):
-        got = called(answer, base, depth)
-        right = count_parameters(base_channels=base, depth=depth)
-        if got == right:
-            continue
-        raise count_hint(base, depth, got, right)
-
-
-def count_hint(base, depth, got, right) -> Wrong:
-    channels = [base * 2**k for k in range(depth + 1)]
-    blocks = [(1, channels[0])] + [(channels[k], channels[k + 1]) for k in range(depth)]
-    blocks += [(2 * c, c) for c in channels[:depth]]
-    outputs = 2 * sum(c for _, c in blocks)
-    ups = [(channels[k + 1], channels[k]) for k in range(depth)]
-    known = {
-        right - outputs - sum(c for _, c in ups) - 3: "the biases are missing: one per output channel of every convolution",
-        right - outputs: "only the biases of the 3x3 convolutions are missing: one per output channel",
-        right - 2 * outputs: "batch normalisation is missing: a scale and a shift per channel, after each convolution",
-        right + 2 * outputs: "batch normalisation has 2 parameters per channel, not 4: running mean and variance are not learnt",
-        right - 9 * sum(c * c for c in channels[:depth]): "after concatenation a decoder block has twice the channels coming in",
-        right - (3 * base + 3): "the head is missing: a 1x1 convolution from base_channels to 3 classes, with bias",
-        right + 5 * sum(a * b for a, b in ups): "an up-convolution is 2x2, not 3x3: 4 weights for each pair of channels",
-        right - sum(4 * a * b + b for a, b in ups): "the up-convolutions are missing: 2x2, with bias",
-    }
-    reason = known.get(got)
-    finding = f"for base_channels={base}, depth={depth}: yours {got:,}, expected {right:,}."
-    return Wrong(
-        f"{finding} The difference fits: {reason}." if reason else f"{finding} The difference is {got - right:+,}.",
-        reason.capitalize() + "." if reason else "Count part by part: encoder blocks, bottleneck, ups, decoder blocks, head.",
+    settings = [(16, 4), (64, 4), (5, 3), (1, 1), (3, 5), (7, 2), (2, 1)]
+    cases = [Case(f"for base_channels={b}, depth={d}", (b, d), ("the depth is not 4",) * (d != 4)) for b, d in settings]
+    hints = (
         "A 3x3 convolution from a to b channels has 9·a·b weights and b biases; batch norm adds 2·b; a block has two of each.",
         "A neighbour: one block from 1 to 4 channels has (9·1·4 + 4 + 8) + (9·4·4 + 4 + 8) = 204.",
     )
+
+    def right(base, depth):
+        return count_parameters(base_channels=base, depth=depth)
+
+    otherwise = "Count part by part: encoder blocks, bottleneck, ups, decoder blocks, head."
+    agree(answer, right, cases, count_suspects(), Shown(otherwise, hints, tolerance=1e-9))

@@ -8,7 +8,8 @@ from functools import cache
 
 import torch
 
-from unet_lab.course.checking import NotTried, Wrong, number
+from unet_lab.course.checking import NotTried, Wrong
+from unet_lab.course.leniency import number
 from unet_lab.datasets.pairs import SegmentationDataset
 from unet_lab.losses import cross_entropy
 from unet_lab.unet import UNet

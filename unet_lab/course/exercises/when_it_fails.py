@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from unet_lab.course.checking import Wrong, called, fields
+from unet_lab.course.checking import Wrong, called
+from unet_lab.course.leniency import fields
 from unet_lab.doctor.faults import _UNKNOWN, FAULTS
 
 # For a run with the first fault, taken for the second: what speaks against it.

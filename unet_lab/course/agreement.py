@@ -1,0 +1,240 @@
+"""A function against the right one, on cases drawn anew: where they differ, which known mistake gives the student's own numbers.
+
+A diagnosis is never a guess from one number: a suspect is a function too, and it is named only where it agrees with the answer
+on all cases. Where none does, the finding says in which cases the answer fails, or that the mistake is not recognised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from torch import Tensor
+
+from unet_lab.course.checking import NotTried, Wrong, called, copied, short, side_by_side, smallest
+
+
+class Case(NamedTuple):
+    """What a function is given. shown : in words. tags : what may be special about it, to be read after "only where"."""
+
+    shown: str
+    given: tuple
+    tags: tuple[str, ...] = ()
+
+
+class Suspect(NamedTuple):
+    """A known mistake: the function that makes it, of the same arguments; what it is; what to do."""
+
+    function: Callable
+    finding: str
+    clue: str
+
+
+class Outcome(NamedTuple):
+    case: Case
+    got: np.ndarray | None
+    right: np.ndarray
+    error: Exception | None
+
+
+class Shown(NamedTuple):
+    """How a difference is told. otherwise : the clue where no suspect fits. hints : what follows a clue.
+    image : which argument is an image and stands beside the answer in the picture. tolerance : absolute and relative."""
+
+    otherwise: str
+    hints: tuple[str, ...]
+    image: int | None = None
+    tolerance: float = 1e-4
+    describe: Callable | None = None  # the case in words, of its arguments, where it was made smaller
+    cut: tuple[int, ...] = ()  # which arguments are arrays of one shape, that may be cut down to the smallest that still fails
+
+
+def agree(answer: Callable, right: Callable, cases: Sequence[Case], suspects: Sequence[Suspect], shown: Shown) -> None:
+    """Nothing where `answer` gives what `right` gives in all cases (small ones first); else Wrong, with a diagnosis."""
+    outcomes = [outcome(answer, right, case) for case in cases]
+    failed = [o for o in outcomes if o.error is not None or not equal(o.got, o.right, shown.tolerance)]
+    if not failed:
+        return
+    first = min(failed, key=lambda o: (o.error is not None, cases.index(o.case)))
+    if all(isinstance(o.error, NotTried) for o in outcomes):
+        raise NotTried
+    if isinstance(first.error, NotTried):
+        raise Wrong(f"{first.case.shown}: it returns None.", "One way through has no return: each must end in one.", *shown.hints)
+    if all(o.error is not None for o in failed):
+        where = where_it_fails(outcomes, failed)
+        if not where:
+            raise failed[0].error
+        error = first.error
+        finding = f"{first.case.shown}: it stopped with {type(error).__name__}: {short(str(error))}. Only where {where}."
+        raise Wrong(finding, f"It must work there too: where {where}.", *shown.hints)
+    say(answer, right, first, outcomes, failed, suspects, shown)
+
+
+def outcome(answer: Callable, right: Callable, case: Case) -> Outcome:
+    truth = numbers(right(*case.given), case.shown)
+    try:
+        got = numbers(called(answer, *case.given), case.shown)
+    except Wrong:
+        raise
+    except Exception as error:  # the student's code may fail in any way
+        return Outcome(case, None, truth, error)
+    return Outcome(case, got, truth, None)
+
+
+def numbers(value, shown: str) -> np.ndarray:
+    """An array of floats of whatever was returned; Wrong where those are no numbers."""
+    try:
+        array = np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value)
+        if array.dtype.kind not in "biuf":
+            raise TypeError
+        return array.astype(np.float64)
+    except (TypeError, ValueError):
+        raise Wrong(f"{shown}: expected numbers, got {type(value).__name__}.", "Return an array or a number.") from None
+
+
+def equal(got: np.ndarray | None, right: np.ndarray | None, tolerance: float = 1e-4) -> bool:
+    if got is None or right is None or got.shape != right.shape:
+        return False
+    return np.allclose(got, right, tolerance, tolerance, equal_nan=True)
+
+
+def smaller(first: Outcome, answer: Callable, right: Callable, shown: Shown) -> Outcome:
+    """The same mistake on the smallest part of the input that still shows it."""
+    if not shown.cut or first.case.given[shown.cut[0]].size <= 10:
+        return first
+
+    def given(*arrays) -> tuple:
+        rest = dict(zip(shown.cut, arrays, strict=True))
+        return tuple(rest.get(place, argument) for place, argument in enumerate(first.case.given))
+
+    def wrong(*arrays) -> bool:
+        return not equal(numbers(answer(*given(*arrays)), ""), numbers(right(*given(*arrays)), ""), shown.tolerance)
+
+    least = given(*smallest(wrong, *(first.case.given[place] for place in shown.cut)))
+    made = outcome(answer, right, Case(shown.describe(*least) if shown.describe else first.case.shown, least))
+    return made if made.error is None and not equal(made.got, made.right, shown.tolerance) else first
+
+
+def say(answer, right, first: Outcome, outcomes, failed, suspects, shown: Shown) -> None:
+    first = smaller(first, answer, right, shown)
+    numbers_shown = difference(first.got, first.right)
+    picture = side_by_side(first.got, first.right, first.case.given[shown.image] if shown.image is not None else None)
+    start = f"{first.case.shown}: {numbers_shown}."
+    for suspect in suspects:
+        if fits(suspect, outcomes, shown.tolerance):
+            raise Wrong(f"{start} {suspect.finding}", suspect.clue, *shown.hints, picture=picture)
+    for words, change in CHANGES.items():
+        if all(o.got is None or equal(o.got, changed(change, o.right), shown.tolerance) for o in outcomes):
+            raise Wrong(f"{start} Yours is the right answer, {words}.", shown.otherwise, *shown.hints, picture=picture)
+    where = where_it_fails(outcomes, failed)
+    if where:
+        count = f"{len(outcomes) - len(failed)} of {len(outcomes)} cases are right"
+        finding = f"{start} {count}; it goes wrong only where {where}."
+        raise Wrong(finding, shown.otherwise, *shown.hints, picture=picture)
+    given = ", ".join(short(repr(brief(argument))) for argument in first.case.given)
+    finding = f"{start} The mistake is not recognised. Given: {given}."
+    raise Wrong(finding, shown.otherwise, *shown.hints, picture=picture)
+
+
+def fits(suspect: Suspect, outcomes: Sequence[Outcome], tolerance: float) -> bool:
+    """Whether the suspect gives the student's own numbers wherever the answer gave any."""
+    for o in outcomes:
+        if o.got is None:
+            continue
+        try:
+            with np.errstate(all="ignore"):
+                value = suspect.function(*(copied(argument) for argument in o.case.given))
+                value = numbers(value, "")
+        except Exception:  # it does not apply to this case
+            return False
+        if not equal(o.got, value, tolerance):
+            return False
+    return True
+
+
+def where_it_fails(outcomes: Sequence[Outcome], failed: Sequence[Outcome]) -> str:
+    """The tag that all failures have in common and the fewest right ones; "" where there is none, or nothing is right."""
+    right = [o for o in outcomes if not any(o is other for other in failed)]
+    common = set.intersection(*(set(o.case.tags) for o in failed))
+    ranked = sorted(common, key=lambda tag: (sum(tag in o.case.tags for o in right), tag))
+    if not ranked or not right or all(ranked[0] in o.case.tags for o in right):
+        return ""
+    exact = not any(ranked[0] in o.case.tags for o in right)
+    return ranked[0] if exact or len(right) > len(outcomes) / 2 else ""
+
+
+def changed(change: Callable, right: np.ndarray) -> np.ndarray | None:
+    try:
+        with np.errstate(all="ignore"):
+            return change(right)
+    except (ValueError, IndexError):
+        return None
+
+
+CHANGES: dict[str, Callable] = {
+    "mirrored left to right": lambda a: a[..., ::-1] if a.ndim > 1 else None,
+    "in reverse order": lambda a: a[::-1] if a.ndim == 1 else None,
+    "upside down": lambda a: a[..., ::-1, :] if a.ndim > 1 else None,
+    "turned by 180 degrees, in reverse order": lambda a: a[..., ::-1, ::-1] if a.ndim > 1 else None,
+    "transposed: rows and columns are swapped": lambda a: a.swapaxes(-1, -2) if a.ndim > 1 else None,
+    "with the sign turned (a minus)": lambda a: -a,
+    "without its negative values, as a ReLU would": lambda a: np.maximum(a, 0),
+    "with its sign lost (abs)": np.abs,
+    "cut off to whole numbers": np.trunc,
+    "rounded to whole numbers": np.round,
+    "twice as large": lambda a: 2 * a,
+    "halved": lambda a: a / 2,
+    "times 100 (per cent)": lambda a: 100 * a,
+    "one too large": lambda a: a + 1,
+    "one too small": lambda a: a - 1,
+    "subtracted from 1 (1 - it)": lambda a: 1 - a,
+    "turned into 1 / it": lambda a: 1 / a,
+    "squared": np.square,
+    "flattened: the shape is lost": lambda a: a.ravel(),
+}
+
+
+def difference(got: np.ndarray, right: np.ndarray) -> str:
+    """Yours and expected, with as many digits as it takes for the two to look different."""
+    if got.shape != right.shape:
+        return f"the shape is {got.shape}, expected {right.shape}" + (f" (yours {got.tolist()})" if got.size < 7 else "")
+    if right.size > 12:
+        gap = np.where(np.isfinite(got) & np.isfinite(right), np.abs(got - right), np.inf * (got != right))
+        gap = np.where(np.isnan(got) & np.isnan(right), 0, gap)
+        place = tuple(int(v) for v in np.unravel_index(np.nanargmax(np.nan_to_num(gap, nan=np.inf)), right.shape))
+        yours, expected = apart(got[place], right[place])
+        return f"at {place} yours {yours}, expected {expected}"
+    yours, expected = apart(got, right)
+    return f"yours {yours}, expected {expected}"
+
+
+def apart(got, right) -> tuple[str, str]:
+    """Both as text, to the first number of digits at which they differ.
+
+    >>> apart(0.123456, 0.123451)
+    ('0.123456', '0.123451')
+    """
+    for digits in (4, 6, 9, 17):
+        texts = tuple(text(value, digits) for value in (got, right))
+        if texts[0] != texts[1]:
+            return texts
+    return texts
+
+
+def text(value, digits: int) -> str:
+    if np.ndim(value):
+        return "[" + ", ".join(text(part, digits) for part in value) + "]"
+    value = float(value)
+    if value == round(value, 0) or abs(value) > 1e15:
+        digits = 17
+    return f"{value:.{digits}g}"
+
+
+def brief(argument):
+    """An argument as it is shown: arrays and tensors of more than 12 numbers by their shape."""
+    if isinstance(argument, np.ndarray | Tensor):
+        if argument.ndim and np.prod(argument.shape) > 12:
+            return f"{type(argument).__name__} {tuple(argument.shape)}"
+        return argument.tolist()
+    return argument
