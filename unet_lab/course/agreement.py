@@ -200,7 +200,8 @@ def difference(got: np.ndarray, right: np.ndarray) -> str:
     if got.shape != right.shape:
         return f"the shape is {got.shape}, expected {right.shape}" + (f" (yours {got.tolist()})" if got.size < 7 else "")
     if right.size > 12:
-        gap = np.where(np.isfinite(got) & np.isfinite(right), np.abs(got - right), np.inf * (got != right))
+        with np.errstate(invalid="ignore"):
+            gap = np.where(np.isfinite(got) & np.isfinite(right), np.abs(got - right), np.where(got == right, 0, np.inf))
         gap = np.where(np.isnan(got) & np.isnan(right), 0, gap)
         place = tuple(int(v) for v in np.unravel_index(np.nanargmax(np.nan_to_num(gap, nan=np.inf)), right.shape))
         yours, expected = apart(got[place], right[place])

@@ -1,7 +1,7 @@
 """Answers as students write them, from the page alone: right ones in several styles, wrong ones of several kinds.
 
-An answer is the source of a cell; what it defines last is handed to `check`. A wrong one names its kind, what it does, and words of
-which one must stand in the finding or in the first hint: the mistake itself, as a lecturer would say it.
+An answer is the source of a cell; what it defines last is handed to `check`. A wrong one names its kind, what it does, and words
+of which one must stand in the finding or in the first hint: the mistake itself, as a lecturer would say it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`python -m tests.exercises.tried [--remarks] [--update] [NAME …]`: try the answers, print the table, write it to docs/measurements.md."""
+"""`python -m tests.exercises.tried [--remarks] [--update] [NAME …]`: try the answers, print the table, or store it."""
 
 import sys
 

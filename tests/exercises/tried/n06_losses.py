@@ -1,5 +1,7 @@
 """Answers to the exercises of notebook 06."""
 
+# ruff: noqa: E501 - an answer is a line
+
 from tests.exercises.tried import Exercise
 
 weighted = Exercise(

@@ -1,5 +1,7 @@
 """Answers to the exercises of notebook 15."""
 
+# ruff: noqa: E501 - an answer is a line
+
 from tests.exercises.tried import Exercise
 
 codes = Exercise("colour_codes", "{(0, 0, 0): 0, (0, 158, 115): 1, (204, 121, 167): 2, (240, 228, 66): 1}")

@@ -4,7 +4,7 @@ from tests.conftest import ROOT
 from tests.exercises.tried import Row
 
 PLACE = ROOT / "docs" / "measurements.md"
-HEAD = "| exercise | wrong answers tried | accepted | right answers tried | rejected | hints that name the mistake |\n|---|---|---|---|---|---|"
+HEAD = "| exercise | wrong tried | accepted | right tried | rejected | mistake named |\n|---|---|---|---|---|---|"
 BEGIN, END = "<!-- answers tried: begin -->", "<!-- answers tried: end -->"
 
 

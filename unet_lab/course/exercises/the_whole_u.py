@@ -122,7 +122,8 @@ def u_mistakes(u: U, depth: int) -> list[Mistake]:
             found.append(Mistake(lambda x, f=first: end(run_u(u, x, skip_first=f, **changes)), finding, clue))
 
     across = {
-        "is all zeros": torch.zeros_like, "is not what the encoder sent there: it is mirrored left to right": lambda s: s.flip(-1),
+        "is all zeros": torch.zeros_like,
+        "is not what the encoder sent there: it is mirrored left to right": lambda s: s.flip(-1),
         "is not what the encoder sent there: it is upside down (mirrored)": lambda s: s.flip(-2),
         "is not what the encoder sent there: it is doubled": lambda s: 2 * s,
         "is not what the encoder sent there: it is halved": lambda s: s / 2,
@@ -242,7 +243,7 @@ def count_suspects() -> list[Suspect]:
         ({"bias": 0, "up_bias": 0, "head_bias": 0}, "the biases are missing: one per output channel of every convolution"),
         (
             {"bias": 0},
-            "only the biases of the 3x3 convolutions are missing: one per output channel (or one of the two of batch norm, as many)",
+            "only the biases of the 3x3 convolutions are missing: one per output channel (or one of two in each norm)",
         ),
         ({"up_bias": 0}, "the biases of the up-convolutions are missing: one per output channel"),
         ({"head_bias": 0}, "the bias of the head is missing: one per class"),
