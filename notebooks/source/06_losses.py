@@ -304,7 +304,8 @@ check("weighted_cross_entropy", my_loss);
 # %% [markdown]
 # ## Exercise 2: soft Dice loss
 #
-# 1 − the mean over classes of 2·sum(p·t) / (sum(p) + sum(t)); sums over the whole batch. A class that is nowhere must not hurt.
+# 1 − the mean over classes of (2·sum(p·t) + 1e-5) / (sum(p) + sum(t) + 1e-5), with sums over the whole batch, for any number of classes. The 1e-5
+# makes 1 of 0/0: a class that is neither in the masks nor predicted must not cost anything.
 
 # %%
 def my_dice_loss(logits, mask):

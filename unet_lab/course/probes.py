@@ -244,7 +244,7 @@ def gradient_to(function: Callable, inputs: dict[str, Tensor], seed: int = 0) ->
     """For each input, the gradient of a random sum over what `function` gives; None where none arrives."""
     given = {name: tensor.clone().requires_grad_() for name, tensor in inputs.items()}
     with torch.enable_grad():
-        found = [part for part in listed(function(*given.values())) if part.requires_grad]
+        found = [part for part in listed(function(*given.values())) if isinstance(part, Tensor) and part.requires_grad]
         generator = torch.Generator().manual_seed(seed)
         total = sum((torch.randn(part.shape, generator=generator) * part).sum() for part in found) if found else None
     if not isinstance(total, Tensor):

@@ -1,7 +1,5 @@
 """Answers to the exercises of notebook 00."""
 
-
-
 from tests.exercises.tried import Exercise
 
 shape = Exercise("read_shape", '{"images": 2, "classes": 3, "height": 64, "width": 96}')

@@ -180,8 +180,6 @@ def dice(logits, mask):
 """,
 )
 D = "dice = (2 * overlap + 1e-5) / (sizes + 1e-5)"
-dice.right("exactly as the page prints it", D, "dice = 2 * overlap / sizes")
-dice.right("a small number below only", D, "dice = 2 * overlap / (sizes + 1e-7)")
 dice.right("smooth of 1e-6", "1e-5", "1e-6")
 dice.right(
     "a loop over classes",
@@ -192,8 +190,10 @@ dice.right("the library's", "def f(logits, mask):\n    return soft_dice_loss(log
 dice.right("mean of one minus", "return 1 - dice.mean()", "return (1 - dice).mean()")
 dice.right(
     "flattened",
-    "def f(logits, mask):\n    c = logits.shape[1]\n    p = logits.softmax(1).transpose(0, 1).reshape(c, -1)\n    t = torch.eye(c)[mask.reshape(-1)].T\n    return 1 - (2 * (p * t).sum(1) / (p.sum(1) + t.sum(1)).clamp(min=1e-8)).mean()",
+    "def f(logits, mask):\n    c = logits.shape[1]\n    p = logits.softmax(1).transpose(0, 1).reshape(c, -1)\n    t = torch.eye(c)[mask.reshape(-1)].T\n    return 1 - ((2 * (p * t).sum(1) + 1e-5) / (p.sum(1) + t.sum(1) + 1e-5)).mean()",
 )
+dice.wrong("empty: nothing is added, 0/0", "NaN|0/0|nowhere", D, "dice = 2 * overlap / sizes")
+dice.wrong("empty: only below", "nowhere|Dice 0|above", D, "dice = 2 * overlap / (sizes + 1e-7)")
 dice.wrong(
     "gradient: hard prediction",
     "gradient|argmax|soft",
@@ -292,7 +292,7 @@ detective.wrong("batch: forgotten", "batch|3", "(3 * 1024 * 1024)", "(1024 * 102
 detective.wrong("batch: forgotten at 512", "batch|3", "(3 * 512 * 512)", "(512 * 512)")
 detective.wrong("batch: forgotten twice", "batch|3", "3 * ", "")
 detective.wrong("size: one side only", "both|pixels|side|squared|width", "(3 * 1024 * 1024)", "(3 * 1024)")
-detective.wrong("size: swapped", "swapped", "3 * 1024 * 1024", "x", "3 * 512 * 512", "3 * 1024 * 1024", "x", "3 * 512 * 512")
+detective.wrong("size: swapped", "swapped", "3 * 1024 * 1024", "§", "3 * 512 * 512", "3 * 1024 * 1024", "§", "3 * 512 * 512")
 detective.wrong("size: 512", "knowing nothing|more than|guess", '"image_size": 1024', '"image_size": 512')
 detective.wrong("size: 572", "1024|512|two", '"image_size": 1024', '"image_size": 572')
 detective.wrong("size: the area", "side|wide|width", '"image_size": 1024', '"image_size": 1024 * 1024')

@@ -5,121 +5,128 @@ from __future__ import annotations
 import math
 
 import torch
-from torch.nn import functional as F
 
-from unet_lab.course.checking import Wrong, called, close, compare
-from unet_lab.course.leniency import fields, number
-from unet_lab.losses import cross_entropy, soft_dice_loss
+from unet_lab.course.agreement import Case, Shown, agree
+from unet_lab.course.checking import Wrong, called, close
+from unet_lab.course.exercises.loss_mistakes import dice_suspects, planes, sums, true_dice, true_loss, weighted_suspects
+from unet_lab.course.leniency import fields, number, sequence
+from unet_lab.course.probes import gradients_must_agree
 
 FIRST_LOG = 1697953.4625  # the report's figure 4: "Epoch [1/10] Average Loss", a sum over batches of 3 images
 
 
-def example(seed, images=2, classes=3, size=4):
+def loss_cases(seed: int) -> list[tuple[torch.Tensor, torch.Tensor, tuple[str, ...]]]:
+    """Logits, mask and tags: 2 to 5 classes, images that are not square, rare and absent classes, logits of 1000."""
     generator = torch.Generator().manual_seed(seed)
-    logits = 2 * torch.randn(images, classes, size, size, generator=generator)
-    mask = torch.randint(0, classes, (images, size, size), generator=generator)
-    return logits, mask
+    found = []
+    shapes = [(1, 2, 1, 1, 1.0), (2, 3, 4, 4, 2.0), (3, 3, 4, 6, 2.0), (1, 4, 5, 3, 2.0), (2, 5, 3, 4, 3.0), (3, 2, 2, 5, 1.0)]
+    for images, classes, height, width, scale in [*shapes, (2, 3, 3, 5, 0.1), (2, 3, 3, 2, 1000.0), (2, 4, 2, 3, 300.0)]:
+        logits = scale * torch.randn(images, classes, height, width, generator=generator)
+        shares = torch.rand(images, classes, generator=generator) ** 3
+        mask = torch.multinomial(shares, height * width, replacement=True, generator=generator).view(images, height, width)
+        if images == 1 and classes == 4:
+            mask[mask == 3] = 0  # a class that is nowhere, and the last one
+        found.append((logits, mask, tags_of(logits, mask)))
+    far = torch.tensor([1000.0, -1000.0, 0.0, 3.0, -400.0, 400.0]).view(3, 2, 1, 1)
+    found.append((far, torch.tensor([1, 0, 1]).view(3, 1, 1), tags_of(far, torch.tensor([1, 0, 1]).view(3, 1, 1))))
+    return found
+
+
+def tags_of(logits, mask) -> tuple[str, ...]:
+    classes = logits.shape[1]
+    tags = {
+        "logits are large, hundreds or 1000 (an exp overflows, or a log of 0 is infinite)": float(logits.abs().max()) > 100,
+        "there are not 3 classes (it works for 3 classes only)": classes != 3,
+        "a class is absent: nowhere in the mask": len(mask.unique()) < classes,
+        "the last class is absent from the mask": int(mask.max()) < classes - 1,
+        "the images are not square": mask.shape[1] != mask.shape[2],
+        "there is more than one image in the batch": len(mask) > 1,
+    }
+    return tuple(tag for tag, holds in tags.items() if holds)
+
+
+ONE_PIXEL = (torch.zeros(1, 1, 1, dtype=torch.int64), torch.tensor([1.0, 1.0]))
 
 
 def weighted_cross_entropy(answer) -> None:
     """my_loss(logits (N, C, H, W), mask (N, H, W), weights (C,)): the weighted mean over pixels of -log p(true class)."""
-    one = torch.tensor([2.0, 0.0]).view(1, 2, 1, 1)
-    cases = [(one, torch.zeros(1, 1, 1, dtype=torch.int64), torch.tensor([1.0, 1.0]))]
-    cases += [(*example(0), torch.tensor([1.0, 1.0, 1.0])), (*example(1), torch.tensor([0.5, 1.0, 4.0]))]
-    for logits, mask, weights in cases:
-        right = cross_entropy(logits, mask, weights=weights)
-        got = called(answer, logits, mask, weights)
-        log_p = logits.log_softmax(1)
-        each = -log_p.gather(1, mask[:, None])[:, 0]
-        w = weights[mask]
-        p = log_p.exp().gather(1, mask[:, None])[:, 0]
-        guessed = weights[logits.argmax(1)]
-        suspects = [
-            ((w * each).mean(), "The sum was divided by the number of pixels.",
-             "A weighted mean divides by the sum of the weights: doubling all weights must change nothing."),
-            ((w * each).sum(), "That is the sum, not the mean.", "Divide by the sum of the weights of all pixels."),
-            (each.mean(), "The weights are not used.", "weights[mask] is the weight of each pixel, (N, H, W)."),
-            (-right, "The sign is wrong: the loss is below 0.", "log of a probability is below 0: put a minus before it."),
-            (-(w * p).sum() / w.sum(), "There is no logarithm.", "Take log_softmax, not softmax."),
-            ((w * (1 - p)).sum() / w.sum(), "There is no logarithm.", "The loss is -log(p), not 1 - p."),
-            ((guessed * each).sum() / guessed.sum(), "Your weights are those of the predicted class.",
-             "A pixel counts by its true class: weights[mask]."),
-            (wrong_axis(logits, mask, w, 2), "The softmax runs over rows, not over classes.", "Classes are dimension 1: dim=1."),
-            (wrong_axis(logits, mask, w, 3), "The softmax runs over columns, not classes.", "Classes are dimension 1: dim=1."),
-        ]  # fmt: skip
-        compare(
-            f"for logits {tuple(logits.shape)} and weights {weights.tolist()}", got, right, suspects,
-            "Three steps: log_softmax over the classes; pick the true class of each pixel; the weighted mean, with a minus.",
-            "Picking: log_p.gather(1, mask[:, None])[:, 0] is (N, H, W).",
-            "A neighbour: marks 1 and 4, the second counts three times: (1·1 + 3·4) / (1 + 3) = 3.25.",
-        )  # fmt: skip
+    generator = torch.Generator().manual_seed(5)
+    cases = [Case("for logits (1, 2, 1, 1) and weights [1.0, 1.0]", (torch.tensor([2.0, 0.0]).view(1, 2, 1, 1), *ONE_PIXEL), ())]
+    for logits, mask, tags in loss_cases(0):
+        weights = 0.2 + 3 * torch.rand(logits.shape[1], generator=generator)
+        rounded = [round(weight, 2) for weight in weights.tolist()]
+        said = f"for logits {tuple(logits.shape)} up to {float(logits.abs().max()):.0f} and weights {rounded}"
+        cases.append(Case(said, (logits, mask, weights), tags))
     sure = torch.tensor([1000.0, -1000.0]).view(1, 2, 1, 1)
-    got = float(called(answer, sure, torch.ones(1, 1, 1, dtype=torch.int64), torch.ones(2)))
-    if not close(got, 2000.0):
-        raise Wrong(
-            f"for logits 1000 and -1000 and the second class true: yours {got}, expected 2000.",
-            "exp(1000) is infinite, and log(0) is minus infinity. log_softmax never computes either: use it, not "
-            "softmax and log.",
-            "log softmax(x) = x - max - log(sum(exp(x - max))): no exponent is above 0.",
-            "A neighbour: log(10^400 / 10^401) fails on a computer; 400·log(10) - 401·log(10) does not.",
+    large = ("logits are large, hundreds or 1000 (an exp overflows, or a log of 0 is infinite)",)
+    cases.append(
+        Case("for logits 1000 and -1000 and the second class true", (sure, torch.ones(1, 1, 1).long(), torch.ones(2)), large)
+    )
+    hints = (
+        "Picking: log_p.gather(1, mask[:, None])[:, 0] is (N, H, W).",
+        "A neighbour: marks 1 and 4, the second counts three times: (1·1 + 3·4) / (1 + 3) = 3.25.",
+    )
+    otherwise = "Three steps: log_softmax over the classes; pick the true class of each pixel; the weighted mean, with a minus."
+    agree(answer, true_loss, cases, weighted_suspects(), Shown(otherwise, hints))
+    for case in cases[2:6]:
+        _, *rest = case.given
+        gradients_must_agree(
+            lambda z, r=rest: answer(z, *r), lambda z, r=rest: true_loss(z, *r), {"logits": case.given[0]}, *hints
         )
-
-
-def wrong_axis(logits, mask, weights, axis):
-    log_p = logits.log_softmax(axis).gather(1, mask[:, None])[:, 0]
-    return -(weights * log_p).sum() / weights.sum()
 
 
 def soft_dice(answer) -> None:
     """my_dice_loss(logits (N, C, H, W), mask (N, H, W)): 1 - the mean over classes of 2·sum(p·t) / (sum(p) + sum(t))."""
-    empty = torch.zeros(1, 3, 2, 2)
-    empty[:, 2] = -200
-    cases = [example(3), example(4, images=3, size=6), (empty, torch.tensor([[[0, 1], [1, 1]]]))]
-    for number_, (logits, mask) in enumerate(cases):
-        right = soft_dice_loss(logits, mask)
-        got = called(answer, logits, mask)
-        t = F.one_hot(mask, 3).movedim(-1, 1).float()
+    cases = [
+        Case(f"for logits {tuple(logits.shape)} up to {float(logits.abs().max()):.0f}", (logits, mask), tags)
+        for logits, mask, tags in loss_cases(1)[1:]
+        if float(logits.abs().max()) < 100 or len(mask.unique()) == logits.shape[1]
+    ]
+    hints = (
+        "F.one_hot(mask, classes).movedim(-1, 1) has the logits' shape.",
+        "A neighbour: p = [0.5, 1], t = [0, 1]: 2·1 / (1.5 + 1) = 0.8, so the loss is 0.2.",
+    )
+    otherwise = "Probabilities (softmax), the truth as one-hot planes, sums over dim=(0, 2, 3), then the mean over classes."
+    agree(answer, true_dice, cases, dice_suspects(), Shown(otherwise, hints, tolerance=1e-3))
+    for case in cases[1:5]:
+        mask = case.given[1]
+        gradients_must_agree(lambda z, m=mask: answer(z, m), lambda z, m=mask: true_dice(z, m), {"logits": case.given[0]}, *hints)
+    absent(answer, hints)
 
-        def dice(p, t=t, dims=(0, 2, 3)):
-            return 2 * (p * t).sum(dims) / ((p + t).sum(dims) + 1e-9)
 
-        p = logits.softmax(1)
-        hard = F.one_hot(logits.argmax(1), 3).movedim(-1, 1).float()
-        overlap = (p * t).sum((0, 2, 3))
-        suspects = [
-            (1 - dice(p).mean(), "The class that is nowhere got Dice 0.",
-             "It is neither there nor predicted: that is right, so 1. Add something small (1e-5) above and below."),
-            (1 - right, "That is the Dice itself, which grows as the answer gets better.", "A loss falls: 1 - Dice."),
-            ((1 - overlap / ((p + t).sum((0, 2, 3)) - overlap)).mean(), "That is IoU, not Dice.",
-             "Dice counts the overlap twice above, and adds both sizes below: 2·sum(p·t) / (sum(p) + sum(t))."),
-            (1 - dice(hard).mean(), "The probabilities were rounded to a class first.",
-             "argmax has no gradient: take the probabilities as they are. That is why it is called soft."),
-            (1 - dice(p, dims=(2, 3)).mean(), "Dice was taken for each image, then averaged.",
-             "Sum over the whole batch: dim=(0, 2, 3). (Per image is done too; then small objects in one image weigh more.)"),
-            ((1 - dice(p)).sum(), "The classes' losses are added up.", "Take their mean: 3 classes must not cost triple."),
-            (1 - dice(p).mean() / 2, "The 2 above is missing.", "A perfect answer must give 2·n / (n + n) = 1."),
-            (1 - dice(logits.sigmoid()).mean(), "You took a sigmoid.", "One class per pixel: a softmax over the classes."),
-            (1 - dice(logits).mean(), "You took the logits as they are.", "First the softmax over the classes: probabilities."),
-            (1 - dice(p, dims=(0, 1, 2, 3)), "All classes were put into one Dice.", "One Dice for each class, then the mean."),
-        ]  # fmt: skip
-        shown = f"for logits {tuple(logits.shape)}" + (", with a class in neither truth nor prediction" if number_ == 2 else "")
-        compare(
-            shown, got, right, suspects,
-            "Add something small (1e-5) above and below: a class that is nowhere then gets Dice 1, not 0/0." if number_ == 2 else
-            "Probabilities (softmax), the truth as one-hot planes, sums over dim=(0, 2, 3), then the mean over classes.",
-            "F.one_hot(mask, 3).movedim(-1, 1) has the logits' shape.",
-            "A neighbour: p = [0.5, 1], t = [0, 1]: 2·1 / (1.5 + 1) = 0.8, so the loss is 0.2.",
-        )  # fmt: skip
+def absent(answer, hints) -> None:
+    """A class in neither truth nor prediction: its Dice is 0/0. It must not be NaN, and must not cost: 1, or left out."""
+    logits, mask = torch.zeros(1, 3, 2, 3), torch.tensor([[[0, 1, 1], [1, 1, 0]]])
+    logits[:, 2] = -200
+    overlap, p, t = sums(logits.softmax(1), planes(mask, 3))
+    two = (2 * overlap / (p + t))[:2]
+    got = float(called(answer, logits, mask))
+    without, perfect, nothing = float(1 - two.mean()), float(1 - (two.sum() + 1) / 3), float(1 - two.sum() / 3)
+    if close(got, perfect) or close(got, without):
+        return
+    small = "It is neither there nor predicted: that is right, so 1. Add something small (1e-5) above and below."
+    if math.isnan(got):
+        finding = "where a class is nowhere, neither in truth nor in prediction, the loss is NaN: 0/0"
+    elif close(got, nothing):
+        finding = "The class that is nowhere got Dice 0, so the loss cannot become 0"
+    else:
+        finding = f"where a class is nowhere, yours is {got:.4f}, expected {perfect:.4f}"
+    raise Wrong(f"for a class in neither truth nor prediction: {finding}.", small, *hints)
 
 
 def detective(answer) -> None:
     """A dictionary: the first logged loss per pixel at two sizes, what knowing nothing costs, the size, the number of images."""
     keys = ("per_pixel_at_1024", "per_pixel_at_512", "knowing_nothing", "image_size", "training_images")
     answer = fields(answer, keys)
+    size_given = sequence(answer["image_size"])
+    if size_given and len(set(size_given)) == 1:
+        answer["image_size"] = size_given[0]  # (1024, 1024)
     large, small, nothing, size, images = (number(answer[k]) for k in keys)
     neighbour = (
         "A neighbour: a bill of 120 for a table of 4 is 30 a head. If nothing on the card costs over 20, there were more than 4."
     )
+    if close(large, FIRST_LOG / (3 * 512**2), 0.005) and close(small, FIRST_LOG / (3 * 1024**2), 0.005):
+        raise Wrong("per_pixel_at_1024 and per_pixel_at_512 are swapped.", "More pixels, less for each.", neighbour)
     for key, pixels, got in (("per_pixel_at_1024", 1024**2, large), ("per_pixel_at_512", 512**2, small)):
         right = FIRST_LOG / (3 * pixels)
         if close(got, right, 0.005):
@@ -133,13 +140,24 @@ def detective(answer) -> None:
             neighbour,
         )
     if not close(nothing, math.log(3), 0.005):
-        known = [(1 / 3, "is the probability; the loss is its -ln"), (math.log2(3), "is in bits; this loss is in nats")]
+        known = [
+            (1 / 3, "is the probability; the loss is its -ln (log)"),
+            (math.log2(3), "is in bits (log2, base two); this loss is in nats: the natural logarithm"),
+            (math.log10(3), "is the logarithm of base ten (log10); this loss is in nats: the natural one"),
+            (math.log(2), "is ln 2, for two classes; here there are 3"),
+            (-math.log(3), "has the wrong sign: ln of 1/3 is negative, the loss is minus that"),
+            (3, "is the number of classes; the loss is its logarithm, ln"),
+        ]
         reason = next((text for value, text in known if close(nothing, value, 0.01)), "is another number")
         raise Wrong(
             f"knowing_nothing: yours {nothing:.4g} {reason}.",
             "A network that knows nothing gives each of 3 classes 1/3. Cross entropy is -ln(1/3).",
             "A neighbour: with 2 classes it is ln 2 = 0.693.",
         )
+    if size == 1024**2:
+        raise Wrong("image_size: that is the number of pixels; asked is the side, how wide it is.", "The square root.", neighbour)
+    if size not in (512, 1024):
+        raise Wrong(f"image_size: {size:g} is none of the two, 1024 or 512.", "Which of the two fits the loss?", neighbour)
     if size != 1024:
         raise Wrong(
             f"image_size: {size:g}? At 512 a pixel would cost {FIRST_LOG / 3 / 512**2:.2f} on average over the first epoch.",
@@ -147,7 +165,13 @@ def detective(answer) -> None:
             neighbour,
         )
     if not close(images, 180, 3):
-        reason = "is the number of batches; each has 3 images" if close(images, 60, 1) else "does not fit"
+        known = {60: "is the number of batches; each has 3 images", 225: "are all images, validation too; 80 % train"}
+        known |= {480: "is the denominator, 8 · 60, not the number of images", 45: "are those for validation, not for training"}
+        known |= {
+            20: "is 60 / 3: but the 60 are batches, of 3 images each",
+            1440: "is 3 · 480; but 480 = 8 · 60, and 60 are the batches",
+        }
+        reason = next((text for value, text in known.items() if close(images, value, 0.5)), "does not fit")
         raise Wrong(
             f"training_images: {images:g} {reason}.",
             "1697953.4625 times 480 is whole. float32 sums of this size are multiples of 1/8: 480 = 8 · 60, so "

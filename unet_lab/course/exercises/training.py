@@ -8,8 +8,10 @@ from functools import cache
 
 import torch
 
-from unet_lab.course.checking import NotTried, Wrong
-from unet_lab.course.leniency import number
+from unet_lab.course.agreement import apart
+from unet_lab.course.checking import NotTried, Wrong, must_be_function
+from unet_lab.course.exercises.step_mistakes import step_mistakes
+from unet_lab.course.leniency import number, sequence
 from unet_lab.datasets.pairs import SegmentationDataset
 from unet_lab.losses import cross_entropy
 from unet_lab.unet import UNet
@@ -32,87 +34,167 @@ def reference(model, optimizer, image, mask) -> float:
     return loss.item()
 
 
+FIVE = "A step is five lines: zero_grad, forward, loss, backward, step. Nothing else touches the logits or the weights."
+STEP_NEIGHBOUR = "A neighbour, for one weight w: w.grad = None; loss = (w * 3 - 6)**2; loss.backward(); w.data -= 0.1 * w.grad."
+
+
+def start(seed: int = 0):
+    torch.manual_seed(seed)
+    model = UNet(base_channels=4, depth=2).eval()  # in evaluation mode on purpose: a step has to change that
+    return model, torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.5)
+
+
 def training_step(answer) -> None:
     """my_step(model, optimizer, image, mask): forward, mean cross entropy, backward, step; returns the loss as float."""
-    if not callable(answer):
-        kind = type(answer).__name__
-        raise Wrong(f"expected a function, got {kind}.", "Give the function itself: check('training_step', my_step).")
-    torch.manual_seed(0)
+    must_be_function(answer)
     image, mask = batch()
-    ours = UNet(base_channels=4, depth=2).eval()  # in evaluation mode on purpose: a step has to change that
-    mine = copy.deepcopy(ours)
-    our_optimizer, my_optimizer = (torch.optim.SGD(m.parameters(), lr=0.05) for m in (ours, mine))
-    before = [p.detach().clone() for p in mine.parameters()]
-    five = "A step is five lines: zero_grad, forward, loss, backward, step."
-    neighbour = "A neighbour, for one weight w: w.grad = None; loss = (w * 3 - 6)**2; loss.backward(); w.data -= 0.1 * w.grad."
+    image, mask = image[:3, ..., :24], mask[:3, ..., :24]  # not square
+    (ours, our_optimizer), (mine, my_optimizer) = start(), start()
+    heard = []
+    handle = mine.register_forward_hook(lambda module, given, out: heard.append(module.training))
+    settings = copy.deepcopy(my_optimizer.param_groups[0] | {"params": None})
     for count in (1, 2):
         expected = reference(ours, our_optimizer, image, mask)
-        got = answer(mine, my_optimizer, image, mask)
-        if got is None:
-            raise NotTried
-        if isinstance(got, torch.Tensor):
-            raise Wrong(
-                f"it returns a tensor, {got.detach()}, not a number.",
-                "End with: return loss.item(). A kept tensor keeps its whole graph, and memory grows with every step.",
-                neighbour,
-            )
-        unchanged = all(torch.equal(a, b) for a, b in zip(before, mine.parameters(), strict=True))
-        if unchanged and all(p.grad is None or not p.grad.any() for p in mine.parameters()):
-            raise Wrong(
-                "no weight changed, and no gradient is there.",
-                "loss.backward() computes the gradients; it comes after the loss and before optimizer.step().",
-                "If it is there: zero_grad() after backward() throws the gradients away before they are used.",
-                neighbour,
-            )
-        if unchanged:
-            raise Wrong(
-                "gradients are there, but no weight changed.",
-                "optimizer.step() uses the gradients; it comes last, after loss.backward().",
-                neighbour,
-            )
-        if not mine.training:
-            raise Wrong(
-                "the model was in evaluation mode and your step left it there: batch norm did not see this batch.",
-                "Begin with model.train().",
-                "In evaluation mode batch norm uses its running averages, and those never learn.",
-                neighbour,
-            )
-        compare(count, got, expected, mine, ours, image, mask, five, neighbour)
+        before = [p.detach().clone() for p in mine.parameters()]
+        given = image.clone(), mask.clone()
+        got = answer(mine, my_optimizer, *given)
+        if not (torch.equal(given[0], image) and torch.equal(given[1], mask)):
+            raise Wrong("your function changed the image or the mask that it was given.", "Make a new tensor.", STEP_NEIGHBOUR)
+        value = returned(got)
+        weights_must_move(before, mine)
+        left_as_it_was(mine, my_optimizer, handle, settings, heard)
+        compare(answer, count, value, expected, mine, ours, image, mask)
 
 
-def compare(count, got, expected, mine, ours, image, mask, five, neighbour) -> None:
-    same = all(torch.allclose(a, b, atol=1e-6) for a, b in zip(mine.parameters(), ours.parameters(), strict=True))
-    if same and math.isclose(got, expected, rel_tol=1e-4):
-        return
-    numbers = f"step {count}: your loss {got:.4f}, expected {expected:.4f}"
-    pixels = mask.numel()
-    if math.isclose(got, expected * pixels, rel_tol=1e-3):
+def returned(got) -> float:
+    if got is None:
+        raise NotTried
+    if isinstance(got, torch.Tensor):
         raise Wrong(
-            f"{numbers}. Yours is {pixels} times as large: the sum over pixels.",
-            "Use the mean: cross_entropy(logits, mask), or reduction='mean'.",
-            neighbour,
+            f"it returns a tensor, {got.detach()}, not a number.",
+            "End with: return loss.item(). A kept tensor keeps its whole graph, and memory grows with every step.",
+            STEP_NEIGHBOUR,
         )
+    if isinstance(got, tuple | list):
+        raise Wrong(
+            f"it returns a {type(got).__name__} of {len(got)}, expected one number.", "return loss.item()", STEP_NEIGHBOUR
+        )
+    if isinstance(got, str):
+        raise Wrong("it returns text, expected a number.", "return loss.item()", STEP_NEIGHBOUR)
+    return number(got)
+
+
+def weights_must_move(before, mine) -> None:
+    still = [name for old, (name, p) in zip(before, mine.named_parameters(), strict=True) if torch.equal(old, p)]
+    if len(still) < len(before):
+        return
+    if all(p.grad is None or not p.grad.any() for p in mine.parameters()):
+        raise Wrong(
+            "no weight changed, and no gradient is there.",
+            "loss.backward() computes the gradients; it comes after the loss and before optimizer.step().",
+            "If it is there: zero_grad() after backward() throws the gradients away before they are used.",
+            STEP_NEIGHBOUR,
+        )
+    raise Wrong(
+        "gradients are there, but no weight changed: optimizer.step() is missing, or comes before backward().",
+        "optimizer.step() uses the gradients; it comes last, after loss.backward().",
+        STEP_NEIGHBOUR,
+    )
+
+
+def left_as_it_was(mine, optimizer, handle, settings, heard) -> None:
+    frozen = [name for name, p in mine.named_parameters() if not p.requires_grad]
+    if frozen:
+        finding = f"{frozen[0]} is frozen: afterwards its requires_grad is False."
+        raise Wrong(finding, "A step trains every parameter.", STEP_NEIGHBOUR)
+    if handle.id not in mine._forward_hooks:
+        raise Wrong("a hook that was there before is gone.", "Leave the hooks of others alone.", STEP_NEIGHBOUR)
+    now = optimizer.param_groups[0] | {"params": None}
+    changed = [key for key in settings if settings[key] != now[key]]
+    if changed:
+        raise Wrong(f"the optimizer's setting {changed[0]} was changed.", "A step uses the optimizer as it is.", STEP_NEIGHBOUR)
+    if not any(heard):
+        raise Wrong(
+            "the model was in evaluation mode and your step left it there: batch norm did not see this batch.",
+            "Begin with model.train(), before the forward.",
+            "In evaluation mode batch norm uses its running averages, and those never learn.",
+            STEP_NEIGHBOUR,
+        )
+    if not all(heard):
+        raise Wrong("a forward ran in evaluation mode.", "Begin with model.train(), and call the model once.", STEP_NEIGHBOUR)
+
+
+def same_weights(a, b) -> bool:
+    return all(torch.allclose(x, y, rtol=1e-4, atol=1e-6) for x, y in zip(a.parameters(), b.parameters(), strict=True))
+
+
+def same_statistics(a, b) -> bool:
+    return all(torch.allclose(x, y, atol=1e-5) for x, y in zip(a.buffers(), b.buffers(), strict=True))
+
+
+def compare(answer, count, got, expected, mine, ours, image, mask) -> None:
+    same = same_weights(mine, ours)
+    if same and math.isclose(got, expected, rel_tol=1e-3):
+        if not same_statistics(mine, ours):
+            raise Wrong(
+                "the weights are right, but batch norm's running statistics are not those of one forward in train() mode.",
+                "Begin with model.train(), all of it, and call model(image) once.", FIVE, STEP_NEIGHBOUR,
+            )  # fmt: skip
+        return
+    yours, right = apart(got, expected)
+    numbers = f"step {count}: your loss {yours}, expected {right}"
+    if math.isclose(got, expected, rel_tol=1e-5):
+        numbers = f"step {count}: your loss {got:.4f} is right"
+    if math.isclose(got, expected * mask.numel(), rel_tol=1e-3):
+        finding = f"{numbers}. Yours is {mask.numel()} times as large: the sum over pixels."
+        raise Wrong(finding, "Use the mean: cross_entropy(logits, mask), or reduction='mean'.", STEP_NEIGHBOUR)
     if same:
         with torch.no_grad():
             after = cross_entropy(copy.deepcopy(mine).train()(image), mask).item()
         when = " That is the loss after the step." if math.isclose(got, after, rel_tol=1e-3) else ""
+        when = " It is rounded." if abs(got - expected) < 0.06 and got in (round(expected, 1), round(expected, 2)) else when
         raise Wrong(
             f"{numbers}. The weights are right, the number that you return is not.{when}",
             "Return the loss that you called backward() on, as a float.",
-            neighbour,
+            STEP_NEIGHBOUR,
         )
     if count == 2:
         raise Wrong(
-            f"{numbers}. The first step was right, the second is not: the gradients of the first are still in it.",
-            "PyTorch adds gradients up. Call optimizer.zero_grad() before loss.backward().",
-            five,
-            neighbour,
+            f"{numbers}. The first step was right, the second is not: the gradients of the first are still in it, "
+            "or the step is not the optimizer's.",
+            "PyTorch adds gradients up. Call optimizer.zero_grad() before loss.backward(), and optimizer.step() after it.",
+            FIVE,
+            STEP_NEIGHBOUR,
         )
+    diagnose(numbers, answer, got, mine, image, mask)
+
+
+def diagnose(numbers, answer, got, mine, image, mask) -> None:
+    """Which known mistake leads, from the same start, to the student's own weights?"""
+    for mistake, finding, clue in step_mistakes():
+        model, optimizer = start()
+        value = mistake(model, optimizer, image, mask)
+        if same_weights(mine, model) and (math.isclose(got, value, rel_tol=1e-3) or math.isclose(got, 2 * value, rel_tol=1e-3)):
+            raise Wrong(f"{numbers}, and the weights went another way: {finding}.", clue, FIVE, STEP_NEIGHBOUR)
+    (model, _), (ours, our_optimizer) = start(), start()
+    reference(ours, our_optimizer, image, mask)
+    ratios = [((m - s).norm() / (o - s).norm().clamp(min=1e-12)).item()
+              for m, s, o in zip(mine.parameters(), model.parameters(), ours.parameters(), strict=True)]  # fmt: skip
+    moved = [(o - s).norm() > 1e-6 for o, s in zip(ours.parameters(), model.parameters(), strict=True)]
+    ratios = [ratio for ratio, moves in zip(ratios, moved, strict=True) if moves]  # a bias before a norm hardly moves
+    names = [name for (name, _), moves in zip(mine.named_parameters(), moved, strict=True) if moves]
+    still = [name for ratio, name in zip(ratios, names, strict=True) if ratio == 0]
+    if still:
+        finding = (
+            f"{numbers}. {len(still)} of {len(ratios)} parameters did not move, {still[0]} is one: every one gets its gradient."
+        )
+        raise Wrong(finding, "Is a part frozen, or left out of backward?", FIVE, STEP_NEIGHBOUR)
+    if max(ratios) - min(ratios) < 0.02 * max(ratios):
+        finding = f"{numbers}. The weights went the right way, {ratios[0]:.3g} times as far: gradient, rate or optimizer is another (clipped?)."
+        raise Wrong(finding, "Nothing may stand between backward() and step().", FIVE, STEP_NEIGHBOUR)
+    finding = f"{numbers}, and the weights went another way. The mistake is not recognised: another loss, or another input?"
     raise Wrong(
-        f"{numbers}, and the weights went another way.",
-        "Give the logits to cross_entropy as they are: it has the softmax inside.",
-        five + " Nothing else touches the logits or the weights.",
-        neighbour,
+        finding, "The loss is cross_entropy(model(image), mask), the mean, of the logits as they are.", FIVE, STEP_NEIGHBOUR
     )
 
 
@@ -132,7 +214,12 @@ def best_end() -> float:
 
 def learning_rate(answer) -> None:
     """A learning rate with which `learning_rate_curve` comes down to within twice the best of four powers of ten."""
+    if sequence(answer) is not None:
+        what = f"{len(sequence(answer))} numbers; expected one number, the rate and not the losses"
+        raise Wrong(f"expected a learning rate, got {what}.", "Give one number.")
     given = number(answer, "a learning rate")
+    if not math.isfinite(given):
+        raise Wrong(f"{given} is no finite number.", "Adam's usual values lie between 0.0001 and 0.1.")
     if not 0 < given < math.inf:
         raise Wrong(f"{given} is not above 0.", "Adam's usual values lie between 0.0001 and 0.1.")
     curve = learning_rate_curve(given)
