@@ -96,6 +96,6 @@ def step_mistakes() -> list[tuple[Callable, str, str]]:
         of("the loss is another one than cross entropy: the squared error", logits,
            loss=lambda z, m: F.mse_loss(z, F.one_hot(m, z.shape[1]).movedim(-1, 1).float())),
         of("the gradient is clipped", once, clip=0.1), of("the gradient is clipped", once, clip=1.0),
-        (lambda model, optim, image, mask: steps(model, optim, image.flip(-1), mask), "the image is mirrored, not the mask", once),
+        (lambda model, optim, image, mask: steps(model, optim, image.flip(-1), mask), "the image is mirrored, no mask is", once),
         (lambda model, optim, image, mask: steps(model, optim, image - image.mean(), mask), "the image was changed before", once),
     ]  # fmt: skip
