@@ -190,7 +190,8 @@ def diagnose(numbers, answer, got, mine, image, mask) -> None:
         )
         raise Wrong(finding, "Is a part frozen, or left out of backward?", FIVE, STEP_NEIGHBOUR)
     if max(ratios) - min(ratios) < 0.02 * max(ratios):
-        finding = f"{numbers}. The weights went the right way, {ratios[0]:.3g} times as far: another gradient (clipped?), rate or optimizer."
+        how = f"went the right way, {ratios[0]:.3g} times as far: another gradient (clipped?), rate or optimizer"
+        finding = f"{numbers}. The weights {how}."
         raise Wrong(finding, "Nothing may stand between backward() and step().", FIVE, STEP_NEIGHBOUR)
     finding = f"{numbers}, and the weights went another way. The mistake is not recognised: another loss, or another input?"
     raise Wrong(
