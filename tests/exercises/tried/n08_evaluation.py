@@ -91,7 +91,7 @@ confusion.wrong(
 confusion.wrong("shape: flat result", "shape", "return table", "return table.ravel()")
 confusion.wrong(
     "shape: first image of a stack",
-    "shape|stack|first|fewer|pixels|all",
+    "shape|stack|first|fewer|pixels|dimension",
     "np.add.at(table, (truth.ravel(), prediction.ravel()), 1)",
     "n = truth.shape[-1] * (truth.shape[-2] if truth.ndim > 1 else 1)\n    np.add.at(table, (truth.ravel()[:n], prediction.ravel()[:n]), 1)",
 )

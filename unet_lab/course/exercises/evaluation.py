@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from unet_lab.course.checking import Wrong, called, close, smallest
-from unet_lab.course.leniency import fields, number
+from unet_lab.course.agreement import Case, Shown, Suspect, agree
+from unet_lab.course.checking import Wrong, close
+from unet_lab.course.leniency import fields, number, truth
 from unet_lab.datasets.generator.cells import generate_cell
 from unet_lab.explorers.evaluation import change_mask
 from unet_lab.metrics import confusion_matrix, scores
@@ -13,100 +14,191 @@ from unet_lab.metrics import confusion_matrix, scores
 REPORTED = 0.8599  # the report's accuracy, and its IoU too
 
 
+TABLE_NEIGHBOUR = (
+    "A neighbour: a table of games, rows my move, columns yours, starts with zeros; every game adds 1 to one field: "
+    "table[mine, yours] += 1."
+)
+
+
+def counted(truth, prediction, classes) -> np.ndarray:
+    return confusion_matrix(np.asarray(truth), np.asarray(prediction), classes)
+
+
+def table_cases() -> list[Case]:
+    """Rows, images, stacks and volumes; 2 to 12 classes, some of which do not occur; more than 255 pixels of one kind."""
+    rng = np.random.default_rng(0)
+    mask = generate_cell(5, 48).mask[:40]
+    given = [(np.array([0, 0, 1]), np.array([0, 1, 1]), 2), (np.array([[0, 0], [2, 1]]), np.array([[2, 0], [2, 1]]), 3)]
+    given.append((np.array([1, 1]), np.array([1, 0]), 4))
+    for classes, shape in ((3, (3, 5)), (5, (4, 3)), (12, (6, 7)), (2, (2, 3, 4)), (4, (2, 2, 3, 2)), (3, (17,)), (6, (5, 5))):
+        given.append(
+            (rng.integers(0, classes, shape).astype(np.uint8), rng.integers(0, classes, shape).astype(np.uint8), classes)
+        )
+    given.append((rng.integers(0, 3, (3, 4)), rng.integers(0, 3, (3, 4)), 5))
+    given.append((mask, change_mask(mask, right=3), 3))
+    return [Case(table_shown(*each), each, table_tags(*each)) for each in given]
+
+
+def table_shown(truth, prediction, classes) -> str:
+    if truth.size < 9:
+        return f"for truth {truth.ravel().tolist()}, prediction {prediction.ravel().tolist()}, {classes} classes"
+    return f"for masks {truth.shape}, {classes} classes"
+
+
+def table_tags(truth, prediction, classes) -> tuple[str, ...]:
+    tags = {
+        "there are not 3 classes (num_classes)": classes != 3,
+        "there are more than 10 classes": classes > 10,
+        "the last class does not occur in either": max(truth.max(), prediction.max()) < classes - 1,
+        "the last class does not occur in the truth": truth.max() < classes - 1,
+        "a mask is no image: it has one dimension, or more than two": truth.ndim != 2,
+        "a mask has more than two dimensions": truth.ndim > 2,
+        "a mask is not square": truth.ndim != 2 or truth.shape[0] != truth.shape[1],
+        "a pair occurs more than 255 times (uint8 overflows)": counted(truth, prediction, classes).max() > 255,
+    }
+    return tuple(tag for tag, holds in tags.items() if holds)
+
+
+def table_suspects() -> list[Suspect]:
+    row = "The row is the truth: table[truth, predicted]."
+    all_count = "table[truth, prediction] += 1 with whole arrays counts repeated pairs once. np.add.at, or a loop, counts all."
+    plain = "Take one pixel at a time: its truth names the row, its prediction the column."
+    size = "It has num_classes rows and columns, also for classes that do not occur."
+
+    def of(change, finding, clue=plain):
+        return Suspect(lambda t, p, n: change(counted(t, p, n)), finding, clue)
+
+    def coded(base):
+        def table(t, p, n):
+            code = base * t.astype(int) + p
+            return [[(code == base * i + j).sum() for j in range(n)] for i in range(n)]
+
+        return table
+
+    return [
+        of(lambda m: m.T, "Rows and columns are swapped.", row),
+        of(lambda m: m / m.sum(), "These are shares.", "Count pixels; shares come later, when you know of what."),
+        of(lambda m: m / np.maximum(m.sum(1, keepdims=True), 1), "These are shares of each row.", "Count pixels."),
+        of(lambda m: np.diag(m.diagonal()), "Only the pixels that are right are counted.",
+           "The other fields tell which class was taken for which: count those too."),
+        of(lambda m: m - np.diag(m.diagonal()), "The pixels that are right, the diagonal, are not counted.", plain),
+        of(lambda m: np.minimum(m, 1), "Every pair is counted once at most.", all_count),
+        of(lambda m: m + m.T, "The table is symmetrised: every pair is counted twice, once for each order.", row),
+        of(lambda m: m * (np.arange(m.size).reshape(m.shape) > 0), "The background, (0, 0), is left out.", plain),
+        of(lambda m: m[::-1, ::-1], "The classes are in reverse order.", row),
+        of(lambda m: m[:, ::-1], "The columns are in reverse order.", row),
+        of(lambda m: m % 256, "The counts overflow: uint8 holds 255 at most.", "Count in np.int64."),
+        of(lambda m: np.pad(m, ((0, 1), (0, 1))), "There is a class too many.", size),
+        Suspect(lambda t, p, n: counted(t, p, max(t.max(), p.max()) + 1), "Only classes that occur have a row.", size),
+        Suspect(lambda t, p, n: counted(t[:-1], p[:-1], n), "The last row of pixels is left out: fewer are counted.", plain),
+        Suspect(lambda t, p, n: counted(t, p.T.reshape(t.shape), n), "Pixels are compared with others: the order of one mask is "
+                "transposed.", plain),
+        Suspect(coded(10), "The code 10 * truth + prediction is not unique for more than 10 classes.", "Use num_classes."),
+        Suspect(coded(3), "The code 3 * truth + prediction is not unique for more than 3 classes.", "Use num_classes, not 3."),
+    ]  # fmt: skip
+
+
 def confusion(answer) -> None:
     """my_confusion(truth, prediction, num_classes): counts, rows the truth, columns the prediction."""
-    truth = generate_cell(5, 48).mask
-    cases = [(np.array([0, 0, 1]), np.array([0, 1, 1]), 2), (np.array([[0, 0], [2, 1]]), np.array([[2, 0], [2, 1]]), 3)]
-    cases += [(truth, change_mask(truth, right=3), 3), (np.array([1, 1]), np.array([1, 0]), 4)]
-    for true, predicted, classes in cases:
-        right = confusion_matrix(true, predicted, classes)
-        got = np.asarray(called(answer, true, predicted, classes))
-        if got.shape == right.shape and np.array_equal(got, right):
-            continue
-        if true.size > 9:
+    otherwise = "Take one pixel at a time: its truth names the row, its prediction the column; num_classes rows and columns."
+    shown = Shown(otherwise, (TABLE_NEIGHBOUR,), describe=table_shown, cut=(0, 1), tolerance=1e-9)
+    agree(answer, counted, table_cases(), table_suspects(), shown)
 
-            def fails(t, p, classes=classes):
-                return not np.array_equal(answer(t, p, classes), confusion_matrix(t, p, classes))
 
-            true, predicted = smallest(fails, true, predicted)
-            right, got = confusion_matrix(true, predicted, classes), np.asarray(answer(true, predicted, classes))
-        where = f"truth {true.ravel().tolist()}, prediction {predicted.ravel().tolist()}" if true.size < 9 else "a whole mask"
-        neighbour = (
-            "A neighbour: a table of games, rows my move, columns yours, starts with zeros; every game adds 1 to one field: "
-            "table[mine, yours] += 1."
-        )
-        if got.shape != right.shape:
-            raise Wrong(
-                f"for {where}: the table's shape is {got.shape}, expected {right.shape}.",
-                "It has num_classes rows and columns, also for classes that do not occur.",
-                neighbour,
-            )
-        shown = f"for {where}: yours {got.tolist()}, expected {right.tolist()}"
-        if np.array_equal(got, right.T):
-            raise Wrong(f"{shown}. Rows and columns are swapped.", "The row is the truth: table[truth, predicted].", neighbour)
-        if got.dtype.kind == "f" and got.max() <= 1:
-            raise Wrong(f"{shown}. These are shares.", "Count pixels; shares come later, when you know of what.", neighbour)
-        if np.array_equal(got, np.diag(right.diagonal())):
-            raise Wrong(
-                f"{shown}. Only the pixels that are right are counted.",
-                "The other fields tell which class was taken for which: count those too.",
-                neighbour,
-            )
-        if got.max() <= 1 < right.max():
-            raise Wrong(
-                f"{shown}. Every pair is counted once at most.",
-                "table[truth, prediction] += 1 with whole arrays counts repeated pairs once. np.add.at, or a loop, counts all.",
-                neighbour,
-            )
-        raise Wrong(f"{shown}.", "Take one pixel at a time: its truth names the row, its prediction the column.", neighbour)
+IOU_NEIGHBOUR = "A neighbour: two people name 6 and 5 towns, 3 of them the same. Intersection 3, union 6 + 5 - 3 = 8: 3/8."
+
+
+def true_iou(matrix):
+    return scores(matrix, average=None).iou
+
+
+def iou_cases() -> list[Case]:
+    rng = np.random.default_rng(3)
+    given = [
+        np.array([[50, 10, 0], [5, 20, 5], [0, 4, 6]]),
+        np.array([[8, 2], [0, 0]]),
+        np.array([[6, 2, 0], [1, 3, 0], [0, 0, 0]]),
+    ]
+    given += [np.array([[7, 0], [3, 0]]), np.array([[0, 2], [3, 0]]), np.array([[0, 0, 0], [0, 5, 1], [0, 2, 9]])]
+    given += [rng.integers(0, 30, (n, n)) for n in (2, 4, 5)]
+    given.append(np.array([[9, 3, 0, 1], [0, 0, 0, 0], [2, 0, 0, 1], [0, 0, 0, 6]]))
+    return [Case(f"for {matrix.tolist()}", (matrix,), iou_tags(matrix)) for matrix in given]
+
+
+def iou_tags(matrix) -> tuple[str, ...]:
+    rows, columns = matrix.sum(1) == 0, matrix.sum(0) == 0
+    tags = {
+        "a class is empty: neither in the truth nor predicted (0/0 is NaN)": bool((rows & columns).any()),
+        "a class is in the truth and was never predicted: its IoU is 0, not NaN": bool((~rows & columns).any()),
+        "a class was predicted and is not in the truth: its IoU is 0, not NaN": bool((rows & ~columns).any()),
+        "there are not 3 classes": len(matrix) != 3,
+        "a class has no right pixel": bool((matrix.diagonal() == 0).any()),
+    }
+    return tuple(tag for tag, holds in tags.items() if holds)
+
+
+def iou_suspects() -> list[Suspect]:
+    union = "The union is row sum plus column sum minus the diagonal, which both contain."
+    say_nan = "0/0 is undefined: NaN, for a class in neither, and let the average decide. 0 would call a perfect answer wrong."
+
+    def named(change, finding, clue=union):
+        """Whatever it says of an empty class: of(values, empty)"""
+        empties = (np.nan, 0.0, 1.0)
+        return [Suspect(lambda m, e=e: np.where(np.isnan(true_iou(m)), e, change(m)), finding, clue) for e in empties]
+
+    def ratio(below):
+        return lambda m: m.diagonal() / below(m.sum(1), m.sum(0), m.diagonal())
+
+    def where(finding, filled, clue=say_nan):
+        return Suspect(lambda m: filled(m, true_iou(m)), finding, clue)
+
+    plain = "Per class: intersection is the diagonal; union is row sum + column sum - diagonal."
+    found = [
+        where("Only the empty class differs: yours is 0; say NaN.", lambda m, v: np.nan_to_num(v)),
+        where("Only the empty class differs: yours is 1; say NaN.", lambda m, v: np.nan_to_num(v, nan=1.0)),
+        where("A class that was never predicted is NaN in yours; it is in the truth, so its IoU is 0.",
+              lambda m, v: np.where(m.sum(0) == 0, np.nan, v)),
+        where("A class that is not in the truth is NaN in yours; it was predicted, so its IoU is 0.",
+              lambda m, v: np.where(m.sum(1) == 0, np.nan, v)),
+        where("A class without a right pixel is NaN in yours; its IoU is 0, unless it is in neither truth nor prediction.",
+              lambda m, v: np.where(m.diagonal() == 0, np.nan, v)),
+        where("The empty class is left out: the answer needs a number for each class.", lambda m, v: v[~np.isnan(v)]),
+        where("The background, class 0, is left out.", lambda m, v: v[1:]),
+        where("It works for three classes only.", lambda m, v: v[:3]),
+        where("That is a mean over the classes; asked is one IoU per class.", lambda m, v: np.nanmean(v), plain),
+        where("That is a mean over the classes; asked is one IoU per class.", lambda m, v: v.mean(), plain),
+        where("That is one number for all classes (micro); asked is one IoU per class.",
+              lambda m, v: np.trace(m) / (2 * m.sum() - np.trace(m)), plain),
+        where("That is a weighted mean; asked is one IoU per class.", lambda m, v: np.nansum(v * m.sum(1)) / m.sum(), plain),
+        where("The classes are in reverse order.", lambda m, v: v[::-1], plain),
+        where("The division is a whole one, //: only 0 and 1 come out.", lambda m, v: np.floor(v), "Divide with /."),
+        *(Suspect(lambda m, s=small: m.diagonal() / (m.sum(0) + m.sum(1) - m.diagonal() + s),
+                  f"A small number, {small:g}, is added below: the empty class gets 0 where NaN is asked.", say_nan)
+          for small in (1e-12, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5)),
+    ]  # fmt: skip
+    found += named(lambda m: scores(m, average=None).f1,
+                   "That is F1, also called Dice: it counts the intersection twice. IoU = TP/(TP+FP+FN).")  # fmt: skip
+    found += named(ratio(lambda r, c, d: c), "That is precision: it divides by the predicted pixels only.")
+    found += named(ratio(lambda r, c, d: r), "That is recall: it divides by the true pixels only.")
+    found += named(lambda m: scores(m, average=None).precision, "That is precision: it divides by the predicted pixels only.")
+    found += named(lambda m: scores(m, average=None).recall, "That is recall: it divides by the true pixels only.")
+    found += named(ratio(lambda r, c, d: r + c), "The intersection is counted twice in your union.")
+    found += named(ratio(lambda r, c, d: np.maximum(r, c)), "The larger of row and column sum is no union.")
+    found += named(ratio(lambda r, c, d: r.sum()), "It is divided by all pixels, not by the union.")
+    found += named(lambda m: true_iou(m) / 2, "Yours is half of it: intersection is the diagonal, counted once.", plain)
+    found += named(lambda m: 100 * true_iou(m), "Yours are per cent (times 100).", plain)
+    found += named(lambda m: 1 - true_iou(m), "Yours is 1 - IoU, the distance.", plain)
+    found.append(
+        Suspect(lambda m: np.full(len(m), np.trace(m) / m.sum()), "That is the accuracy, for every class the same.", plain)
+    )
+    return found
 
 
 def iou(answer) -> None:
     """my_iou(matrix): IoU of every class, an array (num_classes,); NaN for a class in neither truth nor prediction."""
-    first = np.array([[50, 10, 0], [5, 20, 5], [0, 4, 6]])
-    for matrix in (first, np.array([[8, 2], [0, 0]]), np.array([[6, 2, 0], [1, 3, 0], [0, 0, 0]])):
-        right = scores(matrix, average=None)
-        got = called(answer, matrix)
-        got = np.asarray(got, dtype=float)
-        neighbour = "A neighbour: two people name 6 and 5 towns, 3 of them the same. Intersection 3, union 6 + 5 - 3 = 8: 3/8."
-        if got.shape != right.iou.shape:
-            raise Wrong(
-                f"the shape is {got.shape}, expected {right.iou.shape}: one IoU per class.",
-                "Do not average yet: which average to take is a question of its own.",
-                neighbour,
-            )
-        if np.allclose(got, right.iou, equal_nan=True):
-            continue
-        with np.errstate(all="ignore"):
-            shown = f"for {matrix.tolist()}: yours {np.round(got, 3).tolist()}, expected {np.round(right.iou, 3).tolist()}"
-        present = ~np.isnan(right.iou)
-        if np.allclose(got[present], right.iou[present]):
-            raise Wrong(
-                f"{shown}. Only the empty class differs: 0/0 is undefined, so say NaN and let the average decide.",
-                "0 would call a perfect answer wrong, 1 would hide that there was nothing to find.",
-                "np.divide(a, b, out=np.full(a.shape, np.nan), where=b > 0), or compute in floats under np.errstate.",
-                neighbour,
-            )
-        known = {
-            "f1": "That is F1, also called Dice: it counts the intersection twice. IoU = TP/(TP+FP+FN)",
-            "precision": "That is precision: it divides by the predicted pixels only",
-            "recall": "That is recall: it divides by the true pixels only",
-        }
-        for name, reason in known.items():
-            if np.allclose(got[present], getattr(right, name)[present], equal_nan=True):
-                raise Wrong(
-                    f"{shown}. {reason}.",
-                    "The union is row sum plus column sum minus the diagonal, which both contain.",
-                    neighbour,
-                )
-        total = matrix.sum(axis=0) + matrix.sum(axis=1)
-        if np.allclose(got[present], (matrix.diagonal()[present] / total[present])):
-            raise Wrong(
-                f"{shown}. The intersection is counted twice in your union.",
-                "Row sum plus column sum contain the diagonal twice: subtract it once.",
-                neighbour,
-            )
-        raise Wrong(f"{shown}.", "Per class: intersection is the diagonal; union is row sum + column sum - diagonal.", neighbour)
+    otherwise = "Per class: intersection is the diagonal; union is row sum + column sum - diagonal."
+    with np.errstate(all="ignore"):
+        agree(answer, true_iou, iou_cases(), iou_suspects(), Shown(otherwise, (IOU_NEIGHBOUR,), tolerance=1e-6))
 
 
 def audit(answer) -> None:
@@ -115,8 +207,19 @@ def audit(answer) -> None:
     f1, micro = number(answer["f1_of_that_iou"]), number(answer["micro_iou_of_that_accuracy"])
     right_f1, right_micro = 2 * REPORTED / (1 + REPORTED), REPORTED / (2 - REPORTED)
     neighbour = "A neighbour: IoU 0.5 gives F1 = 2·0.5/1.5 = 0.667; F1 0.667 gives IoU = 0.667/(2 - 0.667) = 0.5."
+    if close(f1, right_micro) and close(micro, right_f1):
+        raise Wrong("f1_of_that_iou and micro_iou_of_that_accuracy are swapped.", "F1 is never below IoU.", neighbour)
+    for name, value, right in (("f1_of_that_iou", f1, right_f1), ("micro_iou_of_that_accuracy", micro, right_micro)):
+        if close(value, 100 * right, 0.1):
+            raise Wrong(f"{name}: yours {value:g} is in per cent; expected is a share of 1.", "Divide by 100.", neighbour)
     if not close(f1, right_f1):
-        if close(f1, right_micro):
+        if close(f1, right_f1 / 2):
+            finding = f"f1_of_that_iou: yours {f1:.4f} is half of it: the 2 above is missing"
+        elif close(f1, 2 * 0.7599 / 1.7599):
+            finding = f"f1_of_that_iou: yours {f1:.4f} belongs to 0.7599, the report's F1; the question is about its IoU, 0.8599"
+        elif f1 > 1:
+            finding = f"f1_of_that_iou: yours {f1:.4f} is larger than 1, which no F1 is"
+        elif close(f1, right_micro):
             finding = f"f1_of_that_iou: yours {f1:.4f} is the IoU that belongs to F1 0.8599; the question is the other way round"
         elif close(f1, REPORTED) or close(f1, 0.7599):
             finding = f"f1_of_that_iou: yours {f1:.4f} is a number that the report prints; compute the one that fits its IoU"
@@ -126,17 +229,25 @@ def audit(answer) -> None:
     if not close(micro, right_micro):
         if close(micro, right_f1):
             finding = f"micro_iou_of_that_accuracy: yours {micro:.4f} turns the formula round"
+        elif close(micro, 0.7599):
+            finding = f"micro_iou_of_that_accuracy: yours {micro:.4f} is the F1 that the report prints"
+        elif close(micro, 1 - REPORTED):
+            finding = f"micro_iou_of_that_accuracy: yours {micro:.4f} is 1 - accuracy, the share of wrong pixels"
         elif close(micro, REPORTED):
             finding = f"micro_iou_of_that_accuracy: yours {micro:.4f} is the accuracy itself"
         else:
-            finding = f"micro_iou_of_that_accuracy: yours {micro:.4f} is another number"
+            finding = f"micro_iou_of_that_accuracy: yours {micro:.4f} does not obey IoU = accuracy/(2 - accuracy)"
         raise Wrong(
             f"{finding}.",
             "Micro-averaged over all classes, every wrong pixel is once FP and once FN, so F1 equals accuracy.",
             "IoU = F1/(2 - F1); put the accuracy in for F1.",
             neighbour,
         )
-    if answer["reported_pair_possible"] is not False:
+    possible = truth(answer["reported_pair_possible"])
+    if possible is None:
+        finding = f"reported_pair_possible: {answer['reported_pair_possible']!r}; expected True or False."
+        raise Wrong(finding, "Is it possible? True, or False.", neighbour)
+    if possible:
         raise Wrong(
             f"reported_pair_possible: {answer['reported_pair_possible']!r}? An F1 of 0.7599 beside an IoU of 0.8599.",
             f"Your own line above says that IoU 0.8599 goes with F1 {f1:.4f}, of the same average. Is 0.7599 that?",

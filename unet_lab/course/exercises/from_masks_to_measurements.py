@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from unet_lab.course.checking import Wrong, called
-from unet_lab.course.leniency import number
 from unet_lab.course.exercises.object_mistakes import BIAS_MISTAKES, F1_MISTAKES, suspects_bias, suspects_f1
+from unet_lab.course.leniency import number
 from unet_lab.datasets.generator import generate_field
 from unet_lab.objects import area_bias, label_objects, object_scores, separate
 
