@@ -91,7 +91,9 @@ class Candidate:
     @property
     def described(self) -> dict:
         """In plain values, for a file: functions by their names. What is as in the baseline is left out."""
-        network = self.network if isinstance(self.network, dict | str) else name_of_function(self.network)
+        network: Any = self.network
+        if not isinstance(network, str):
+            network = described_values(network) if isinstance(network, dict) else name_of_function(network)
         plain = {"name": self.name, "group": self.group, "network": network, "batch_size": self.batch_size}
         if self.loss is not None:
             plain["loss"] = self.loss if isinstance(self.loss, str) else loss_name(self.loss)
@@ -100,7 +102,7 @@ class Candidate:
         if self.augmentation is not None:
             plain["augmentation"] = self.augmentation if isinstance(self.augmentation, str) else repr(self.augmentation)
         if self.training:
-            plain["training"] = {name: described_value(value) for name, value in self.training.items()}
+            plain["training"] = described_values(self.training)
         return plain
 
     def build(self, channels: int = 1, classes: int = 3) -> nn.Module:
@@ -122,6 +124,10 @@ def name_of_function(function: Any) -> str:
     return loss_name(function)
 
 
-def described_value(value: Any) -> Any:
-    """A setting's value for a file: numbers, words and None as they are, everything else in words."""
-    return value if isinstance(value, int | float | str | None) else loss_name(value) if callable(value) else repr(value)
+def described_values(settings: dict) -> dict:
+    """Settings for a file: numbers, words and None as they are, functions by their names, everything else in words."""
+    described = {}
+    for name, value in settings.items():
+        plain = isinstance(value, int | float | str | None)
+        described[name] = value if plain else name_of_function(value) if callable(value) else repr(value)
+    return described
