@@ -8,6 +8,7 @@ from unet_lab.datasets.generator.fields_of_cells import Field, generate_field
 from unet_lab.datasets.generator.painter import CellPainter
 from unet_lab.datasets.generator.parameters import CellParameters
 from unet_lab.datasets.generator.sheet import generate_sheet
+from unet_lab.datasets.generator.smears import generate_smear, write_smear_set
 from unet_lab.datasets.image_files import (
     iterate_pages,
     read_image,
@@ -47,6 +48,7 @@ __all__ = [
     "generate_cells",
     "generate_field",
     "generate_sheet",
+    "generate_smear",
     "iterate_pages",
     "load_cells",
     "load_folder",
@@ -65,4 +67,5 @@ __all__ = [
     "write_example_set",
     "write_image",
     "write_pages",
+    "write_smear_set",
 ]

@@ -14,6 +14,7 @@ from unet_lab.datasets.generator.parameters import CellParameters
 
 DISHES, FIELDS, SIZE, FIRST_SEED = 12, 2, 128, 3_000_000
 COLOURS = {"nothing": (0, 0, 0), "cytoplasm": (0, 158, 115), "nucleus": (204, 121, 167), "outline": (240, 228, 66)}
+CODES = {COLOURS[name]: index for name, index in (("nothing", 0), ("cytoplasm", 1), ("nucleus", 2), ("outline", 1))}
 # Cells seen in a dark field from farther away: the generator's parameters, and the greys inverted.
 DARK_FIELD = {
     "magnification": (0.6, 0.85),
