@@ -43,6 +43,8 @@ from unet_lab.datasets import (
 from unet_lab.datasets.generator.example_set import CODES
 from unet_lab.doctor import examine_data
 from unet_lab.explorers import explore_folder, explore_generator
+
+# %%
 from unet_lab.inference import predict, segment_with_confidence
 from unet_lab.metrics import confusion_matrix, scores
 from unet_lab.plots import (
@@ -350,7 +352,8 @@ for channels in ("all", "grey"):
 
 # %% tags=["nbval-check-output"]
 colour, grey = judged["all"][-1].iou, judged["grey"][-1].iou
-print("dishes in training and test both:", {pair.group for pair in learning.pairs} & {pair.group for pair in test.pairs} or "none")
+shared = {pair.group for pair in learning.pairs} & {pair.group for pair in test.pairs}
+print("dishes in training and test both:", shared or "none")
 print("colour is better on cytoplasm:", bool(colour[1] > grey[1]), "- on nuclei:", bool(colour[2] > grey[2]))
 
 # %%
@@ -379,13 +382,13 @@ smear_triplets
 
 # %% tags=["nbval-check-output"]
 parts = [
-    ("Dark field", f"{len(cells)} images of 128 x 128 pixels, 12 dishes. One had no mask; taken out: dish9_2, a copy of dish2_1."),
+    ("Dark field", f"{len(cells)} images, 128 x 128 pixels, 12 dishes. One had no mask; taken out: dish9_2, a copy of dish2_1."),
     ("Fixed", "The mask of dish3_1 was mirrored; the image of dish11_2 was inverted."),
-    ("Split", f"By dish, seed 0: {len(training)} images for training, {len(validation)} for validation; too few for a test set."),
+    ("Split", f"By dish, seed 0: {len(training)} images for training, {len(validation)} for validation; no test set."),
     ("Scores on validation", numbers),
     ("The three worst", triplets),
-    ("Smears", f"{len(smears)} images in colour, 12 dishes; outlines not judged. By dish: {len(test)} images kept aside as a test set."),
-    ("IoU on the test set", dict(zip(("background", "cytoplasm", "nucleus"), map(float, colour), strict=True))),
+    ("Smears", f"{len(smears)} images in colour, 12 dishes; outlines not judged. {len(test)} images, by dish, are the test set."),
+    ("IoU on the test set", {"background": float(colour[0]), "cytoplasm": float(colour[1]), "nucleus": float(colour[2])}),
     ("Three of the test set", smear_triplets),
 ]
 report = write_report(folder / "my_report.html", "Cells of two laboratories, segmented", parts)
