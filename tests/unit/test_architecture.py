@@ -113,6 +113,6 @@ def test_the_front_door_opens_at_once():
 def test_files_are_not_called_alike():
     """A topic has one name: the exercise, the explorer and the notebook share it; nothing else does."""
     stems = [path.stem for path in MODULES if path.stem != "__init__"]
-    topics = {path.stem.partition("_")[2] for path in (ROOT / "notebooks").glob("[0-9]*.ipynb")}
+    topics = {path.stem for path in (PACKAGE / "explorers").glob("*.py")}
     twice = {stem for stem in stems if stems.count(stem) > 1} - topics - {"figure", "images", "base"}
     assert not twice, twice

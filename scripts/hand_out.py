@@ -1,0 +1,323 @@
+"""Make the folder that students get: chosen notebooks, and nothing that tells an answer.
+
+    python3 lab.py hand-out FOLDER [NAME ...] [--zip]
+
+NAME is the start of a notebook's name; without names all are handed out. Left out are the solutions, the sources (which hold
+them), the tests of the exercises (which hold right answers), marking, and git's history. Links, the list of lessons, the table of
+progress and the tests follow the choice. In the end it is searched for every solution and every right answer of the tests.
+
+What cannot be left out: the library, which does what the exercises ask for, and the checks, which compare with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterable
+from pathlib import Path
+
+import nbformat
+
+from unet_lab.course import LESSONS
+
+HERE = Path(__file__).resolve().parents[1]
+LEFT_OUT = (
+    *(".ci/", ".git", ".pre-commit", "CHANGELOG.md", "CONTRIBUTING.md", "docs/teaching.md", "docs/measurements.md"),
+    *("notebooks/solutions/", "notebooks/source/", "unet_lab/course/grading/"),
+    *("tests/browser/", "tests/exercises/", "tests/robustness/", "tests/test_project.py", "benchmarks/reaction.py"),
+)
+FOR_LECTURERS = {f"scripts/{name}.py" for name in ("make_notebooks", "grade", "hand_out", "new_exercise")}
+# Tests of what is left out, or of the whole course.
+LEFT_OUT_TESTS = {
+    f"tests/unit/test_{name}.py" for name in ("collecting", "grading", "feedback", "hand_out", "papers", "progress")
+}
+OF_LECTURERS = re.compile(
+    r"\bsolutions?\b|make-notebooks|new-exercise|hand-out|notebooks/source|`source/`|grading|lab\.py grade|CONTRIBUTING|"
+    r"CHANGELOG|(teaching|measurements)\.md|in a class",
+    re.IGNORECASE,
+)
+LINK = re.compile(r"\[([^\]]+)\]\((?:\.\./)?(\d\d_\w+)\.ipynb(#[^)]*)?\)")
+BESIDE = """
+Beside the package: `notebooks/`, `data/` (stored cells, the weights with their card), `tests/`, `benchmarks/`, `docs/`,
+`scripts/` (what `lab.py` calls). [The generator and the shipped model](docs/model.md)."""
+SHORTEST = 40  # characters of an answer that is searched for; shorter ones are words that anybody writes
+
+
+def chosen_lessons(names: list[str]) -> list[str]:
+    """The notebooks whose names begin so, in the course's order. Raises ValueError for a beginning that none has."""
+    for name in names:
+        if not any(lesson.startswith(name) for lesson in LESSONS):
+            raise ValueError(f"no notebook begins with {name!r}; there are {', '.join(LESSONS)}.")
+    return [lesson for lesson in LESSONS if not names or lesson.startswith(tuple(names))]
+
+
+def course_files() -> list[str]:
+    """The course's files: those that git knows, or, without git, all but what tests and set-up leave behind."""
+    done = subprocess.run(["git", "ls-files", "-z"], cwd=HERE, capture_output=True, text=True)
+    if done.returncode == 0 and done.stdout:
+        return [name for name in done.stdout.split("\0") if name and (HERE / name).is_file()]
+    skipped = {".venv", "build", "dist", "__pycache__", ".git", ".hypothesis", ".ruff_cache", ".mypy_cache", ".pytest_cache"}
+    found = (path.relative_to(HERE) for path in HERE.rglob("*") if path.is_file())
+    return sorted(path.as_posix() for path in found if not skipped & set(path.parts) and path.name != "progress.json")
+
+
+def is_handed_out(name: str, lessons: list[str]) -> bool:
+    """Whether a file of the course is for students who get these lessons."""
+    if name.startswith(LEFT_OUT) and name != ".gitignore":
+        return False
+    if name.startswith("notebooks/") and name.endswith(".ipynb"):
+        return Path(name).stem in (*lessons, "glossary")
+    return name not in LEFT_OUT_TESTS | FOR_LECTURERS
+
+
+def hand_out(folder: Path, lessons: list[str]) -> list[str]:
+    """Write the students' copy of the course; returns its files. Raises FileExistsError for a folder that is not empty."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileExistsError(f"{folder} is there already; give the name of a new folder.")
+    names = [name for name in course_files() if is_handed_out(name, lessons)]
+    for name in names:
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(HERE / name, target)
+    follow_choice(folder, lessons)
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def follow_choice(folder: Path, lessons: list[str]) -> None:
+    """Lessons, links, list and commands of what is there, and no others."""
+    exercises = folder / "unet_lab" / "course" / "exercises"
+    modules = rewrite(exercises / "__init__.py", lambda text: with_lessons(text, lessons))
+    needed = needed_modules(exercises, modules)
+    for path in exercises.glob("*.py"):
+        if path.stem not in (*needed, "__init__"):
+            path.unlink()
+    titles = {lesson: title_of(HERE / "notebooks" / f"{lesson}.ipynb") for lesson in lessons}
+    for path in (folder / "notebooks").glob("*.ipynb"):
+        rewrite(path, lambda text, stem=path.stem: notebook_for_students(text, stem, titles))
+    rewrite(folder / "README.md", lambda text: readme_for_students(text, lessons))
+    for path in (folder / "docs").glob("*.md"):
+        rewrite(path, lambda text: text_for_students(text))
+    rewrite(folder / "lab.py", lambda text: commands_for_students(text, lessons))
+    rewrite(folder / "unet_lab" / "course" / "__init__.py", lambda text: text.replace(", progress, grading.", ", progress."))
+
+
+def rewrite(path: Path, change) -> str:
+    text = change(path.read_text(encoding="utf-8"))
+    path.write_text(text, encoding="utf-8", newline="\n")
+    return text
+
+
+def with_lessons(code: str, lessons: list[str]) -> str:
+    """The list of exercises with these lessons only, and the imports that they need."""
+    tree = ast.parse(code)
+    lines = code.splitlines()
+    table = next(n for n in tree.body if isinstance(n, ast.Assign) and n.targets[0].id == "LESSONS")
+    used = set()
+    for key, value in reversed(list(zip(table.value.keys, table.value.values, strict=True))):
+        if key.value in lessons:
+            used |= {node.id for node in ast.walk(value) if isinstance(node, ast.Name)}
+        else:
+            del lines[key.lineno - 1 : value.end_lineno]
+    for statement in tree.body:
+        if isinstance(statement, ast.ImportFrom) and statement.module == "unet_lab.course.exercises":
+            names = "".join(f"    {alias.name},\n" for alias in statement.names if alias.name in used)
+            imports = f"from {statement.module} import (\n{names})"
+            lines[statement.lineno - 1 : statement.end_lineno] = imports.splitlines()
+    return "\n".join(lines) + "\n"
+
+
+def needed_modules(folder: Path, code: str) -> set[str]:
+    """The modules of exercises that this one imports, and those that they do."""
+    needed, waiting = set(), [code]
+    while waiting:
+        for node in ast.walk(ast.parse(waiting.pop())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("unet_lab.course.exercises"):
+                own = (
+                    [node.module.rpartition(".")[2]]
+                    if node.module != "unet_lab.course.exercises"
+                    else [a.name for a in node.names]
+                )
+                for name in own:
+                    if name not in needed and (folder / f"{name}.py").exists():
+                        needed.add(name)
+                        waiting.append((folder / f"{name}.py").read_text(encoding="utf-8"))
+    return needed
+
+
+def title_of(path: Path) -> str:
+    first = nbformat.read(path, as_version=4).cells[0].source
+    return next(line[2:] for line in first.splitlines() if line.startswith("# "))
+
+
+def notebook_for_students(text: str, stem: str, titles: dict[str, str]) -> str:
+    """A notebook whose links lead to notebooks that are there, and which speaks of no solutions."""
+    notebook = nbformat.reads(text, as_version=4)
+    order = list(titles)
+    place = order.index(stem) if stem in order else -1
+    near = {"Back": order[place - 1] if place > 0 else None, "Next": order[place + 1] if 0 <= place < len(order) - 1 else None}
+    if place < 0:
+        near["Back"] = order[0]
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and "show_progress" in cell.source and len(titles) < len(LESSONS):
+            cell.outputs = []  # a picture of all lessons
+        if cell.cell_type == "markdown":
+            lines = [led(line, near, titles) for line in cell.source.splitlines() if not leads_nowhere(line, titles)]
+            paragraphs = "\n".join(lines).split("\n\n")
+            kept = [p for p in paragraphs if not re.search(r"folder `?solutions`?|notebooks/solutions", p)]
+            cell.source = LINK.sub(lambda found: found[0] if found[2] in titles else found[1], "\n\n".join(kept))
+    return nbformat.writes(notebook) + "\n"
+
+
+def leads_nowhere(line: str, titles: dict[str, str]) -> bool:
+    """Whether it is a line of the table of notebooks, for one that is not there."""
+    found = LINK.search(line)
+    return bool(line.startswith("| [") and found and found[2] not in titles)
+
+
+def led(line: str, near: dict[str, str | None], titles: dict[str, str]) -> str:
+    """A line of navigation that leads to the chosen notebooks before and after; empty where there is none."""
+    if not re.match(r"\*.*\b(Back|Next): \[", line):
+        return line
+    minutes = re.findall(r"About \d+ minutes", line)
+    words = near if minutes or "Back:" in line else ["Next"]
+    links = [f"{word}: [{titles[near[word]]}]({near[word]}.ipynb)" for word in words if near[word]]
+    return f"*{'. '.join([*minutes, *links])}*" if minutes or links else ""
+
+
+def text_for_students(text: str) -> str:
+    """A page without the sentences and lines that speak of what is left out."""
+    blocks, fence = [], False
+    for block in text.split("\n\n"):
+        inside, fence = fence, fence ^ (block.count("```") % 2 == 1)
+        if inside or "```" in block:
+            blocks.append(block)
+        elif block.lstrip().startswith(("|", "- ", "#", "<", "!")):
+            pieces = re.split(r"\n(?=- |\|)", block) if not block.startswith("#") else [block]
+            blocks.append("\n".join(without_sentences(piece) for piece in pieces if not is_dropped(piece)))
+        else:
+            blocks.append(without_sentences(block))
+    return "\n\n".join(block for block in blocks if block.strip()).rstrip() + "\n"
+
+
+def is_dropped(piece: str) -> bool:
+    """Whether a heading or a line of a list is about what is left out, from its beginning."""
+    return bool(OF_LECTURERS.search(piece[:60])) and piece.startswith(("#", "- "))
+
+
+def without_sentences(block: str) -> str:
+    if not OF_LECTURERS.search(block):
+        return block
+    if block.startswith("|"):  # a cell of a table: its parts are set off by semicolons
+        return re.sub(r"; [^;|]*(?=[;|]| \|)", lambda part: "" if OF_LECTURERS.search(part[0]) else part[0], block)
+    sentences = re.split(r"(?<=[.;:])\s+(?=[\[`*A-Z(])", " ".join(block.split()))
+    return "\n".join(textwrap.wrap(" ".join(s for s in sentences if not OF_LECTURERS.search(s)), 140, break_on_hyphens=False))
+
+
+def readme_for_students(text: str, lessons: list[str]) -> str:
+    """The README with the chosen notebooks in its table."""
+    rows = [line for line in text.splitlines() if not re.match(r"\| `\d\d_", line) or line.split("`")[1] in lessons]
+    text = re.sub(r"\n## In a class\n.*?(?=\n## )", "\n", "\n".join(rows), flags=re.DOTALL)
+    text = re.sub(r"\nBeside the package: .*?(?=\n\n)", BESIDE, text, flags=re.DOTALL)
+    text = text.replace("17 Jupyter notebooks", f"{len(lessons)} Jupyter notebook{'s' if len(lessons) > 1 else ''}")
+    return text_for_students(text)
+
+
+def commands_for_students(code: str, lessons: list[str]) -> str:
+    """lab.py with the commands whose scripts are there."""
+    gone = re.findall(r'^    "([\w-]+)": "(scripts/\w+\.py)",\n', code, re.MULTILINE)
+    for command, script in gone:
+        if script in FOR_LECTURERS:
+            code = code.replace(f'    "{command}": "{script}",\n', "")
+            code = re.sub(rf"(?m)^    python3 lab\.py {command} .*\n", "", code)
+    first = f"{lessons[0]}.ipynb"
+    code = code.replace("00_start_here.ipynb", first)
+    return code if "05_the_whole_u" in lessons else code.replace("05_the_whole_u.ipynb", first)
+
+
+# -- is an answer in it? ----------------------------------------------------------------------------------------------
+
+
+def flat(code: str) -> str:
+    """Code on one line, without blanks and comments."""
+    return re.sub(r"\s+", "", re.sub(r"(?m)(?<!['\"])#[^'\"\n]*$", "", code))
+
+
+def right_answers() -> dict[str, str]:
+    """What the hand-out is searched for: each part of each solution, and each right answer of the exercises' tests."""
+    found = {}
+    for path in sorted((HERE / "notebooks" / "source").glob("*.py")):
+        text = re.sub(r"(?m)^# %%.*$", "", path.read_text(encoding="utf-8"))
+        for number, part in enumerate(re.findall(r"### BEGIN SOLUTION\n(.*?)\n *### END SOLUTION", text, re.DOTALL), 1):
+            found[f"solution {number} of {path.stem}"] = part
+    for path in sorted((HERE / "tests" / "exercises").glob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        for node in ast.parse(text).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith(("test_", "_")):
+                found[f"{node.name} of {path.name}"] = ast.get_source_segment(text, node)
+    found = {name: re.sub(r"(?m)^\s*(from \S+ )?import .*$", "", code) for name, code in found.items()}
+    return {name: code for name, code in found.items() if len(flat(code)) >= SHORTEST}
+
+
+def answers_in(folder: Path, answers: dict[str, str]) -> list[str]:
+    """Which of these answers stand in a file of the folder: "NAME: FILE"."""
+    texts = {}
+    for path in folder.rglob("*"):
+        if path.suffix == ".ipynb":
+            cells = nbformat.read(path, as_version=4).cells
+            texts[path] = "\n".join(cell.source for cell in cells)
+        elif path.suffix in (".py", ".md", ".txt", ".toml", ".json", ".yml", ".js"):
+            texts[path] = path.read_text(encoding="utf-8", errors="replace")
+    flattened = {path: flat(text) for path, text in texts.items()}
+    wanted = {name: flat(code) for name, code in answers.items()}
+    return [
+        f"{name}: {path.relative_to(folder)}" for path, text in flattened.items() for name, code in wanted.items() if code in text
+    ]
+
+
+def is_taught(line: str) -> bool:
+    """Whether an answer that was found is the library's own code, or stands on the page of its lesson as what is taught there."""
+    answer, _, file = line.rpartition(": ")
+    return file.startswith("unet_lab/") or (answer.startswith("solution") and Path(file).stem == answer.split()[-1])
+
+
+def say_what_it_is(folder: Path, files: Iterable[str], lessons: list[str], found: list[str], searched: int) -> None:
+    print(f"{folder}: {len(list(files))} files, {len(lessons)} notebooks. Searched for {searched} answers:")
+    for line in found:
+        print(f"  {line} ({'taught there' if is_taught(line) else 'FOUND'})")
+    if not found:
+        print("  none is in it.")
+    print(
+        "The library in it does what the exercises ask for, and the checks compare with it: lab.py grade flags who hands that in."
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="lab.py hand-out", description="Make the folder that students get.")
+    parser.add_argument("folder", metavar="FOLDER", help="a new folder")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="the start of a notebook's name, e.g. 08; none takes all")
+    parser.add_argument("--zip", action="store_true", help="and a zip of it, beside it")
+    given = parser.parse_args()
+    folder = Path(os.environ.get("UNET_LAB_CALLED_FROM", "."), given.folder)  # lab.py works in its own folder
+    if not (HERE / "notebooks" / "source").is_dir():
+        sys.exit("lab.py hand-out: this copy was handed out itself: it has no sources and no solutions to leave out.")
+    try:
+        lessons = chosen_lessons(given.names)
+        files = hand_out(folder, lessons)
+    except (OSError, ValueError) as error:
+        sys.exit(f"lab.py hand-out: {error}")
+    answers = right_answers()
+    found = answers_in(folder, answers)
+    say_what_it_is(folder, files, lessons, found, len(answers))
+    if given.zip:
+        print(f"Zipped: {shutil.make_archive(str(folder), 'zip', folder.parent, folder.name)}")
+    return 0 if all(map(is_taught, found)) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
