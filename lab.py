@@ -6,7 +6,7 @@
     python3 lab.py test --quick                 the unit tests that are not slow, and one notebook: about two minutes
     python3 lab.py run [NAME ...] [--update]    run notebooks without a browser, write pages to build/, print a table
     python3 lab.py progress [--export FILE]     what you have passed; a file of it to hand in
-    python3 lab.py grade FOLDER                 check a class's submissions again, into grades.csv
+    python3 lab.py grade FOLDER                 check a class's submissions again: tables, gradebooks, feedback
     python3 lab.py hand-out FOLDER [NAME ...]   make the folder that students get, without any answer; --zip
     python3 lab.py train-small                  train the shipped model again and store it in data/weights/
     python3 lab.py card [--real FOLDER]         examine the shipped model and complete its card in data/weights/

@@ -1,6 +1,6 @@
 """Check a class's submissions again, and write the tables.
 
-    python3 lab.py grade FOLDER [--roster roster.csv] [--out grades.csv] [--seconds 120] [--memory 4] [--jobs N]
+    python3 lab.py grade FOLDER [--roster roster.csv] [--points points.toml] [--format moodle|canvas] [--feedback] [--resume]
 
 FOLDER holds what was handed in, as Moodle, Canvas, nbgrader or GitHub Classroom give it, zips included; or it is a zip of that.
 Each notebook runs in a process of its own. That is the class's code, run with your rights: do it where it can do no harm.
@@ -17,65 +17,87 @@ from pathlib import Path
 LAYOUTS = ("auto", "student-first", "assignment-first")
 
 
-def main() -> int:
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="lab.py grade", description="Check a class's submissions again, and write the tables.")
-    parser.add_argument("folder", metavar="FOLDER", help="what the class handed in")
-    parser.add_argument("--out", default="grades.csv", help="the table, a line a student (grades.csv); details beside it")
+    parser.add_argument("folder", metavar="FOLDER", help="what the class handed in, or a zip of it")
+    parser.add_argument("--out", default="grades.csv", help="the table, a line a student (grades.csv); the others beside it")
     parser.add_argument("--roster", help="CSV with id, name, e-mail: fixes names, adds who handed in nothing")
     parser.add_argument("--layout", choices=LAYOUTS, default="auto", help="whose the first folders are, where that is doubtful")
+    parser.add_argument("--points", help="TOML with points, credit, deadlines, and what being late costs (docs/teaching.md)")
+    parser.add_argument("--format", choices=("plain", "moodle", "canvas"), default="plain", help="and a table for that gradebook")
+    parser.add_argument("--feedback", action="store_true", help="a page for each student, and one of the class")
+    parser.add_argument("--resume", action="store_true", help="go on where a run was stopped: what is marked is not marked again")
     parser.add_argument("--seconds", type=float, default=120.0, help="at most so long for one notebook (120)")
     parser.add_argument("--memory", type=float, default=4.0, help="at most so many GB for one notebook (4)")
-    parser.add_argument("--resume", action="store_true", help="go on where a run was stopped: what is marked is not marked again")
     parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 2) // 2), help="so many at a time")
     given = parser.parse_args()
     here = Path(os.environ.get("UNET_LAB_CALLED_FROM", "."))  # lab.py works in its own folder
     given.folder, given.out = here / given.folder, here / given.out
+    given.roster, given.points = (here / name if name else None for name in (given.roster, given.points))
     if given.seconds <= 0 or given.memory <= 0 or given.jobs < 1:
         sys.exit("lab.py grade: --seconds and --memory are numbers above 0, --jobs whole numbers from 1 up.")
     if not given.out.resolve().parent.is_dir():
         sys.exit(f"lab.py grade: there is no folder {given.out.resolve().parent} to write {given.out.name} to.")
     if not given.folder.is_dir() and given.folder.suffix.lower() != ".zip":
         sys.exit(f"lab.py grade: there is no folder {given.folder}. Give the one that holds what the class handed in.")
+    return given
+
+
+def main() -> int:
+    given = arguments()
 
     from tqdm import tqdm
 
-    from unet_lab.course.grading import (
-        Journal,
-        Limits,
-        find_submissions,
-        grade_with_journal,
-        read_roster,
-        write_similar,
-        write_tables,
-    )
+    from unet_lab.course.grading import Journal, Limits, find_submissions, grade_with_journal, late_rows, read_points, read_roster
 
     try:
-        roster = read_roster(here / given.roster) if given.roster else None
+        roster = read_roster(given.roster) if given.roster else None
+        points = read_points(given.points)
         submissions = find_submissions(given.folder, roster, given.layout)
     except (OSError, ValueError) as error:
         sys.exit(f"lab.py grade: {error}")
     if not submissions:
         sys.exit(f"lab.py grade: no notebook and no exported progress below {given.folder}.")
-    rows, stopped = [], False
+    journal = Journal(given.out.with_name(f"{given.out.stem}-rows.jsonl"), given.resume)
+    if journal.done:
+        print(f"Going on: {len(journal.done)} are in {journal.path.name}.")
+    rows, stopped = late_rows(submissions, points), False
     try:
-        journal = Journal(given.out.with_name(f"{given.out.stem}-rows.jsonl"), given.resume)
-        if journal.done:
-            print(f"Going on: {len(journal.done)} are in {journal.path.name}.")
         marked = grade_with_journal(submissions, journal, Limits(given.seconds, given.memory), given.jobs)
         for found in tqdm(marked, total=len(submissions), desc="submissions", unit="file"):
             rows += found
     except KeyboardInterrupt:
         stopped = True
-    path, details = write_tables(rows, given.out)
-    similar, pairs = write_similar(rows, given.out)
+    written = write_all(given, rows, points, roster)
     students, counts = {row.student for row in rows}, Counter(row.state for row in rows if row.exercise)
+    counts = Counter({state: n for state, n in counts.items() if state not in ("flag", "tries")})
     print(f"{len(students)} students; answers: {', '.join(f'{n} {state}' for state, n in counts.most_common()) or 'none'}.")
     for row in rows:
         if not row.exercise or row.state == "flag":
             print(f"  {row.student}: {row.file}: {row.finding}")
-    print(f"Pairs of answers alike after renaming: {pairs} ({similar.name}). A 1? was flagged; a 1 without a flag is no proof.")
-    print(f"{'Stopped (go on with --resume); what was marked is in' if stopped else 'Written:'} {path} and {details}.")
+    print("A 1? was flagged; a 1 without a flag is no proof: the checks run in the answer's own process.")
+    print(f"{'Stopped (go on with --resume); what was marked is in' if stopped else 'Written:'} {', '.join(written)}.")
     return 130 if stopped else 0
+
+
+def write_all(given: argparse.Namespace, rows: list, points, roster) -> list[str]:
+    """Write every table and page that is asked for; returns what they are called."""
+    from unet_lab.course import grading
+
+    manual = grading.manual_columns(given.out)
+    students = {row.student: [] for row in rows}
+    for row in rows:
+        students[row.student].append(row)
+    earned = {student: sum(grading.points_of(mine, points).values()) for student, mine in students.items()}
+    similar, pairs = grading.write_similar(rows, given.out)
+    written = [*map(str, grading.write_tables(rows, given.out, earned, manual)), f"{similar} ({pairs} pairs)"]
+    if given.format != "plain":
+        written.append(str(grading.write_gradebook(rows, given.out, given.format, points, roster, manual)))
+    if given.feedback:
+        folder = given.out.with_name(f"{given.out.stem}-feedback")
+        written.append(f"{folder} ({len(grading.write_feedback(rows, folder, points, manual))} pages)")
+        written.append(str(grading.write_overview(rows, given.out.with_name(f"{given.out.stem}-overview.html"))))
+    return written
 
 
 if __name__ == "__main__":

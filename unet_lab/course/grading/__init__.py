@@ -1,5 +1,14 @@
 """A class's submissions, checked again: each in a process of its own, with limits, into one table."""
 
+from unet_lab.course.grading.feedback import write_feedback, write_overview
+from unet_lab.course.grading.gradebook import (
+    FORMATS,
+    late_rows,
+    manual_columns,
+    points_of,
+    read_points,
+    write_gradebook,
+)
 from unet_lab.course.grading.hosting import Host, Limits
 from unet_lab.course.grading.journal import Journal, grade_with_journal
 from unet_lab.course.grading.marking import Row, grade, mark
@@ -10,6 +19,7 @@ from unet_lab.course.grading.submissions import Submission, find_submissions
 from unet_lab.course.grading.tables import write_similar, write_tables
 
 __all__ = [
+    "FORMATS",
     "Host",
     "Journal",
     "Limits",
@@ -20,10 +30,17 @@ __all__ = [
     "find_submissions",
     "grade",
     "grade_with_journal",
+    "late_rows",
+    "manual_columns",
     "mark",
     "needed_cells",
+    "points_of",
+    "read_points",
     "read_roster",
     "similar_pairs",
+    "write_feedback",
+    "write_gradebook",
+    "write_overview",
     "write_similar",
     "write_tables",
 ]

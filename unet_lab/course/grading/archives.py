@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import stat
 import zipfile
 import zlib
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 MOST_FILES = 5_000
@@ -35,6 +38,7 @@ def unpack(archive: Path, folder: Path) -> None:
                     continue
                 target.parent.mkdir(parents=True, exist_ok=True)
                 left -= write_member(opened, member, target, left)
+                keep_time(member, target)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError) as error:
         raise Refused(f"a damaged zip, or none ({str(error)[:100] or type(error).__name__})") from None
     except OSError as error:
@@ -51,6 +55,13 @@ def write_member(opened: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path,
                 raise Refused(f"a zip that unpacks to more than {MOST_BYTES / 1e9:g} GB")
             stream.write(block)
     return written
+
+
+def keep_time(member: zipfile.ZipInfo, target: Path) -> None:
+    """Give a file the time that the archive says, by which deadlines are kept."""
+    with contextlib.suppress(ValueError, OverflowError, OSError):
+        seconds = datetime(*member.date_time).timestamp()
+        os.utime(target, (seconds, seconds))
 
 
 def is_link(member: zipfile.ZipInfo) -> bool:

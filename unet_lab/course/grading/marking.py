@@ -42,7 +42,7 @@ UNMARKED = {
     "nothing": "",
     "refused": "",
 }
-STATES = ("right", "wrong", "not tried", "error", "missing", "reported", "note", "late", "flag")
+STATES = ("right", "wrong", "not tried", "error", "missing", "reported", "note", "late", "flag", "tries")
 
 
 class Row(NamedTuple):
@@ -258,8 +258,17 @@ def from_export(submission: Submission) -> list[Row]:
     known = {name for exercises in LESSONS.values() for name in exercises}
     other = not spellings(content["student"]) & spellings(submission.student)
     note = [Row(submission.student, file, "", "note", f"exported by {content['student'][:80]!r}")] if other else []
-    return note + [
-        Row(submission.student, file, name, "reported", f"passed {entry['passed']}")
+    tries = [
+        Row(submission.student, file, name, "tries", "wrong tries, by the student's own file", float(entry["tries"]))
         for name, entry in content["exercises"].items()
-        if entry["passed"] and name in known
+        if name in known
     ]
+    return (
+        note
+        + tries
+        + [
+            Row(submission.student, file, name, "reported", f"passed {entry['passed']}")
+            for name, entry in content["exercises"].items()
+            if entry["passed"] and name in known
+        ]
+    )

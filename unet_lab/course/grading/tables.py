@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from unet_lab.course.exercises import LESSONS
@@ -16,12 +17,19 @@ _RANK = {"right": 5, "wrong": 4, "error": 3, "not tried": 2, "missing": 1}
 _SHOWN = {"right": "1", "wrong": "0", "error": "error", "not tried": "", "missing": ""}
 
 
-def write_tables(rows: Iterable[Row], path: str | Path) -> tuple[Path, Path]:
+def write_tables(
+    rows: Iterable[Row],
+    path: str | Path,
+    points: Mapping[str, float] | None = None,
+    manual: Mapping[str, tuple[str, str]] | None = None,
+) -> tuple[Path, Path]:
     """Write PATH (a line a student) and PATH-details (a line an answer), as CSV for any spreadsheet; returns both paths.
 
     In the first: 1 passed when checked here, 1? passed but flagged, 0 not passed, "error" where the answer or its cell broke off,
     empty not tried, (1) only reported by the student's own file. Of several submissions the best answer counts. What a student
     wrote never becomes a formula. Raises OSError where it cannot be written.
+
+    points, manual : by student, what the checks earn, and what the lecturer wrote into the columns "manual" and "comment".
     """
     path = Path(path)
     rows = list(rows)
@@ -29,8 +37,25 @@ def write_tables(rows: Iterable[Row], path: str | Path) -> tuple[Path, Path]:
     head = ["student", "file", "exercise", "state", "finding", "seconds", "hint"]
     write_whole(details, csv_bytes(head, [list(row[: len(head)]) for row in rows]))
     names = [name for exercises in LESSONS.values() for name in exercises]
-    head = ["student", "passed", "flagged", "reported only", "of", *names, "errors", "flags", "remarks"]
-    write_whole(path, csv_bytes(head, list(students(rows, names))))
+    head = [
+        "student",
+        "points",
+        "manual",
+        "comment",
+        "passed",
+        "flagged",
+        "reported only",
+        "of",
+        *names,
+        "errors",
+        "flags",
+        "remarks",
+    ]
+    lines = []
+    for student, *line in students(rows, names):
+        by_hand, comment = (manual or {}).get(student, ("", ""))
+        lines.append([student, f"{points[student]:g}" if points else line[0], by_hand, comment, *line])
+    write_whole(path, csv_bytes(head, lines))
     return path, details
 
 
@@ -94,4 +119,5 @@ def harmless(value):
     if not isinstance(value, str):
         return value
     text = " ".join(value.split())
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") else text
+    is_number = re.fullmatch(r"[+-]?\d+([.,]\d+)?", text)
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") and not is_number else text

@@ -1,0 +1,263 @@
+"""What a lecturer gives back: points, gradebooks, a manual column that stays, pages for students and of the class."""
+
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+from datetime import datetime
+from html.parser import HTMLParser
+
+import pytest
+
+from tests.conftest import ROOT
+from unet_lab.course import CHECKS
+from unet_lab.course.grading import (
+    Roster,
+    Row,
+    Student,
+    find_submissions,
+    late_rows,
+    manual_columns,
+    points_of,
+    read_points,
+    similar_pairs,
+    write_feedback,
+    write_gradebook,
+    write_overview,
+    write_tables,
+)
+from unet_lab.course.grading.similarity import share_of_equal, tokens_of
+from unet_lab.course.progress import export_progress
+
+CLASS = Roster([Student("s1", "Ada Lovelace", "ada@uni.edu"), Student("s2", "Bob Hope", "bob@uni.edu")])
+ROWS = [
+    Row("Ada Lovelace", "8.ipynb", "iou", "right"),
+    Row("Ada Lovelace", "8.ipynb", "audit", "wrong", "f1 is <b>another</b> number.", 0.1, "F1 = 2·IoU/(1 + IoU)"),
+    Row("Ada Lovelace", "8.ipynb", "confusion_matrix", "right"),
+    Row("Ada Lovelace", "8.ipynb", "confusion_matrix", "flag", "exchanged numpy.array_equal"),
+    Row("Bob Hope", "b.ipynb", "iou", "error", "NameError: name 'x' is not defined"),
+    Row("Bob Hope", "b.ipynb", "audit", "wrong", "another finding.", 0.1, "F1 = 2·IoU/(1 + IoU)"),
+    Row("Bob Hope", "p.json", "iou", "tries", "wrong tries", 7.0),
+    Row("Bob Hope", "p.json", "read_shape", "reported", "passed 2026"),
+    Row("? x.ipynb", "x.ipynb", "", "error", "whose is it?"),
+]
+TOML = """
+title = "Lab"
+[points]
+default = 2
+iou = 5
+[credit]
+wrong = 0.25
+flagged = 0.5
+reported = 0.5
+[deadlines]
+08_evaluation = 2026-11-01T12:00:00
+[late]
+keeps = 0.8
+per_day = 0.1
+"""
+
+
+def of(student, rows=ROWS):
+    return [row for row in rows if row.student == student]
+
+
+@pytest.fixture
+def points(tmp_path):
+    (tmp_path / "points.toml").write_text(TOML, encoding="utf-8")
+    return read_points(tmp_path / "points.toml")
+
+
+def test_points_follow_the_file(points):
+    assert points.most == 2 * (len(CHECKS) - 1) + 5
+    earned = {name: worth for name, worth in points_of(of("Ada Lovelace"), points).items() if worth}
+    assert earned == {"confusion_matrix": 1, "iou": 5, "audit": 0.5}  # flagged, right, wrong
+    earned = {name: worth for name, worth in points_of(of("Bob Hope"), points).items() if worth}
+    assert earned == {"audit": 0.5, "read_shape": 1}  # reported only
+    assert sum(points_of(of("Ada Lovelace"), read_points()).values()) == 2
+
+
+@pytest.mark.parametrize(("days", "share"), [(-1, 1), (0.5, 0.8), (1.5, 0.7), (3, 0.5), (30, 0)])
+def test_what_is_late_loses_what_the_rule_says(tmp_path, points, days, share):
+    (tmp_path / "Ada").mkdir()
+    path = tmp_path / "Ada" / "08_evaluation.ipynb"
+    path.write_text("{}")
+    when = datetime(2026, 11, 1, 12).astimezone().timestamp() + days * 86400
+    os.utime(path, (when, when))
+    late = late_rows(find_submissions(tmp_path), points)
+    assert len(late) == (days > 0)
+    rows = [Row("Ada", "08_evaluation.ipynb", "iou", "right"), Row("Ada", "other.ipynb", "audit", "right"), *late]
+    earned = points_of(rows, points)
+    assert earned["iou"] == pytest.approx(5 * share)
+    assert earned["audit"] == 2  # another file, in time
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[points]\niuo = 1", "[points] has 'iuo'"),
+        ("[pionts]\niou = 1", "there is no table [pionts]"),
+        ("[points]\niou = -1", "iou is a number from 0"),
+        ("[credit]\nwrong = 2", "wrong is a number from 0 to 1"),
+        ("[deadlines]\n08_evaluation = 'soon'", "is a date and time"),
+        ("[points", "no TOML"),
+    ],
+)
+def test_a_file_of_points_that_is_wrong_is_refused_in_words(tmp_path, text, words):
+    (tmp_path / "points.toml").write_text(text)
+    with pytest.raises(ValueError, match=re.escape(words)):
+        read_points(tmp_path / "points.toml")
+
+
+def lines_of(path):
+    return list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
+
+
+def test_gradebooks_as_moodle_and_canvas_import_them(tmp_path, points):
+    manual = {"Bob Hope": ("2,5", "oral")}
+    moodle = lines_of(write_gradebook(ROWS, tmp_path / "g.csv", "moodle", points, CLASS, manual))
+    assert moodle == [
+        ["Full name", "ID number", "Email address", "Lab"],
+        ["Ada Lovelace", "s1", "ada@uni.edu", "6.5"],
+        ["Bob Hope", "s2", "bob@uni.edu", "4"],
+    ]
+    canvas = lines_of(write_gradebook(ROWS, tmp_path / "g.csv", "canvas", points, CLASS, manual))
+    assert canvas[0] == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "Lab"]
+    assert canvas[1] == ["Points Possible", "", "", "", "", f"{points.most:g}"]
+    assert canvas[2:] == [["Lovelace, Ada", "", "s1", "ada", "", "6.5"], ["Hope, Bob", "", "s2", "bob", "", "4"]]
+
+
+def test_what_was_written_by_hand_survives_a_second_run(tmp_path):
+    path, _ = write_tables(ROWS, tmp_path / "grades.csv", {row.student: 1.5 for row in ROWS})
+    head, *lines = lines_of(path)
+    line = next(line for line in lines if line[0] == "Ada Lovelace")
+    line[head.index("manual")], line[head.index("comment")] = "-0.5", "late, but fine"
+    with open(path, "w", newline="", encoding="utf-8-sig") as stream:
+        csv.writer(stream).writerows([head, *lines])
+    kept = manual_columns(path)
+    write_tables(ROWS, path, {row.student: 2 for row in ROWS}, kept)
+    table = {line["student"]: line for line in csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines())}
+    assert (table["Ada Lovelace"]["points"], table["Ada Lovelace"]["manual"]) == ("2", "-0.5")
+    assert table["Ada Lovelace"]["comment"] == "late, but fine"
+    assert table["Bob Hope"]["manual"] == ""
+    assert manual_columns(tmp_path / "none.csv") == {}
+
+
+class Text(HTMLParser):
+    """The text of a page; fails on tags that are not closed in order."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.text, self.open = "", []
+        self.feed(path.read_text(encoding="utf-8"))
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += f" {data}"
+
+
+def test_a_student_s_page_says_what_was_found_and_the_hint(tmp_path, points):
+    pages = write_feedback(ROWS, tmp_path / "feedback", points, {"Ada Lovelace": ("1", "Come and see me.")})
+    assert [page.name for page in pages] == ["Ada_Lovelace.html", "Bob_Hope.html"]
+    ada, bob = (Text(page).text for page in pages)
+    for words in (
+        "6.5 of",
+        "1 by hand",
+        "Come and see me.",
+        "f1 is <b>another</b> number.",
+        "Hint: F1 = 2·IoU/(1 + IoU)",
+        "not passed",
+    ):
+        assert words in ada
+    assert "exchanged" not in ada  # what was flagged is between you and the student
+    assert "broke off" in bob
+    assert "Ada" not in bob
+
+
+def test_pages_of_students_with_the_same_letters_do_not_overwrite_each_other(tmp_path, points):
+    rows = [Row(name, "x", "iou", "right") for name in ("A/B", "A B", "a b", "..", "...")]
+    assert len(set(write_feedback(rows, tmp_path / "f", points, {}))) == len(list((tmp_path / "f").iterdir())) == 5
+
+
+def test_the_page_of_the_class_says_what_goes_wrong_and_who_is_stuck(tmp_path):
+    text = Text(write_overview(ROWS, tmp_path / "overview.html")).text
+    assert "2 students" in text
+    assert "1 of 1 (1 flagged)" in text  # confusion_matrix
+    assert "0 of 2" in text  # audit
+    assert "2 x F1 = 2·IoU/(1 + IoU)" in text
+    assert "7 wrong (median of 1)" in text
+    assert "no proof" in text
+    assert "Ada Lovelace, Bob Hope" in text  # stuck at audit
+
+
+def test_the_command_writes_all_of_it(tmp_path):
+    for name in ("Ada", "Bob"):
+        (tmp_path / "class" / name).mkdir(parents=True)
+        progress = {"iou": {"tries": 3, "passed": "2026-11-25T10:00:00+00:00"}}
+        export_progress(tmp_path / "class" / name / "p.json", name, progress)
+    (tmp_path / "roster.csv").write_text("id,name\n1,Ada\n2,Bob\n3,Cleo\n")
+    (tmp_path / "points.toml").write_text("[credit]\nreported = 1\n")
+    line = [sys.executable, str(ROOT / "scripts" / "grade.py"), "class", "--roster", "roster.csv", "--points", "points.toml"]
+    env = os.environ | {"UNET_LAB_CALLED_FROM": str(tmp_path)}
+    done = subprocess.run([*line, "--format", "moodle", "--feedback"], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "3 students; answers: 2 reported." in done.stdout
+    assert {p.name for p in (tmp_path / "grades-feedback").iterdir()} == {"Ada.html", "Bob.html", "Cleo.html"}
+    assert lines_of(tmp_path / "grades-moodle.csv")[1:] == [["Ada", "1", "", "1"], ["Bob", "2", "", "1"], ["Cleo", "3", "", "0"]]
+    assert "handed in nothing" in Text(tmp_path / "grades-feedback" / "Cleo.html").text
+    assert "3 wrong (median of 2)" in Text(tmp_path / "grades-overview.html").text
+    assert all(json.loads(line) for line in (tmp_path / "grades-rows.jsonl").read_text().splitlines())
+
+
+# -- answers that are alike ----------------------------------------------------------------------------------------------
+
+ONE = """
+def my_confusion(truth, prediction, num_classes):
+    table = np.zeros((num_classes, num_classes), int)
+    for t, p in zip(truth.ravel(), prediction.ravel()):
+        table[t, p] += 1
+    return table
+"""
+RENAMED = '''
+def my_confusion(wahr, vorhergesagt, klassen):
+    """Counts pairs."""
+    # my own work
+    m = np.zeros((klassen, klassen), int)
+    for a, b in zip(wahr.ravel(),
+                    vorhergesagt.ravel()):
+        m[a, b] += 1
+    return m
+'''
+OTHER = """
+def my_confusion(truth, prediction, num_classes):
+    pairs = truth.astype(int) * num_classes + prediction
+    return np.bincount(pairs.ravel(), minlength=num_classes**2).reshape(num_classes, num_classes)
+"""
+
+
+def test_a_copy_with_other_names_and_comments_is_found_and_another_way_is_not():
+    answers = [("ada", "confusion_matrix", ONE), ("bob", "confusion_matrix", RENAMED), ("cleo", "confusion_matrix", OTHER)]
+    (pair,) = similar_pairs([*answers, ("dan", "iou", ONE), ("bob", "confusion_matrix", "x = 1\n" + OTHER)])[:1]
+    assert (pair.exercise, pair.first, pair.second, pair.share) == ("confusion_matrix", "ada", "bob", 1.0)
+    assert pair.as_written < 0.8
+    assert pair.tokens == len(tokens_of(ONE))
+    assert not similar_pairs([answers[0], answers[2]])
+    assert not similar_pairs([("ada", "x", "a = 1"), ("bob", "x", "b = 1")])  # too short to say anything
+    everybody = [(f"s{k}", "confusion_matrix", ONE) for k in range(5)]
+    assert {pair.others for pair in similar_pairs(everybody)} == {3}
+
+
+def test_the_share_of_equal_tokens_is_that_of_difflib_and_its_bound_never_hides_a_pair():
+    one, two = tokens_of(ONE), tokens_of(ONE.replace("+= 1", "+= 2"))
+    assert share_of_equal(one, two) == pytest.approx(1 - 1 / len(one))
+    assert share_of_equal(one, two, 0.9) == share_of_equal(one, two)
+    assert share_of_equal(one, tokens_of(OTHER), 0.9) == 0

@@ -1,0 +1,125 @@
+"""Pages to give back: one for each student, and one of the whole class for the lecturer. Plain HTML, nothing to load."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+from unet_lab.course.exercises import LESSONS
+from unet_lab.course.grading.gradebook import Points, points_of
+from unet_lab.course.grading.marking import Row
+from unet_lab.course.grading.tables import best_rows, is_flagged
+from unet_lab.files import write_whole
+
+_STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}
+table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;padding:.3rem .6rem;border-top:1px solid #ccc}
+.right{color:#00664b}.wrong{color:#a33b00}.error{color:#8b0f5a}.bar{background:#0072b2;height:.8rem;display:inline-block}
+.none{color:#666}small{color:#555}"""
+_WORDS = {
+    "right": "passed",
+    "wrong": "not passed",
+    "error": "broke off",
+    "not tried": "not tried",
+    "missing": "not in the notebook",
+}
+
+
+_NO_PROOF = (
+    "A flagged answer, and one that is like another's, is yours to see. The checks run in the answer's own process, so a pass "
+    "without a flag is no proof."
+)
+
+
+def page(title: str, body: str) -> bytes:
+    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title><style>{_STYLE}</style>'
+    return f"{head}<h1>{html.escape(title)}</h1>{body}</html>\n".encode()
+
+
+def table(head: Iterable[str], lines: Iterable[Iterable[str]]) -> str:
+    """An HTML table; the cells are HTML already."""
+    rows = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in line) + "</tr>" for line in lines)
+    return f"<table><tr>{''.join(f'<th>{word}</th>' for word in head)}</tr>{rows}</table>"
+
+
+def write_feedback(rows: Iterable[Row], folder: str | Path, points: Points, manual: dict[str, tuple[str, str]]) -> list[Path]:
+    """Write a page for each student to FOLDER: each exercise, what was found, the hint. Raises OSError."""
+    folder = Path(folder)
+    folder.mkdir(exist_ok=True)
+    written = []
+    for student, mine in by_student(rows).items():
+        if student.startswith("? "):
+            continue
+        path = folder / file_name(student, {p.name.lower() for p in written})
+        write_whole(path, page(f"U-Net Lab: {student}", feedback(mine, points, manual.get(student, ("", "")))))
+        written.append(path)
+    return written
+
+
+def by_student(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    found = defaultdict(list)
+    for row in rows:
+        found[row.student].append(row)
+    return dict(sorted(found.items(), key=lambda item: item[0].lower()))
+
+
+def file_name(student: str, taken: set[str]) -> str:
+    """A name that every system takes, and no other student has."""
+    plain = re.sub(r"[^\w.-]+", "_", student).strip("._")[:80] or "student"
+    names = (f"{plain}{n}.html" for n in ("", *(f"-{k}" for k in range(2, 10_000))))
+    return next(name for name in names if name.lower() not in taken)
+
+
+def feedback(mine: list[Row], points: Points, manual: tuple[str, str]) -> str:
+    """The body of a student's page."""
+    best, earned = best_rows(mine), points_of(mine, points)
+    parts = [f"<p>{sum(earned.values()):g} of {points.most:g} points by the checks"]
+    parts.append(f"; {html.escape(manual[0])} by hand" if manual[0] else "")
+    parts.append(f".</p><p>{html.escape(manual[1])}</p>" if manual[1] else ".</p>")
+    for lesson, names in LESSONS.items():
+        there = [name for name in names if name in best]
+        if there:
+            lines = [exercise_line(name, best[name], earned[name], points.points[name]) for name in there]
+            parts.append(f"<h2>{html.escape(lesson)}</h2>" + table(("exercise", "result", "points", "what was found"), lines))
+    notes = [f"{row.file}: {row.finding}" for row in mine if not row.exercise and row.state in ("error", "late")]
+    parts += [f"<p>{html.escape(note)}</p>" for note in dict.fromkeys(notes)]
+    return "".join(parts)
+
+
+def exercise_line(name: str, row: Row, earned: float, most: float) -> list[str]:
+    found = html.escape(row.finding) + (f"<br><small>Hint: {html.escape(row.hint)}</small>" if row.hint else "")
+    state = row.state if row.state in ("right", "wrong", "error") else "none"
+    return [html.escape(name), f'<span class="{state}">{_WORDS[row.state]}</span>', f"{earned:g} of {most:g}", found]
+
+
+def write_overview(rows: Iterable[Row], path: str | Path) -> Path:
+    """Write the lecturer's page: how many pass each exercise, what goes wrong most, after how many tries, who is stuck."""
+    students = by_student(row for row in rows if not row.student.startswith("? "))
+    best = {student: best_rows(mine) for student, mine in students.items()}
+    body = [f"<p>{len(students)} students. {_NO_PROOF}</p>"]
+    lines = []
+    for lesson, names in LESSONS.items():
+        for name in names:
+            answers = {student: found[name] for student, found in best.items() if name in found}
+            if answers or any(row.exercise == name for mine in students.values() for row in mine):
+                lines.append(overview_line(lesson, name, answers, students))
+    body.append(table(("notebook", "exercise", "passed", "", "commonest findings", "tries", "stuck"), lines))
+    write_whole(path, page("U-Net Lab: the class", "".join(body)))
+    return Path(path)
+
+
+def overview_line(lesson: str, name: str, answers: dict[str, Row], students: dict[str, list[Row]]) -> list[str]:
+    tried = {student: row for student, row in answers.items() if row.state in ("right", "wrong", "error")}
+    passed = [student for student, row in tried.items() if row.state == "right"]
+    flagged = sum(is_flagged(tried[student], students[student]) for student in passed)
+    share = len(passed) / len(tried) if tried else 0.0
+    text = f"{len(passed)} of {len(tried)}" + (f" ({flagged} flagged)" if flagged else "")
+    bar = f'<span class="bar" style="width:{100 * share:.0f}px"></span> {100 * share:.0f} %'
+    common = Counter(row.hint or row.finding for row in tried.values() if row.state != "right").most_common(3)
+    findings = "<br>".join(f"{count} x {html.escape(words[:160])}" for words, count in common)
+    tries = sorted(row.seconds for mine in students.values() for row in mine if row.state == "tries" and row.exercise == name)
+    median = f"{tries[len(tries) // 2]:g} wrong (median of {len(tries)})" if tries else ""
+    stuck = ", ".join(html.escape(student) for student, row in tried.items() if row.state != "right")
+    return [html.escape(lesson), html.escape(name), text, bar, findings, median, f"<small>{stuck}</small>"]
