@@ -131,7 +131,7 @@ def test_a_second_start_installs_nothing_and_unknown_commands_are_named(ready):
     code, out, err = lab(ready, "tset")
     assert code == 1
     assert "installing" not in out
-    assert "there is no command 'tset'; there are: test, run, ablations, benchmark, card, grade, leave-one-out" in err
+    assert "there is no command 'tset'; there are: test, run, ablations, benchmark, card, grade, hand-out" in err
     assert "Setting up" not in out
 
 

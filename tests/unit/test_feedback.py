@@ -246,7 +246,7 @@ def my_confusion(truth, prediction, num_classes):
 
 def test_a_copy_with_other_names_and_comments_is_found_and_another_way_is_not():
     answers = [("ada", "confusion_matrix", ONE), ("bob", "confusion_matrix", RENAMED), ("cleo", "confusion_matrix", OTHER)]
-    (pair,) = similar_pairs([*answers, ("dan", "iou", ONE), ("bob", "confusion_matrix", "x = 1\n" + OTHER)])[:1]
+    (pair,) = similar_pairs([*answers, ("dan", "iou", ONE), ("bob", "confusion_matrix", OTHER + "\nx = 1")])[:1]
     assert (pair.exercise, pair.first, pair.second, pair.share) == ("confusion_matrix", "ada", "bob", 1.0)
     assert pair.as_written < 0.8
     assert pair.tokens == len(tokens_of(ONE))

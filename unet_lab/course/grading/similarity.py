@@ -70,8 +70,7 @@ def without_docstrings(code: str) -> str:
     lines = code.splitlines()
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-            indent = " " * node.col_offset
-            lines[node.lineno - 1 : node.end_lineno] = [f"{indent}pass"] + [""] * (node.end_lineno - node.lineno)
+            lines[node.lineno - 1 : node.end_lineno] = [""] * (node.end_lineno - node.lineno + 1)
     return "\n".join(lines)
 
 
