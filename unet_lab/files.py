@@ -11,6 +11,8 @@ from importlib import resources
 from pathlib import Path
 from typing import BinaryIO
 
+import psutil
+
 
 def shipped_data() -> Path:
     """The folder of the data that come with the course: in a wheel inside the package, in a checkout `data/` beside it."""
@@ -58,6 +60,16 @@ def previous_of(path: str | Path) -> Path:
     """Where `write_whole(path, …, keep_previous=True)` leaves the file before: run.pt becomes run.previous.pt."""
     path = Path(path)
     return path.with_name(f"{path.stem}.previous{path.suffix}")
+
+
+def free_memory() -> int:
+    """Bytes of memory that are free: of the machine, or of the container that this runs in where that is less."""
+    free = psutil.virtual_memory().available
+    try:  # a container's own limit (cgroup, Linux): JupyterHub and Slurm set one, and psutil does not see it
+        most, used = (Path("/sys/fs/cgroup", name).read_text().strip() for name in ("memory.max", "memory.current"))
+        return min(free, int(most) - int(used))
+    except (OSError, ValueError):
+        return free
 
 
 def remove_parts(path: str | Path) -> None:

@@ -327,10 +327,15 @@ def test_colours_are_proposed_shown_and_read(folder, mode):
         picture.save(masks / f"{k:02d}.png")
     Image.fromarray(np.zeros_like(CELLS[0].mask)).save(masks / "00.png")  # all black: read as grey, but one of these all the same
     table = propose_codes(masks)
-    assert set(table.codes) == {tuple(c) for c in colours.tolist()}
-    assert table.codes[0] == (0, 0, 0)
     assert table.files == (10, 9, 9)
-    assert "(200, 30, 30)" in str(table)
+    if mode == "palette":
+        assert table.codes == (0, 1, 2)
+        by_index = load_folder(images, masks, codes=table.codes)
+        assert np.array_equal(by_index.pairs[4].mask, CELLS[4].mask)
+    else:
+        assert set(table.codes) == {tuple(c) for c in colours.tolist()}
+        assert table.codes[0] == (0, 0, 0)
+        assert "(200, 30, 30)" in str(table)
     with pytest.raises(ValueError, match="which grey means which class"):
         load_folder(images, masks)
     cells = load_folder(images, masks, codes=colours.tolist())

@@ -6,7 +6,7 @@ import tifffile
 from PIL import Image
 
 from unet_lab.datasets import SegmentationDataset, load_folder, read_image, read_mask, read_mask_pages, read_pages, split
-from unet_lab.datasets.image_files import luminance
+from unet_lab.datasets.stored_images import luminance
 
 DRAWN = np.random.default_rng(0)
 
@@ -41,12 +41,34 @@ def test_min_is_white_is_turned_round_by_one_rule(tmp_path, compression, bits):
     assert np.array_equal(read_mask(tmp_path / "a.tif"), 2**bits - 1 - array)
 
 
-def test_a_lut_image_is_its_indices_and_a_palette_mask_its_colours(tmp_path):
+def test_a_lut_image_is_its_indices_and_so_is_a_mask_with_a_palette_until_its_colours_are_asked_for(tmp_path):
     array = DRAWN.integers(0, 200, (20, 30)).astype(np.uint8)
     table = DRAWN.integers(0, 65535, (3, 256)).astype(np.uint16)
     tifffile.imwrite(tmp_path / "lut.tif", array, photometric="palette", colormap=table)
     assert np.array_equal(read_image(tmp_path / "lut.tif"), array)
-    assert np.array_equal(read_mask(tmp_path / "lut.tif"), (table >> 8).T[array].astype(np.uint8))
+    assert np.array_equal(read_mask(tmp_path / "lut.tif"), array)
+    assert np.array_equal(read_mask(tmp_path / "lut.tif", colours=True), (table >> 8).T[array].astype(np.uint8))
+
+
+@pytest.mark.parametrize("form", ["png", "gif", "tif"])
+def test_indices_of_a_palette_with_equal_colours_stay_apart(tmp_path, form):
+    array = DRAWN.integers(0, 4, (20, 30)).astype(np.uint8)
+    picture = Image.fromarray(array)
+    picture.putpalette([0, 0, 0, 255, 0, 0, 255, 0, 0, 0, 255, 0])
+    picture.save(tmp_path / f"a.{form}", **({"optimize": False} if form == "gif" else {}))
+    assert np.array_equal(read_mask(tmp_path / f"a.{form}"), array)
+    assert read_mask(tmp_path / f"a.{form}", colours=True)[array == 2][0].tolist() == [255, 0, 0]
+
+
+def test_a_png_with_a_smooth_palette_is_its_indices_and_a_picture_in_256_colours_its_colours(tmp_path):
+    array = DRAWN.integers(0, 256, (40, 50)).astype(np.uint8)
+    blue = Image.fromarray(array)
+    blue.putpalette([c for k in range(256) for c in (0, 0, k)])
+    blue.save(tmp_path / "blue.png")
+    assert np.array_equal(read_image(tmp_path / "blue.png"), array)
+    photo = Image.fromarray(DRAWN.integers(0, 256, (40, 50, 3)).astype(np.uint8)).quantize(200)
+    photo.save(tmp_path / "photo.png")
+    assert np.array_equal(read_image(tmp_path / "photo.png"), np.asarray(photo.convert("RGB")))
 
 
 @pytest.mark.parametrize(("axes", "shape", "pages", "image"), [
@@ -70,7 +92,7 @@ def test_an_imagej_stack_behind_one_page_is_read_whole(tmp_path):
     array = numbers("u1", (9, 20, 30))
     tifffile.imwrite(tmp_path / "stack.tif", array, imagej=True, metadata={"axes": "ZYX"})
     assert len(read_pages(tmp_path / "stack.tif")) == 9
-    with pytest.raises(ValueError, match="9 pages in one file; read_pages"):
+    with pytest.raises(ValueError, match=r"9 pages in one file \(9 of Z \(depth\)\); read_pages.*page=0"):
         read_image(tmp_path / "stack.tif")
 
 

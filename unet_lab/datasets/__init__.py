@@ -15,9 +15,8 @@ from unet_lab.datasets.image_files import (
     read_mask,
     read_mask_pages,
     read_pages,
-    write_image,
-    write_pages,
 )
+from unet_lab.datasets.image_writing import write_image, write_pages
 from unet_lab.datasets.jurkat import load_jurkat
 from unet_lab.datasets.map_style import MapStyleDataset
 from unet_lab.datasets.masks import CLASS_NAMES, MASK_CODES, decode_mask, encode_mask, snap_mask

@@ -59,6 +59,11 @@ def is_colour(code: object) -> bool:
     return isinstance(code, tuple) and len(code) == 3
 
 
+def are_colours(codes: Codes | None) -> bool:
+    """Whether the codes are colours, not greys or indices."""
+    return codes is not None and any(is_colour(plain_code(code)) for code in codes)
+
+
 def is_single(item: tuple[Code, int]) -> bool:
     """Whether a code is one value, no range."""
     return isinstance(item[0], int) or is_colour(item[0])
@@ -70,7 +75,10 @@ def packed_mask(grey: np.ndarray, coloured: bool) -> np.ndarray:
         grey = np.repeat(grey[..., None], 3, axis=2)  # a mask in which only black and white occur reads as grey
     if grey.ndim != (3 if coloured else 2) or (coloured and grey.shape[2] != 3):
         shape = "(H, W, 3), since the codes are colours" if coloured else "(H, W). For a colour mask give colours as codes"
-        raise ValueError(f"the mask has shape {grey.shape}; allowed is {shape}: codes=((0, 0, 0), (255, 0, 0)).")
+        channel = (
+            " load_folder(…, mask_channel=0) takes one of several channels." if grey.ndim == 3 and grey.shape[2] != 3 else ""
+        )
+        raise ValueError(f"the mask has shape {grey.shape}; allowed is {shape}: codes=((0, 0, 0), (255, 0, 0)).{channel}")
     if grey.dtype == bool:
         grey = grey.astype(np.uint8)
     if grey.dtype.kind == "f" and np.array_equal(grey, np.trunc(grey)):

@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from unet_lab.datasets.file_lists import entries, list_pictures, locate, pictures_among, plain
-from unet_lab.datasets.image_files import read_pages, write_image
+from unet_lab.datasets.image_files import read_pages
+from unet_lab.datasets.image_writing import write_image
 from unet_lab.datasets.names import cleaned
 from unet_lab.datasets.outline_files import READERS, Outline, Sheet
 from unet_lab.losses import IGNORE

@@ -8,14 +8,13 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 from typing import NamedTuple
 
-import psutil
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from unet_lab.files import free_memory
 from unet_lab.foreign import class_logits, input_channels
 
 
@@ -88,12 +87,7 @@ def available_memory(device: torch.device | str = "cpu") -> int:
     """Bytes that are free: of the GPU, or of the machine, or of the container that this runs in where that is less."""
     if torch.device(device).type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    free = psutil.virtual_memory().available
-    try:  # a container's own limit (cgroup, Linux): JupyterHub and Slurm set one, and psutil does not see it
-        most, used = (Path("/sys/fs/cgroup", name).read_text().strip() for name in ("memory.max", "memory.current"))
-        return min(free, int(most) - int(used))
-    except (OSError, ValueError):
-        return free
+    return free_memory()
 
 
 def warn_if_too_large(model: nn.Module, size: tuple[int, int], batch_size: int, device: torch.device, **how) -> None:
