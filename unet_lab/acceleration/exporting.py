@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -17,19 +18,31 @@ from unet_lab.foreign import logits_only
 FORMATS = (".onnx", ".pt2")
 # What these do does not depend on the image's size; a graph of nothing else takes any size that the network can halve.
 _SIZELESS = {"Conv", "ConvTranspose", "Relu", "MaxPool", "Concat", "Add", "Mul", "Sigmoid", "BatchNormalization", "Dropout"}
-_SIZELESS |= {"QuantizeLinear", "DequantizeLinear", "Identity"}
+_SIZELESS |= {"QuantizeLinear", "DequantizeLinear", "Identity", "Softmax"}  # over the classes
 
 
-def export(model: nn.Module, path: str | Path, example: Tensor) -> Path:
-    """Write the network, in evaluation mode, as .onnx (any runtime, any language) or .pt2 (torch.export; PyTorch alone).
+def export(model: nn.Module, path: str | Path, example: Tensor | np.ndarray, format: str | None = None, **package) -> Path:
+    """Write the network, in evaluation mode, as .onnx (any runtime, any language) or .pt2 (torch.export; PyTorch alone), or as a
+    package of the BioImage Model Zoo.
 
     example : a float32 batch (N, C, H, W). An .onnx of a plain U-Net takes other sizes and batches too; a .pt2 takes this
     shape only. Written whole or not at all. Raises ValueError for another suffix, or where the result, loaded again, differs
     from the network by more than 1e-3 of its largest logit; ImportError where .onnx is asked for and onnx is not installed.
+
+    format : None goes by the path's ending. "bioimageio" writes a .zip for Fiji, ilastik, BiaPy and others; example is then an
+    image as it comes from its file, and `package` the fields of `sharing.About`: name, description, authors, licence, …
     """
+    if format == "bioimageio":
+        from unet_lab.acceleration.sharing import bioimageio_package
+
+        return bioimageio_package(model, path, example, **package)
+    if format is not None or package:
+        alone = f", which alone takes {', '.join(package)}" if package else ""
+        raise ValueError(f"format is {format!r}; allowed are None (the path's ending decides) and 'bioimageio'{alone}.")
     path = Path(path)
     if path.suffix not in FORMATS:
-        raise ValueError(f"{path.name} ends in {path.suffix!r}; allowed are {' and '.join(FORMATS)}.")
+        zoo = " (A .zip for the BioImage Model Zoo: format='bioimageio'.)" if path.suffix == ".zip" else ""
+        raise ValueError(f"{path.name} ends in {path.suffix!r}; allowed are {' and '.join(FORMATS)}.{zoo}")
     model = logits_only(model, example)
     if path.suffix == ".onnx":
         content = onnx_bytes(model, example)
