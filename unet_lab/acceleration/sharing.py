@@ -28,6 +28,7 @@ from unet_lab.acceleration.zoo_package import (
     prepared,
     run_core_test,
     smallest_size,
+    takes_any_size,
     write_parts,
 )
 from unet_lab.datasets.masks import CLASS_NAMES
@@ -126,7 +127,8 @@ def bioimageio_package(model: nn.Module, path: str | Path, image: np.ndarray, **
     with tempfile.TemporaryDirectory() as folder:
         readme = document(geometry, told.name, told.description, told.class_names, told.pixel_size, told.validation)
         files = write_parts(Path(folder), network, example, output, readme)
-        content = packed(told.in_zoo_words, files, geometry, told.class_names, told.pixel_size)
+        any_size = takes_any_size(files["torchscript"], network, x)
+        content = packed(told.in_zoo_words, files, geometry, told.class_names, told.pixel_size, any_size)
         run_core_test(content, Path(folder))
     write_whole(path, content)
     return path

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from unet_lab.acceleration.exporting import onnx_bytes
-from unet_lab.acceleration.runtimes import missing, quiet
+from unet_lab.acceleration.runtimes import OnnxRuntime, missing, quiet
 from unet_lab.foreign import Geometry
 
 COVER_COLOURS = ((86, 180, 233), (213, 94, 0), (0, 158, 115), (240, 228, 66), (0, 114, 178), (204, 121, 167))  # from class 1 on
@@ -69,9 +69,22 @@ def write_parts(folder: Path, network: nn.Module, image: np.ndarray, output: np.
     with quiet(), torch.no_grad():
         torch.jit.save(torch.jit.trace(network, example), files["torchscript"])
     if not missing("onnx", "onnxscript", "onnxruntime"):
-        files["onnx"] = folder / "weights.onnx"
-        files["onnx"].write_bytes(onnx_bytes(network, example))
+        content = onnx_bytes(network, example)
+        if OnnxRuntime(content).any_size or not takes_any_size(files["torchscript"], network, example):
+            files["onnx"] = folder / "weights.onnx"
+            files["onnx"].write_bytes(content)
     return files
+
+
+def takes_any_size(torchscript: Path, network: nn.Module, example: Tensor) -> bool:
+    """Whether a traced network gives what the network gives at other sizes, too: a trace may have kept the example's numbers."""
+    other = torch.cat([example, example], dim=-1)
+    with quiet(), torch.no_grad():
+        traced = torch.jit.load(torchscript)
+        try:
+            return bool(torch.allclose(traced(other), network(other), atol=1e-4))
+        except RuntimeError:
+            return False
 
 
 def draw_cover(image: np.ndarray, mask: np.ndarray, side: int = 256) -> Image.Image:
@@ -98,9 +111,17 @@ def preparation() -> list[dict[str, Any]]:
 
 
 def packed(
-    about: dict[str, Any], files: dict[str, Path], geometry: Geometry, class_names: Sequence[str], pixel_size: float | None
+    about: dict[str, Any],
+    files: dict[str, Path],
+    geometry: Geometry,
+    class_names: Sequence[str],
+    pixel_size: float | None,
+    any_size: bool = True,
 ) -> bytes:
-    """The package, written by bioimageio.spec; ValueError with its words where it refuses."""
+    """The package, written by bioimageio.spec; ValueError with its words where it refuses.
+
+    any_size : False where the weights take images of the test input's size only.
+    """
     from bioimageio.spec import save_bioimageio_package_to_stream
     from bioimageio.spec.model.v0_5 import ModelDescr
 
@@ -109,7 +130,7 @@ def packed(
         with quiet():
             described = ModelDescr(
                 **about,
-                inputs=[describe_input(files["input"], geometry, pixel_size)],
+                inputs=[describe_input(files["input"], geometry, pixel_size, any_size)],
                 outputs=[describe_output(files["output"], geometry, class_names, pixel_size)],
                 weights=describe_weights(files),
                 covers=[{"source": files["cover"]}],
@@ -126,11 +147,13 @@ def lengths(pixel_size: float | None) -> dict[str, Any]:
     return {"unit": "micrometer", "scale": pixel_size} if pixel_size else {}
 
 
-def describe_input(test: Path, geometry: Geometry, pixel_size: float | None) -> dict[str, Any]:
-    """What comes in: images of any size that the network takes, and how they are prepared."""
-    channels = [f"channel{k}" for k in range(np.load(test).shape[1])]
-    size = {"min": smallest_size(geometry), "step": geometry.grid}
-    space = [{"type": "space", "id": axis, "size": size, **lengths(pixel_size)} for axis in ("y", "x")]
+def describe_input(test: Path, geometry: Geometry, pixel_size: float | None, any_size: bool) -> dict[str, Any]:
+    """What comes in: images of any size that the network takes, or of one, and how they are prepared."""
+    shape = np.load(test).shape  # (1, C, H, W)
+    channels = [f"channel{k}" for k in range(shape[1])]
+    free = {"min": smallest_size(geometry), "step": geometry.grid}
+    sizes = {"y": free if any_size else shape[2], "x": free if any_size else shape[3]}
+    space = [{"type": "space", "id": axis, "size": size, **lengths(pixel_size)} for axis, size in sizes.items()]
     return {
         "id": "image",
         "axes": [{"type": "batch"}, {"type": "channel", "channel_names": channels}, *space],
