@@ -16,7 +16,7 @@ def by_transposing(image, mask, mirrored, turns):
         array = np.fliplr(array) if mirrored else array
         for _ in range(turns):
             array = np.flipud(array.T)
-        result.append(np.ascontiguousarray(array))
+        result.append(array.copy())
     return result
 
 

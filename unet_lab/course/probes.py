@@ -17,6 +17,7 @@ from unet_lab.course.checking import NotTried, Wrong
 
 # What may be left changed: what is said of it, and what to do.
 LEFT = {
+    "module": ("the layer itself was replaced by another", "Leave the structure of the network as it is, or put the layer back."),
     "mode": (
         "its mode is not what it was: train() or eval() was left on",
         "The caller chooses the mode. Put it back, or leave it.",
@@ -27,7 +28,6 @@ LEFT = {
         "something was left at the layer: a new attribute, or its forward wrapped for good",
         "What you set, take away again.",
     ),
-    "module": ("the layer itself was replaced by another", "Leave the structure of the network as it is, or put the layer back."),
     "requires_grad": (
         "requires_grad was switched",
         "It could not be trained any more. For an answer without gradients: torch.no_grad().",

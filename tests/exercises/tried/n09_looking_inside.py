@@ -61,7 +61,7 @@ hook.wrong(
     "left: the layer replaced",
     "layer|module|part|structure",
     "    model(x)\n",
-    "    model(x)\n    for p in model.modules():\n        for n, child in p.named_children():\n            if child is module:\n                setattr(p, n, nn.Sequential(child))\n",
+    "    model(x)\n    for p in list(model.modules()):\n        for n, child in p.named_children():\n            if child is module:\n                setattr(p, n, nn.Sequential(child))\n",
 )
 hook.wrong(
     "left: forward replaced",
@@ -148,7 +148,7 @@ rank.right(
     "def f(model, pairs):\n    left = {}\n    for level in range(4):\n        table = np.zeros((3, 3), int)\n        with without_skip(model, level):\n            for image, truth in pairs:\n                table = table + confusion_matrix(truth, predict(model, image))\n        left[level] = scores(table).iou\n    return [level for level, _ in sorted(left.items(), key=lambda item: item[1])]",
 )
 rank.right("a tensor", RETURN, "return torch.tensor(lost).argsort(descending=True)")
-rank.wrong("order: rising", "revers|least|other way", ", reverse=True", "")
+rank.wrong("order: rising", "backwards|revers|least|other way", ", reverse=True", "")
 rank.wrong("order: levels as they are", "order|sort", RETURN, "return [0, 1, 2, 3]")
 rank.wrong("order: always the deepest first", "order|not|measure", RETURN, "return [3, 2, 1, 0]")
 rank.wrong("order: of the page", "order|this network|measure|page", RETURN, "return [0, 1, 3, 2]")

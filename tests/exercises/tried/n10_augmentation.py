@@ -65,7 +65,7 @@ flip.wrong(
 )
 flip.wrong(
     "image: standardised",
-    "values|brightness|not recognised|grey",
+    "values|brightness|not recognised|grey|image is not",
     "np.rot90(image, turns).copy()",
     "np.rot90((image - image.mean()) / (image.std() + 1e-9), turns)",
 )

@@ -46,7 +46,7 @@ gate.wrong(
     "formula: softmax over places",
     "sigmoid|softmax",
     "torch.sigmoid(self.psi(together))",
-    "self.psi(together).flatten(2).softmax(2).view_as(self.psi(together))",
+    "self.psi(together).flatten(2).softmax(2).view(len(skip), 1, *gating.shape[2:])",
 )
 gate.wrong("formula: tanh", "sigmoid|tanh", "torch.sigmoid(self.psi(together))", "torch.tanh(self.psi(together))")
 gate.wrong("formula: hard sigmoid", "sigmoid|hard", "torch.sigmoid(self.psi(together))", "F.hardsigmoid(self.psi(together))")
@@ -98,7 +98,12 @@ gate.wrong(
 )
 gate.wrong("gating: ignored", "gating", "self.theta(skip) + self.phi(gating)", "self.theta(skip)")
 gate.wrong("gating: skip ignored", "skip|theta", "self.theta(skip) + self.phi(gating)", "self.phi(gating)")
-gate.wrong("gating: swapped", "swapped|order|arguments", "def forward(self, skip, gating)", "def forward(self, gating, skip)")
+gate.wrong(
+    "gating: swapped",
+    "forward\\(skip, gating\\)|swapped|order|arguments",
+    "def forward(self, skip, gating)",
+    "def forward(self, gating, skip)",
+)
 gate.wrong("gating: mirrored", "mirror|flip", "self.phi(gating)", "self.phi(gating.flip(-1))")
 gate.wrong(
     "gating: averaged over places",
@@ -174,7 +179,7 @@ my_plan = {
             "rates": [0.001, 0.003, 0.01], "seeds": [0, 1, 2, 3]},
 }
 """
-plan.wrong("as published: nothing changed", "training|leak|same", PUBLISHED)
+plan.wrong("as published: nothing changed", "training|leak|same|validation", PUBLISHED)
 plan.wrong("unequal: training", "training", "dict(both)}", "dict(both, training=range(0, 160))}")
 plan.wrong("unequal: training of equal size", "training", "dict(both)}", "dict(both, training=range(100, 196))}")
 plan.wrong("unequal: steps", "steps", "dict(both)}", "dict(both, steps=400)}")

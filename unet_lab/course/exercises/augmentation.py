@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import rotate
 
-from unet_lab.course.checking import Wrong, called, side_by_side
-from unet_lab.course.leniency import fields
+from unet_lab.course.checking import NotTried, Wrong, must_be_function, side_by_side
+from unet_lab.course.leniency import fields, word
 from unet_lab.datasets.generator.cells import generate_cell
 from unet_lab.datasets.standardise import standardise
 
@@ -20,50 +20,134 @@ FAULTS = {
 }
 
 
+FLIP_NEIGHBOUR = "A neighbour: np.flipud(a) turns [[1, 2], [3, 4]] into [[3, 4], [1, 2]]; np.rot90(a) into [[2, 4], [1, 3]]."
+ORDER = "Mirror left to right first: a[:, ::-1]; then np.rot90(a, turns); the image and the mask alike."
+
+
+def moved(a, mirrored, turns):
+    return np.rot90(a[:, ::-1] if mirrored else a, turns)
+
+
+MOVES = {
+    "It turns first and mirrors afterwards: another result.": lambda a, m, t: np.rot90(a, t)[:, ::-1] if m else np.rot90(a, t),
+    "It turns clockwise.": lambda a, m, t: moved(a, m, -t),
+    "It is mirrored upside down.": lambda a, m, t: np.rot90(a[::-1] if m else a, t),
+    "It is mirrored both ways: left to right and upside down.": lambda a, m, t: np.rot90(a[::-1, ::-1] if m else a, t),
+    "It is not mirrored.": lambda a, m, t: np.rot90(a, t),
+    "It is mirrored always, also where it is not asked.": lambda a, m, t: moved(a, True, t),
+    "It is mirrored just where it is not asked.": lambda a, m, t: moved(a, not m, t),
+    "It is not turned.": lambda a, m, t: moved(a, m, 0),
+    "It turns once at most, whatever `turns` says.": lambda a, m, t: moved(a, m, min(t, 1)),
+    "It turns always once, whatever `turns` says.": lambda a, m, t: moved(a, m, 1),
+    "It makes half turns (180 degrees), not quarter turns.": lambda a, m, t: moved(a, m, 2 * t),
+    "Three turns count as none.": lambda a, m, t: moved(a, m, t % 3),
+    "It is transposed, not turned: a turn is a transposition and a mirror.": lambda a, m, t: (
+        moved(a, m, 0).T if t % 2 else moved(a, m, 0)
+    ),
+}
+
+
 def flip_rotate(answer) -> None:
     """my_flip_rotate(image, mask, mirrored, turns): left-right mirror first, then quarter turns counter-clockwise, of both."""
+    must_be_function(answer)
     image, mask = generate_cell(4, 48)
-    image, mask = image[:40], mask[:40]  # not square: a turn changes the shape
-    neighbour = "A neighbour: np.flipud(a) turns [[1, 2], [3, 4]] into [[3, 4], [1, 2]]; np.rot90(a) into [[2, 4], [1, 3]]."
-    for mirrored, turns in ((False, 0), (True, 0), (False, 1), (True, 1), (False, 2), (True, 3)):
+    image, mask = standardise(image[:40].astype(np.float32)), mask[:40]  # not square: a turn changes the shape
+    found = []
+    for mirrored, turns in (
+        (False, 0),
+        (True, 0),
+        (False, 1),
+        (True, 1),
+        (False, 2),
+        (True, 3),
+        (True, 2),
+        (False, 3),
+        (True, 0),
+    ):
         case = f"mirrored={mirrored}, turns={turns}"
-        result = called(answer, image, mask, mirrored, turns)
+        given = image.copy(), mask.copy()
+        result = answer(*given, mirrored, turns)
+        if result is None or result is ...:
+            raise NotTried
+        if not (np.array_equal(given[0], image) and np.array_equal(given[1], mask)):
+            raise Wrong(
+                f"{case}: your function changed the array that it was given.",
+                "Make a new one and change that: given.copy() of an array.", FLIP_NEIGHBOUR,
+            )  # fmt: skip
         if not (isinstance(result, tuple | list) and len(result) == 2):
-            raise Wrong(f"{case}: it returns {type(result).__name__}.", "Return both: return image, mask.", neighbour)
-        right = [np.rot90(a[:, ::-1] if mirrored else a, turns) for a in (image, mask)]
+            raise Wrong(f"{case}: it returns {type(result).__name__}.", "Return both: return image, mask.", FLIP_NEIGHBOUR)
         got = [np.asarray(a) for a in result]
-        same = [g.shape == r.shape and np.array_equal(g, r) for g, r in zip(got, right, strict=True)]
-        if not all(same):
-            say_how(case, got, right, same, image, mask, mirrored, turns, neighbour)
+        right = [moved(a, mirrored, turns) for a in (image, mask)]
+        check_kinds(case, got, image, mask)
+        found.append((case, (mirrored, turns), got, right, given))
+    for case, settings, got, right, _ in found:
+        if not all(same(g, r) for g, r in zip(got, right, strict=True)):
+            say_how(case, settings, found, got, right, image, mask)
+    for case, _, got, _, _ in found:
         if any(s < 0 for g in got for s in g.strides):
             raise Wrong(
                 f"{case}: right, but it is a view with a negative stride; torch.from_numpy would refuse it.",
                 "End with .copy(): np.rot90 and [:, ::-1] only look at the same memory in another order.",
-                neighbour,
+                FLIP_NEIGHBOUR,
             )
+    for case, _, got, _, given in found:
+        must_be_own(case, result=got, given=given)
 
 
-def say_how(case, got, right, same, image, mask, mirrored, turns, neighbour) -> None:
-    wrong = 1 if same[0] else 0
+def same(got, right) -> bool:
+    return got.shape == right.shape and np.array_equal(got, right)
+
+
+def check_kinds(case, got, image, mask) -> None:
+    """The mask keeps its labels and the image its numbers: of the same kind, and no others."""
+    if got[1].dtype.kind not in "ui" and got[0].dtype.kind in "ui":
+        raise Wrong(f"{case}: the two are swapped: the mask comes first.", "return image, mask: in this order.", FLIP_NEIGHBOUR)
+    for name, mine, given in (("image", got[0], image), ("mask", got[1], mask)):
+        kinds = "ui" if given.dtype.kind in "ui" else "f"
+        if mine.dtype.kind not in kinds:
+            finding = f"{case}: the {name} is of type {mine.dtype}; its values are rounded to whole numbers."
+            if name == "mask":
+                finding = f"{case}: the mask is of type {mine.dtype}; labels are whole numbers ({given.dtype})."
+            raise Wrong(finding, "Only move the pixels; leave their type.", FLIP_NEIGHBOUR)
+
+
+def must_be_own(case, result, given) -> None:
+    if any(np.shares_memory(g, a) for g in result for a in given):
+        raise Wrong(
+            f"{case}: right, but it is a view of what was given: the same memory, not an array of its own.",
+            "End with .copy(), also where nothing is to be done: who changes the result must not change the original.",
+            FLIP_NEIGHBOUR,
+        )
+
+
+def say_how(case, settings, found, got, right, image, mask) -> None:
+    fits = [same(g, r) for g, r in zip(got, right, strict=True)]
+    wrong = 1 if fits[0] else 0
     picture = side_by_side(got[wrong], right[wrong], (image, mask)[wrong])
-    if any(same):
+    if all(sorted(np.unique(g)) == sorted(np.unique(r)) for g, r in zip(got[::-1], right, strict=True)):
+        raise Wrong(f"{case}: the two are swapped: the mask comes first.", "return image, mask: in this order.", FLIP_NEIGHBOUR)
+    for finding, move in MOVES.items():
+        if all(same(each[2][wrong], move((image, mask)[wrong], *each[1])) for each in found):
+            words = f"{case}: {finding}"
+            if any(fits):
+                words = f"{case}: one is right, the {('image', 'mask')[wrong]} is not. {finding}"
+            raise Wrong(words, ORDER, FLIP_NEIGHBOUR, picture=picture)
+    if any(fits):
         stays, clue = ("image", "mask")[wrong], f"Do to the {('image', 'mask')[wrong]} what you do to the other."
-        raise Wrong(f"{case}: one is right, the {stays} is not.", clue, neighbour, picture=picture)
-    suspects = {
-        "It turns first and mirrors afterwards: another result.": lambda a: np.rot90(a, turns)[:, ::-1] if mirrored else None,
-        "It turns clockwise.": lambda a: np.rot90(a[:, ::-1] if mirrored else a, -turns),
-        "It is mirrored upside down.": lambda a: np.rot90(a[::-1], turns) if mirrored else None,
-        "It is not mirrored.": lambda a: np.rot90(a, turns),
-        "It is not turned.": lambda a: a[:, ::-1] if mirrored else a,
-    }
-    for finding, suspect in suspects.items():
-        if np.array_equal(got[0], suspect(image)):
-            clue = "Mirror left to right first: a[:, ::-1]; then np.rot90(a, turns)."
-            raise Wrong(f"{case}: {finding}", clue, neighbour, picture=picture)
+        raise Wrong(f"{case}: one is right, the {stays} is not.", clue, FLIP_NEIGHBOUR, picture=picture)
+    again = [each for each in found if each[1] == settings]
+    if len(again) > 1 and not all(same(again[0][2][0], each[2][0]) for each in again):
+        finding = f"{case}: called twice it gives two results: something is drawn at random."
+        raise Wrong(finding, "`mirrored` and `turns` say what to do; nothing is drawn here.", FLIP_NEIGHBOUR)
+    if got[0].shape == right[0].shape and sorted(np.unique(got[0])) != sorted(np.unique(right[0])):
+        finding = (
+            f"{case}: the image's values (brightness) are others: {got[0].mean():.3g} on average, expected {right[0].mean():.3g}."
+        )
+        raise Wrong(finding, "Only move the pixels; leave their values.", FLIP_NEIGHBOUR, picture=picture)
     raise Wrong(
         f"{case}: shapes {got[0].shape} and {got[1].shape}, expected {right[0].shape}; the pixels lie elsewhere.",
-        "Mirror left to right first: a[:, ::-1]; then np.rot90(a, turns).",
-        neighbour,
+        ORDER,
+        FLIP_NEIGHBOUR,
         picture=picture,
     )
 
@@ -105,9 +189,10 @@ _TESTS = {
 def augmentation_bugs(answer) -> None:
     """A dictionary from each suspect's letter to one of FAULTS."""
     given = fields(answer, SUSPECTS)
-    for letter, fault in given.items():
-        if fault not in FAULTS:
-            raise Wrong(f"{letter}: {fault!r} is no fault of the list.", f"Choose one of {', '.join(map(repr, FAULTS))}.")
+    for letter, said in given.items():
+        given[letter] = word(said, FAULTS)
+        if given[letter] is None:
+            raise Wrong(f"{letter}: {said!r} is no fault of the list.", f"Choose one of {', '.join(map(repr, FAULTS))}.")
     wrong = [letter for letter, fault in given.items() if fault != _TRUTH[letter]]
     if wrong:
         letter = wrong[0]

@@ -2,32 +2,98 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
 
-from unet_lab.course.checking import NotTried, Wrong, called, compare
+from unet_lab.course.agreement import Case, Shown, Suspect, agree
+from unet_lab.course.checking import Wrong, called, short
+from unet_lab.course.leniency import sequence, whole
 from unet_lab.geometry import reach, tile_margin, unet_receptive_field
+
+TILE_NEIGHBOUR = (
+    "A neighbour: 10 pixels, tiles of 4, overlap 1, cells of 1: steps of 3 give 0, 3, 6, and 6 + 4 = 10 ends it. "
+    "For 11 pixels the last one is moved back to 7: 0, 3, 6, 7."
+)
 
 
 def tile_starts(answer) -> None:
     """my_starts(length, tile, overlap, cell): where tiles start along one axis."""
-    neighbour = (
-        "A neighbour: 10 pixels, tiles of 4, overlap 1, cells of 1: steps of 3 give 0, 3, 6, and 6 + 4 = 10 ends it. "
-        "For 11 pixels the last one is moved back to 7: 0, 3, 6, 7."
-    )
     cases = [(96, 32, 0, 8), (96, 32, 16, 8), (104, 32, 16, 8), (128, 48, 10, 8), (64, 64, 16, 8), (320, 128, 96, 16),
-             (72, 64, 48, 8), (48, 64, 16, 8)]  # fmt: skip
+             (72, 64, 48, 8), (96, 32, 3, 4), (100, 20, 5, 2), (160, 64, 32, 32), (200, 48, 12, 4), (90, 30, 7, 1),
+             (192, 64, 20, 16), (96, 64, 16, 16)]  # fmt: skip
+    found = []
     for length, tile, overlap, cell in cases:
         shown = f"my_starts({length}, {tile}, {overlap}, {cell})"
         got = called(answer, length, tile, overlap, cell)
-        if got is None:
-            raise NotTried()
+        given = sequence(got)
+        whole_ones = None if given is None else [whole(v) for v in given]
+        if whole_ones is None or None in whole_ones:
+            pairs = " Pairs of start and end?" if given and sequence(given[0]) else ""
+            finding = f"{shown} is {short(repr(got))}, expected a list of whole numbers, the starts.{pairs}"
+            raise Wrong(finding, "return starts", TILE_NEIGHBOUR)
+        found.append(((length, tile, overlap, cell), whole_ones))
+    for settings, got in found:
+        if got != starts(*settings):
+            say_which(found, settings)
+            judge(f"my_starts{settings}", got, *settings, TILE_NEIGHBOUR)
+
+
+def stepped(step: Callable, length, tile, overlap, cell) -> list[int]:
+    """Tiles with another step."""
+    size = max(int(step(length, tile, overlap, cell)), 1)
+    return [*range(0, length - tile, size), length - tile] if tile < length else [0]
+
+
+def spread(length, tile, overlap, cell) -> list[int]:
+    count = math.ceil((length - tile) / ((tile - overlap) // cell * cell)) + 1
+    return [round(v / cell) * cell for v in np.linspace(0, length - tile, count)]
+
+
+TILE_MISTAKES: dict[str, Callable] = {
+    "those are the ends of the tiles, not the starts": lambda n, t, o, c: [s + t for s in starts(n, t, o, c)],
+    "those are counted in cells, not in pixels": lambda n, t, o, c: [s // c for s in starts(n, t, o, c)],
+    "the order is reversed: the starts rise": lambda n, t, o, c: starts(n, t, o, c)[::-1],
+    "the tiles are laid from the right end; from the left, each as far as possible": lambda n, t, o, c: sorted(
+        n - t - s for s in starts(n, t, o, c)
+    ),
+    "the step is tile - overlap, not rounded down to a multiple of the cell": lambda *a: stepped(lambda n, t, o, c: t - o, *a),
+    "the step is a multiple of 8, whatever the cell is": lambda *a: stepped(lambda n, t, o, c: (t - o) // 8 * 8, *a),
+    "the step is rounded up to the cell, so the overlap is too small": lambda *a: stepped(
+        lambda n, t, o, c: -(-(t - o) // c) * c, *a
+    ),
+    "the step is rounded to the nearest cell, not down: the overlap may be too small": lambda *a: stepped(
+        lambda n, t, o, c: round((t - o) / c) * c, *a
+    ),
+    "the overlap itself is the step": lambda *a: stepped(lambda n, t, o, c: max(c, o // c * c), *a),
+    "the step is the whole tile: there is no overlap": lambda *a: stepped(lambda n, t, o, c: t, *a),
+    "the step is one cell: more tiles than needed, not as far as possible": lambda *a: stepped(lambda n, t, o, c: c, *a),
+    "the step is half a tile, whatever overlap is asked": lambda *a: stepped(lambda n, t, o, c: t // 2 // c * c or c, *a),
+    "the step is one cell short of as far as possible": lambda *a: stepped(lambda n, t, o, c: max((t - o) // c * c - c, c), *a),
+    "the overlap is taken off twice: not as far as possible": lambda *a: stepped(
+        lambda n, t, o, c: (t - 2 * o if t > 2 * o + c else c) // c * c, *a
+    ),
+    "the tiles are spread evenly; asked is as far as possible each, and only the last moved back": spread,
+    "the last start stands there twice": lambda n, t, o, c: [*starts(n, t, o, c), n - t],
+    "it is always the example's": lambda n, t, o, c: starts(104, 32, 16, 8),
+}
+
+
+def say_which(found, settings) -> None:
+    """Wrong where one known mistake gives the student's own starts in every case."""
+    mine = dict(found)[settings]
+    for finding, mistake in TILE_MISTAKES.items():
         try:
-            got = [int(v) for v in got]
-        except (TypeError, ValueError):
-            raise Wrong(f"{shown} is {got!r}, expected a list of whole numbers.", "return starts", neighbour) from None
-        judge(shown, got, length, tile, overlap, cell, neighbour)
+            if all(got == mistake(*each) for each, got in found):
+                raise Wrong(
+                    f"my_starts{settings} is {mine}, expected {starts(*settings)}: {finding}.",
+                    "step = (tile - overlap) // cell * cell; the last tile starts at length - tile.",
+                    TILE_NEIGHBOUR,
+                )
+        except (ZeroDivisionError, ValueError):
+            continue
 
 
 def judge(shown, got, length, tile, overlap, cell, neighbour) -> None:
@@ -36,7 +102,11 @@ def judge(shown, got, length, tile, overlap, cell, neighbour) -> None:
         return
     finding = f"{shown} is {got}."
     if tile >= length:
-        raise Wrong(f"{finding} One tile covers all.", "Where the tile is as long as the image, or longer: [0].", neighbour)
+        raise Wrong(
+            f"{finding} One tile covers all: the image is one tile long.",
+            "Where the tile is as long as the image: [0].",
+            neighbour,
+        )
     if not got or got[0] != 0:
         raise Wrong(f"{finding} The first tile does not start at 0.", "Begin with 0.", neighbour)
     if got != sorted(set(got)):
@@ -79,33 +149,77 @@ def starts(length: int, tile: int, overlap: int, cell: int) -> list[int]:
     return [*range(0, length - tile, step), length - tile]
 
 
+def margin_of(depth: int) -> int:
+    """How far the network sees from the cell of a pixel, to the farther side, in pixels."""
+    cell = 2**depth
+    return max(-unet_receptive_field(0, depth)[0], unet_receptive_field(cell - 1, depth)[1] - cell + 1)
+
+
+def up_to(value: int, cell: int) -> int:
+    return -(-value // cell) * cell
+
+
+def overlap_suspects() -> list[Suspect]:
+    ends = "The pixel that looks farthest to one side never lies at that end of a tile: look at places 0 and 2**depth - 1."
+    grid = "Tiles start on multiples of the pooling grid's cell, 2**depth: round up to such a multiple."
+    twice = "Two tiles meet, and each has a margin that is not to be trusted: twice the margin."
+    count = "Count how far it reaches to one side, round up to the cell, double."
+
+    def field(depth, place=0):
+        low, high = unet_receptive_field(place, depth)
+        return high - low + 1
+
+    def widest(depth):
+        return max(field(depth, place) for place in range(2**depth))
+
+    def of(value, finding, clue=count):
+        return Suspect(value, finding, clue)
+
+    def cell(change):
+        return lambda d: 2 * up_to(margin_of(d), change(d))
+
+    return [
+        of(lambda d: tile_margin(d), "That is the margin of one tile.", twice),
+        of(lambda d: up_to(2 * margin_of(d), 2**d), "That is twice the margin, then rounded.",
+           "Round the margin up to a multiple of the cell first, then double: the cut, too, lies on the grid."),
+        of(lambda d: 2 * margin_of(d), "That is not a multiple of the cell.", grid),
+        of(lambda d: margin_of(d), "That is one margin, not yet rounded.", twice + " And round up to the cell."),
+        of(lambda d: 4 * tile_margin(d), "That is four times the margin: twice as large as needed.", twice),
+        of(lambda d: up_to(widest(d), 2**d), "That is the width of the field, rounded.",
+           "Count from the pixel that is asked about: to the left of the cell's first pixel, to the right of its last one."),
+        of(widest, "That is the width of the field."),
+        of(field, "That is the width of the field of one place."),
+        of(lambda d: field(d) - 1, "That is the width of the field of one place, less 1."),
+        of(lambda d: up_to((field(d) - 1) // 2, 2**d), "That is half the field's width, rounded: one side only.", twice),
+        of(lambda d: 2 * up_to(field(d) - 1, 2**d), "That is twice the whole field: larger than needed."),
+        of(lambda d: 2 * reach(d), "That is twice the reach: more than needed.", ends),
+        of(lambda d: 2 * up_to(reach(d), 2**d), "That is twice the reach, rounded: more than needed.", ends),
+        of(lambda d: 2 * up_to(unet_receptive_field(0, d)[1], 2**d), "You look to the right of place 0: its wrong side.", ends),
+        of(lambda d: 2 * (margin_of(d) // 2**d * 2**d), "The margin is rounded down to the cell; round up.", grid),
+        of(lambda d: 2 * (margin_of(d) // 2**d + 1) * 2**d, "A cell more than needed where it is a multiple.", grid),
+        of(lambda d: 2 * (margin_of(d) // 2**d + 2) * 2**d, "That is a cell larger than the smallest: two in all.", grid),
+        of(lambda d: 2 * tile_margin(d) + 2**d, "That is one cell larger than the smallest.", grid),
+        of(cell(lambda d: 8), "Your cell is always 8; it is 2**depth.", grid),
+        of(cell(lambda d: 2 ** max(d - 1, 0)), "Your cell is that of one level less.", grid),
+        of(cell(lambda d: 2 * d), "Your cell is 2 * depth; it is 2**depth.", grid),
+        of(lambda d: 2 * 2 ** math.ceil(math.log2(margin_of(d))), "The margin is rounded to a power of two: too large.", grid),
+        of(lambda d: 2 * tile_margin(3), "The depth is not used: yours is that of depth 3.", "It must work for any depth."),
+        of(lambda d: 2 * tile_margin(d + 1), "That is the overlap of a network one level deeper.", "Use depth."),
+        of(lambda d: 2 * tile_margin(d - 1), "That is the overlap of a network one level less deep.", "Use depth."),
+        of(lambda d: 32 * d, "32 for each level of depth fits depth 3 only; the field doubles with each level."),
+        of(lambda d: 12 * 2**d, "12 cells for any depth fit depth 3 only."),
+        of(lambda d: 2**d, "That is one cell of the pooling grid.", grid),
+        of(lambda d: 0, "Without overlap, pixels at a tile's end miss their neighbours."),
+    ]  # fmt: skip
+
+
 def seamless_overlap(answer) -> None:
     """my_overlap(depth): the smallest overlap, in pixels, at which tiles of a U-Net show no seam."""
-    for depth in (4, 3, 2, 5, 1):
-        cell = 2**depth
-        first, last = unet_receptive_field(0, depth)[0], unet_receptive_field(cell - 1, depth)[1]
-        needed = max(-first, last - cell + 1)
-        margin = tile_margin(depth)
-        width = max(b - a + 1 for a, b in (unet_receptive_field(p, depth) for p in range(cell)))
-        ends = "The pixel that looks farthest to one side never lies at that end of a tile: look at places 0 and 2**depth - 1."
-        grid = "Tiles start on multiples of the pooling grid's cell, 2**depth: round up to such a multiple."
-        suspects = [
-            (margin, "That is the margin of one tile.", "Two tiles meet, and each has a margin that is not to be trusted."),
-            (-(-2 * needed // cell) * cell, "That is twice the margin, then rounded.",
-             "Round the margin up to a multiple of the cell first, then double: the cut, too, lies on the grid."),
-            (2 * needed, "That is not a multiple of the cell.", grid),
-            (needed, "That is one margin, not yet rounded.", "Two tiles meet, each with its margin; and round up to the cell."),
-            (-(-width // cell) * cell, "That is the width of the field, rounded.",
-             "Count from the pixel that is asked about: to the left of the cell's first pixel, to the right of its last one."),
-            (width, "That is the width of the field.", "Count how far it reaches to one side, round up, double."),
-            (2 * reach(depth), "That is twice the reach: more than needed.", ends),
-            (2 * (-(-reach(depth) // cell) * cell), "That is twice the reach, rounded: enough, and more than needed.", ends),
-            (cell, "That is one cell of the pooling grid.", "The cell says where tiles may start, not how far the network sees."),
-            (0, "Without overlap, pixels at a tile's end miss their neighbours.", "How far does unet_receptive_field reach?"),
-        ]  # fmt: skip
-        compare(
-            f"for depth {depth}", np.asarray(called(answer, depth)), np.asarray(2 * margin), suspects,
-            "Take unet_receptive_field(place, depth) for the first and the last place of a cell, 0 and 2**depth - 1.",
-            "Left of place 0 lie -first pixels; right of place 2**depth - 1 lie last - (2**depth - 1). The larger is the margin.",
-            "A neighbour: a field from -13 to 20 around a cell of 8 pixels (0 to 7): 13 on each side, rounded up 16, overlap 32.",
-        )  # fmt: skip
+    cases = [Case(f"for depth {depth}", (depth,), (f"the depth is not {other}",) if depth != other else ())
+             for depth in (4, 3, 2, 5, 1) for other in (3,)]  # fmt: skip
+    hints = (
+        "Left of place 0 lie -first pixels; right of place 2**depth - 1 lie last - (2**depth - 1). The larger is the margin.",
+        "A neighbour: a field from -13 to 20 around a cell of 8 pixels (0 to 7): 13 on each side, rounded up 16, overlap 32.",
+    )
+    otherwise = "Take unet_receptive_field(place, depth) for the first and the last place of a cell, 0 and 2**depth - 1."
+    agree(answer, lambda depth: 2 * tile_margin(depth), cases, overlap_suspects(), Shown(otherwise, hints, tolerance=1e-9))

@@ -5,95 +5,130 @@ from __future__ import annotations
 from itertools import combinations
 
 import torch
+from torch import nn
 from torch.nn import functional as F
 
-from unet_lab.blocks import AttentionGate
-from unet_lab.course.checking import NotTried, Wrong, module_class
-from unet_lab.course.leniency import fields
+from unet_lab.course.checking import Wrong, module_class
+from unet_lab.course.leniency import fields, number, sequence
+from unet_lab.course.networks import NON_LINEARITIES, Mistake, compare_networks
+from unet_lab.course.probes import built, gradients_must_reach_parameters, manners, outputs, parts_must_be_known
 
 PLAN = ("training", "validation", "test", "steps", "rates", "seeds")
+
+
+GATE_NEIGHBOUR = (
+    "A neighbour, channel attention: w = torch.sigmoid(layer(x.mean((2, 3), keepdim=True))); return x * w. One number per "
+    "channel there, one per place here."
+)
+IN_ORDER = "In order: theta and phi, sum, ReLU, psi, sigmoid, grow, multiply."
 
 
 def attention_gate(answer) -> None:
     """MyAttentionGate(skip_channels, gating_channels, inner): layers theta, phi, psi; forward(skip, gating)."""
     module_class(answer, "attention_gate")
-    torch.manual_seed(0)
-    right, gate = AttentionGate(4, 6, 3), answer(4, 6, 3)
-    neighbour = (
-        "A neighbour, channel attention: w = torch.sigmoid(layer(x.mean((2, 3), keepdim=True))); return x * w. One number per "
-        "channel there, one per place here."
-    )
-    expected = {name: tuple(v.shape) for name, v in right.state_dict().items()}
-    given = {name: tuple(v.shape) for name, v in gate.state_dict().items()}
-    if given != expected:
-        name = next(n for n in [*expected, *given] if expected.get(n) != given.get(n))
+    names = ("skip_channels", "gating_channels", "inner")
+    for settings, height, width in (((4, 6, 3), 4, 6), ((3, 3, 5), 5, 3), ((2, 7, 1), 3, 8)):
+        generator = torch.Generator().manual_seed(settings[1])
+        skip = torch.randn(3, settings[0], 2 * height, 2 * width, generator=generator)
+        gating = torch.randn(3, settings[1], height, width, generator=generator)
+        clue = "forward(skip, gating): theta takes the skip, phi the gating signal; each output has as many channels as `inner`."
+        model, out = built(answer, dict(zip(names, settings, strict=True)), [skip, gating], clue, GATE_NEIGHBOUR)
+        (out,) = outputs(out)
+        layers = gate_layers(model, skip, gating, settings)
+        if out.shape != skip.shape:
+            raise Wrong(
+                f"for a skip {tuple(skip.shape)} it returns {tuple(out.shape)}, expected {tuple(skip.shape)}.",
+                "The gate returns the skip, weighed: the same shape. The attention map must grow to the skip's size first.",
+                GATE_NEIGHBOUR,
+            )
+        check_gate(model, layers, skip, gating)
+
+
+def gate_layers(model, skip, gating, settings) -> list[nn.Module]:
+    """theta, phi and psi, whatever they are called."""
+    layers = parts_must_be_known(model, [skip, gating], GATE_NEIGHBOUR)
+    ins, signal, inner = settings
+    expected = {
+        "theta": ((inner, ins, 2, 2), False), "phi": ((inner, signal, 1, 1), True), "psi": ((1, inner, 1, 1), True),
+    }  # fmt: skip
+    found = [(tuple(m.weight.shape), m.bias is not None) if isinstance(m, nn.Conv2d) else type(m).__name__ for m in layers]
+    uncalled = [name for name, m in model.named_modules() if isinstance(m, nn.Conv2d) and not any(m is layer for layer in layers)]
+    if uncalled:
+        gone = {"phi": " The gating signal has no say.", "theta": " The skip has no say in its map."}.get(uncalled[0], "")
+        raise Wrong(f"{uncalled[0]} is never called in forward: it takes no part.{gone}", IN_ORDER, GATE_NEIGHBOUR)
+    order = [next((k for k, each in enumerate(found) if each == want), None) for want in expected.values()]
+    if None in order or len(found) != 3:
+        missing = [f"{name} {want[0]}" for (name, want), k in zip(expected.items(), order, strict=True) if k is None]
+        what = f"expected {', '.join(missing)}" if missing else "expected three layers: an extra one has parameters"
         raise Wrong(
-            f"{name} is {given.get(name, 'missing')}, expected {expected.get(name, 'nothing of that name')}.",
+            f"its layers have weights {found} (True: a bias); {what}.",
             "theta: 2x2, stride 2, no bias, skip channels to inner. phi: 1x1, gating channels to inner. psi: 1x1, inner to 1.",
-            neighbour,
+            GATE_NEIGHBOUR,
         )
-    gate.load_state_dict(right.state_dict())
+    return [layers[k] for k in order]
+
+
+def check_gate(model, layers, skip, gating) -> None:
     with torch.no_grad():
-        for each in (gate, right):
-            each.psi.weight.mul_(4)
-    gate.eval()
-    skip, gating = torch.randn(2, 4, 8, 12), torch.randn(2, 6, 4, 6)
-    kept = skip.clone(), gating.clone()
-    with torch.no_grad():
-        out = gate(skip, gating)
-        truth = right(skip, gating)
-    if out is None:
-        raise NotTried
-    if not (torch.equal(skip, kept[0]) and torch.equal(gating, kept[1])):
-        raise Wrong("it changes the skip it was given.", "Multiply into a new tensor: skip * attention.", neighbour)
-    if not isinstance(out, torch.Tensor) or out.shape != truth.shape:
-        shape = tuple(out.shape) if isinstance(out, torch.Tensor) else type(out).__name__
-        raise Wrong(
-            f"for a skip {tuple(skip.shape)} it returns {shape}, expected {tuple(truth.shape)}.",
-            "The gate returns the skip, weighed: the same shape. The attention map must grow to the skip's size first.",
-            neighbour,
-        )
-    if torch.allclose(out, truth, atol=1e-4):
-        return
-    say_how(right, skip, gating, out, neighbour)
+        for parameter in model.parameters():
+            parameter.mul_(3)  # so that the map is not one grey
+    theta, phi, psi = (lambda x, m=m: F.conv2d(x, m.weight, m.bias, stride=m.weight.shape[-1]) for m in layers)
+
+    def gate(skip, gating, act=F.relu, add=torch.add, squash=torch.sigmoid, mode="bilinear", use=torch.mul, **grow):
+        attention = squash(psi(act(add(theta(skip), phi(gating)))))
+        return use(skip, F.interpolate(attention, scale_factor=2, mode=mode, **grow))
+
+    inputs = {"skip": skip, "gating": gating}
+    manners(model, inputs, GATE_NEIGHBOUR)
+    what = "relu, psi, sigmoid, growth and product"
+    hints = ("In order: theta(skip) + phi(gating), ReLU, psi, sigmoid, bilinear growth by 2, times skip.", GATE_NEIGHBOUR)
+    batches = [inputs, {"skip": 5 * skip, "gating": 5 * gating}, {"skip": skip[..., :-2, :4], "gating": gating[..., :-1, :2]}]
+    compare_networks(model, gate, batches, gate_mistakes(gate, theta, phi, psi), what, hints)
+    gradients_must_reach_parameters(model.train(), inputs, GATE_NEIGHBOUR)
 
 
-@torch.no_grad()
-def say_how(gate, skip, gating, out, neighbour) -> None:
-    a, b = gate.theta(skip), gate.phi(gating)
-    q, plain = gate.psi(torch.relu(a + b)), gate.psi(a + b)
+def gate_mistakes(gate, theta, phi, psi) -> list[Mistake]:
+    def with_(finding, clue=IN_ORDER, **changes):
+        return Mistake(lambda s, g: gate(s, g, **changes), finding, clue)
 
-    def up(x, mode="bilinear"):
-        return F.interpolate(x, scale_factor=2, mode=mode)
+    def over_places(q):
+        return q.flatten(2).softmax(-1).view_as(q)
 
-    grow = "Between coarse places the map passes over gradually: mode='bilinear'."
-    suspects = [
-        (skip, "The skip comes back as it was.", "Multiply it with the attention map."),
-        (up(torch.sigmoid(q)).expand_as(skip), "That is the attention map itself.", "Multiply the skip with it."),
-        (skip * up(torch.sigmoid(plain)), "The ReLU before psi is missing.", "psi(relu(theta(skip) + phi(gating)))."),
-        (skip * up(q), "The sigmoid is missing: the map is not between 0 and 1.", "torch.sigmoid(psi(…)) before it grows."),
-        (skip * up(torch.sigmoid(q), "nearest"), "The map grows in squares of 2x2.", grow),
-        (skip * torch.sigmoid(up(q)), "The map grows first, and goes through the sigmoid then.", "Sigmoid first, then grow."),
-        (skip * (1 - up(torch.sigmoid(q))), "The map is upside down.", "Multiply with it, not 1 - it."),
-        (skip + up(torch.sigmoid(q)), "The map is added to the skip.", "Multiply: 0 closes, 1 leaves as it is."),
-        (skip + skip * up(torch.sigmoid(q)), "The weighed skip is added to the skip.", "It could never close: multiply only."),
-        (skip * up(torch.sigmoid(gate.psi(torch.relu(a * b)))), "Skip and gating are multiplied.", "Additive: theta + phi."),
-        (skip * up(torch.sigmoid(gate.psi(torch.relu(a)))), "The gating signal has no say.", "Add phi(gating) before the ReLU."),
-        (skip * up(torch.sigmoid(gate.psi(torch.relu(b)))), "The skip has no say in its map.", "Add theta(skip) too."),
-        (skip * up(q.flatten(2).softmax(-1).view_as(q)), "The map is a softmax over all places: they share one sum of 1.",
-         "Each place decides for itself: torch.sigmoid."),
+    def late(s, g):
+        return s * torch.sigmoid(gate(torch.ones_like(s) * s, g, squash=lambda q: q) / s)
+
+    grow = "Between coarse places the map passes over gradually: F.interpolate(…, mode='bilinear'), corners not aligned."
+    multiply = "Multiply the skip with the map: 0 closes, 1 leaves as it is."
+    found = [
+        with_("The map is a softmax over one channel, which is 1 everywhere: the skip comes back as it was.",
+              "Each place decides for itself: torch.sigmoid.", squash=lambda q: q.softmax(1)),
+        Mistake(lambda s, g: s, "The skip comes back as it was.", multiply),
+        with_("That is the attention map itself.", multiply, use=lambda s, m: m.expand_as(s)),
+        with_("The ReLU before psi is missing.", "psi(relu(theta(skip) + phi(gating))).", act=lambda x: x),
+        with_("The sigmoid is missing: the map is not between 0 and 1.", squash=lambda q: q),
+        with_("The map grows in squares of 2x2 (nearest).", grow, mode="nearest"),
+        with_("The map grows by bicubic interpolation, not bilinear.", grow, mode="bicubic"),
+        with_("The map grows with aligned corners (align_corners=True).", grow, align_corners=True),
+        Mistake(late, "The map grows first, and goes through the sigmoid then.", "Sigmoid first, then grow."),
+        with_("The map is upside down: 1 - it, so it closes where it should open.", multiply, use=lambda s, m: s * (1 - m)),
+        with_("The map is added to the skip.", multiply, use=torch.add),
+        with_("The weighed skip is added to the skip.", "It could never close: multiply only.", use=lambda s, m: s + s * m),
+        with_("Skip and gating are multiplied.", "Additive: theta + phi.", add=torch.mul),
+        with_("The gating signal is subtracted.", "Add: theta + phi.", add=torch.sub),
+        with_("The gating signal has no say.", "Add phi(gating) before the ReLU.", add=lambda a, b: a),
+        with_("The skip has no say in its map.", "Add theta(skip) too.", add=lambda a, b: b),
+        with_("The map is a softmax over all places: they share one sum of 1.", "Each place decides for itself: torch.sigmoid.",
+              squash=over_places),
+        with_("The map goes through a tanh, not a sigmoid.", squash=torch.tanh),
+        with_("The map goes through a hard sigmoid.", squash=F.hardsigmoid),
+        with_("The ReLU stands before the sum, at each of the two.", add=lambda a, b: F.relu(a) + F.relu(b)),
+        Mistake(lambda s, g: gate(s, g.flip(-1)), "The gating signal is mirrored left to right.", "Leave it as it is."),
+        Mistake(lambda s, g: gate(s, g.flip(-2)), "The gating signal is mirrored upside down.", "Leave it as it is."),
+        with_("The gating signal is averaged over all places.", add=lambda a, b: a + b.mean((2, 3), keepdim=True)),
     ]  # fmt: skip
-    for value, finding, clue in suspects:
-        if torch.allclose(out, value, atol=1e-4):
-            raise Wrong(finding, clue, "In order: theta and phi, sum, ReLU, psi, sigmoid, grow, multiply.", neighbour)
-    ratio = (out / skip)[0, :, 3, 3]
-    raise Wrong(
-        f"at row 3, column 3 the four channels are multiplied by {[round(v, 3) for v in ratio.tolist()]}; expected "
-        f"{up(torch.sigmoid(q))[0, 0, 3, 3]:.3f} for all.",
-        "In order: theta(skip) + phi(gating), ReLU, psi, sigmoid, bilinear growth by 2, times skip.",
-        "Write the shapes behind each line: only the last two have the skip's size.",
-        neighbour,
-    )
+    for act, name in NON_LINEARITIES.items():
+        found.append(with_(f"The ReLU before psi is another non-linearity: {name}.", act=act))
+    return found
 
 
 def fair_plan(answer) -> None:
@@ -115,10 +150,17 @@ def fair_plan(answer) -> None:
     cells = {}
     for name, each in (("baseline", old), ("new", new)):
         for key in ("training", "validation", "test", "rates", "seeds"):
-            try:
-                cells[name, key] = list(each[key])
-            except TypeError:
-                raise Wrong(f"{name}: {key} is {each[key]!r}.", "Give a range or a list, e.g. range(100) or [0.01].") from None
+            cells[name, key] = sequence(each[key])
+            if cells[name, key] is None:
+                raise Wrong(f"{name}: {key} is {each[key]!r}.", "Give a range or a list, e.g. range(100) or [0.01].")
+    for key in ("training", "validation", "test", "rates", "seeds"):
+        for name in ("baseline", "new"):
+            if not cells[name, key]:
+                finding = f"{name}: {key} is empty." + (" By what is its rate chosen?" if key == "validation" else "")
+                raise Wrong(finding, "Every part of the plan needs at least one.", neighbour)
+    for name, each in (("baseline", old), ("new", new)):
+        if number(each["steps"]) < 1:
+            raise Wrong(f"{name}: steps is {each['steps']!r}: nothing is trained.", "At least one step.", neighbour)
     for key, finding in words.items():
         same = old[key] == new[key] if key == "steps" else sorted(cells["baseline", key]) == sorted(cells["new", key])
         if not same:
@@ -139,8 +181,12 @@ def fair_plan(answer) -> None:
         ("seeds", 3, "One run is one draw. Without several runs nobody knows how far they differ."),
         ("test", 20, "With few cells one odd cell decides."),
         ("validation", 5, "With few cells one odd cell decides the rate."),
+        ("training", 2, "A network learns from many cells."),
     ):
         count = len(set(cells["new", key]))
+        if key == "seeds" and count < len(cells["new", key]):
+            finding = f"seeds: {cells['new', key]}: the same seed twice is the same run twice."
+            raise Wrong(finding, "Different seeds.", neighbour)
         if count < least:
             costs = "More of them costs time; fewer costs truth."
             raise Wrong(f"{key}: {count} different. At least {least}.", why, costs, neighbour)
