@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -52,9 +55,10 @@ def load_weights(path: str | Path, model: nn.Module | None = None) -> nn.Module:
         raise FileNotFoundError(f"{path}: there is no such file. Looked in {path.resolve().parent}.")
     if path.suffix in (".pth", ".pt", ".ckpt"):
         raise ValueError(
-            f"{path}: a {path.suffix} file is PyTorch's own format, which can run code when opened. If you trust it, convert "
-            f"it: model.load_state_dict(torch.load({str(path)!r}, weights_only=True)), then save_weights(model, "
-            f"{path.stem + '.safetensors'!r}), with the `model` that it belongs to."
+            f"{path}: a {path.suffix} file is PyTorch's own format, which can run code when opened. If you trust it, convert it: "
+            f"model = from_state_dict(torch.load({str(path)!r}, map_location='cpu', weights_only=True)), then "
+            f"save_weights(model, {path.stem + '.safetensors'!r}). Of a network of your own: model.load_state_dict(…) "
+            "in place of from_state_dict(…)."
         )
     try:
         with safe_open(path, framework="pt") as file:
@@ -93,6 +97,123 @@ def fitting_tensors(file, model: nn.Module) -> dict[str, Tensor]:
     if not all(torch.isfinite(v).all() for v in tensors.values()):
         raise ValueError("they hold NaN or infinite weights")
     return tensors
+
+
+def from_state_dict(state: Mapping[str, Any]) -> UNet:
+    """The U-Net with the weights of another implementation, in evaluation mode, where it computes what ours computes.
+
+    state : what `model.state_dict()` gave there, or a dictionary that holds it as "state_dict" or "model". Recognised by the
+        names and shapes of the tensors: our own, milesial's Pytorch-UNet (with transposed convolutions), labml's U-Net.
+        "module." and "_orig_mod." before names (DataParallel, torch.compile) are taken off.
+
+    Padding is taken to be "same"; a file does not say it. Raises ValueError for other networks, saying what they are like.
+
+    >>> again = from_state_dict(UNet(num_classes=2, base_channels=4, depth=2).state_dict())
+    >>> again.num_classes, again.settings["depth"]
+    (2, 2)
+    """
+    state = next(
+        (state[key] for key in ("state_dict", "model_state_dict", "model") if isinstance(state.get(key), Mapping)), state
+    )
+    tensors = {bare_name(name): value for name, value in state.items() if isinstance(value, Tensor)}
+    for mark, layout in LAYOUTS.items():
+        if mark in tensors:
+            tensors = layout(tensors)
+    model = network_of(tensors)
+    expected = model.state_dict()
+    for name, value in expected.items():
+        if name.endswith((".bias", "num_batches_tracked")):
+            tensors.setdefault(name, torch.zeros_like(value))  # a convolution without a bias is one whose bias is 0
+    unlike = sorted({(name, tuple(v.shape)) for name, v in tensors.items()} ^ {(n, tuple(v.shape)) for n, v in expected.items()})
+    if unlike:
+        raise ValueError(
+            f"this is no U-Net like ours: {unlike[0][0]} of shape {unlike[0][1]} stands on one side only. A network of any kind can "
+            "be used as it is: build it with its own code, model.load_state_dict(…), then predict(model, image)."
+        )
+    model.load_state_dict({name: v.float() if v.is_floating_point() else v for name, v in tensors.items()})
+    return model.eval()
+
+
+def bare_name(name: str) -> str:
+    """The name of a tensor without what DataParallel, DDP and torch.compile put before it."""
+    while name.startswith(("module.", "_orig_mod.", "model.")):
+        name = name.split(".", 1)[1]
+    return name
+
+
+def network_of(tensors: Mapping[str, Tensor]) -> UNet:
+    """A U-Net whose settings are read off the names and shapes of its tensors."""
+    first, head = tensors.get("encoder.0.block.0.weight"), tensors.get("head.weight")
+    depth = len({name.split(".")[1] for name in tensors if name.startswith("encoder.")})
+    if first is None or head is None or first.ndim != 4 or not 1 <= depth <= 6:
+        some = ", ".join(list(tensors)[:3]) or "none"
+        raise ValueError(
+            f"these weights are of no network that is known here; the first tensors are {some}. Known are U-Nets of this course, "
+            "of milesial's Pytorch-UNet and of labml. Any other: build it with its own code, model.load_state_dict(…), then "
+            "predict(model, image)."
+        )
+    norm = "batch" if "encoder.0.block.1.running_mean" in tensors else None
+    return UNet(first.shape[1], head.shape[0], first.shape[0], depth, norm=norm)
+
+
+def renamed(tensors: Mapping[str, Tensor], rules: Mapping[str, str]) -> dict[str, Tensor]:
+    """Tensors under our names; rules : patterns of whole names, and what they become."""
+    found = {}
+    for name, value in tensors.items():
+        ours = next((re.sub(rule, new, name) for rule, new in rules.items() if re.fullmatch(rule, name)), name)
+        found[ours] = value
+    return found
+
+
+def milesial_layout(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors of milesial's Pytorch-UNet (inc, down1 to down4, up1 to up4, outc) under our names."""
+    if "up1.up.weight" not in tensors:
+        raise ValueError(
+            "this is milesial's U-Net with bilinear=True: its decoder has other widths than ours, and aligns corners. Build it "
+            "with its own code and use it as it is: predict(model, image)."
+        )
+    depth = sum(name.startswith("down") and name.endswith("double_conv.0.weight") for name in tensors)
+    rules = {r"inc\.double_conv\.(.*)": r"encoder.0.block.\1", r"outc\.conv\.(.*)": r"head.\1"}
+    for k in range(1, depth + 1):
+        place = f"encoder.{k}" if k < depth else "bottleneck"
+        rules[rf"down{k}\.maxpool_conv\.1\.double_conv\.(.*)"] = rf"{place}.block.\1"
+        rules[rf"up{k}\.up\.(.*)"] = rf"decoder.{k - 1}.up.\1"
+        rules[rf"up{k}\.conv\.double_conv\.(.*)"] = rf"decoder.{k - 1}.block.\1"
+    return renamed(tensors, rules)
+
+
+def labml_layout(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors of labml's U-Net (down_conv, middle_conv, up_sample, up_conv, final_conv) under our names.
+
+    It has no normalisation, and puts the up-sampled maps before the skip's, ours behind them: input channels change places.
+    """
+    rules = {r"final_conv\.(.*)": r"head.\1"}
+    for theirs, ours in (("first", 0), ("second", 2)):
+        rules[rf"down_conv\.(\d+)\.{theirs}\.(.*)"] = rf"encoder.\1.block.{ours}.\2"
+        rules[rf"middle_conv\.{theirs}\.(.*)"] = rf"bottleneck.block.{ours}.\1"
+        rules[rf"up_conv\.(\d+)\.{theirs}\.(.*)"] = rf"decoder.\1.block.{ours}.\2"
+    rules[r"up_sample\.(\d+)\.up\.(.*)"] = r"decoder.\1.up.\2"
+    found = renamed(tensors, rules)
+    for name, value in found.items():
+        if re.fullmatch(r"decoder\.\d+\.block\.0\.weight", name):
+            found[name] = torch.cat(value.chunk(2, dim=1)[::-1], dim=1)
+    return found
+
+
+def monai_layout(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """MONAI's BasicUNet is named, and refused: no U-Net of ours computes the same."""
+    raise ValueError(
+        "this is MONAI's BasicUNet. It has leaky ReLU, instance normalisation and other widths in its last stage than any U-Net "
+        "of ours. Use it as it is: model = monai.networks.nets.BasicUNet(…), model.load_state_dict(…), then predict(model, image)."
+    )
+
+
+# A tensor's name by which another implementation is recognised, and how its names become ours.
+LAYOUTS: dict[str, Callable[[Mapping[str, Tensor]], dict[str, Tensor]]] = {
+    "inc.double_conv.0.weight": milesial_layout,
+    "down_conv.0.first.weight": labml_layout,
+    "conv_0.conv_0.conv.weight": monai_layout,
+}
 
 
 def load_pretrained(name: str = "small") -> UNet:
