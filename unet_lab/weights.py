@@ -127,8 +127,8 @@ def from_state_dict(state: Mapping[str, Any]) -> UNet:
     unlike = sorted({(name, tuple(v.shape)) for name, v in tensors.items()} ^ {(n, tuple(v.shape)) for n, v in expected.items()})
     if unlike:
         raise ValueError(
-            f"this is no U-Net like ours: {unlike[0][0]} of shape {unlike[0][1]} stands on one side only. A network of any kind can "
-            "be used as it is: build it with its own code, model.load_state_dict(…), then predict(model, image)."
+            f"this is no U-Net like ours: {unlike[0][0]} of shape {unlike[0][1]} stands on one side only. A network of any kind "
+            "can be used as it is: build it with its own code, model.load_state_dict(…), then predict(model, image)."
         )
     model.load_state_dict({name: v.float() if v.is_floating_point() else v for name, v in tensors.items()})
     return model.eval()
@@ -204,7 +204,7 @@ def monai_layout(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """MONAI's BasicUNet is named, and refused: no U-Net of ours computes the same."""
     raise ValueError(
         "this is MONAI's BasicUNet. It has leaky ReLU, instance normalisation and other widths in its last stage than any U-Net "
-        "of ours. Use it as it is: model = monai.networks.nets.BasicUNet(…), model.load_state_dict(…), then predict(model, image)."
+        "of ours. Use it as it is: model = monai.networks.nets.BasicUNet(…), model.load_state_dict(…), predict(model, image)."
     )
 
 
