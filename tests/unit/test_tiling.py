@@ -13,7 +13,7 @@ from torch import nn
 from unet_lab.datasets import generate_cell, iterate_pages, read_pages, standardise, write_pages
 from unet_lab.geometry import tile_margin
 from unet_lab.inference import plan_tiles, predict, predict_logits, predict_pages, predict_tiled, tiles, tiling
-from unet_lab.inference.predict import OutOfMemory
+from unet_lab.inference.out_of_memory import OutOfMemory
 from unet_lab.inference.tiling import scale_of
 from unet_lab.unet import UNet
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 
 from unet_lab.datasets.standardise import standardise
 from unet_lab.foreign import Geometry, class_logits, evaluating, geometry_of, input_channels, main_output
+from unet_lab.inference.out_of_memory import explaining_memory
 
 
 def predict(model: nn.Module, image: np.ndarray) -> np.ndarray:
@@ -103,19 +103,3 @@ def borders(size: int, geometry: Geometry) -> tuple[int, int]:
     lost = needed - geometry.output_size(needed)
     before = lost // 2 if lost else (needed - size) // 2
     return before, needed - size - before
-
-
-class OutOfMemory(MemoryError):
-    """Memory ran out in a training or a prediction."""
-
-
-@contextmanager
-def explaining_memory(doing: str, way_out: str) -> Iterator[None]:
-    """Turn PyTorch's ways to run out of memory into one error that says what was being done, and the way out."""
-    try:
-        yield
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        signs = ("alloc", "out of memory", "not enough memory")
-        if isinstance(error, RuntimeError) and not any(sign in str(error).lower() for sign in signs):
-            raise
-        raise OutOfMemory(f"memory ran out while {doing}. Way out: {way_out}.") from None

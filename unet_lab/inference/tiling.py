@@ -18,7 +18,8 @@ from unet_lab.datasets.image_files import iterate_pages
 from unet_lab.datasets.standardise import clip_limits
 from unet_lab.foreign import class_logits, evaluating, geometry_of
 from unet_lab.geometry import sees_everything
-from unet_lab.inference.predict import borders, check_channels, explaining_memory
+from unet_lab.inference.out_of_memory import explaining_memory
+from unet_lab.inference.predict import borders, check_channels
 
 BLENDS = ("crop", "none", "gaussian")
 BLOCK = 2048  # pixels: side of the pieces in which an image is read for its mean and standard deviation

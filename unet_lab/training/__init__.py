@@ -1,6 +1,6 @@
 """Training: the loop, `train` and `fit` around it, and what a long run needs."""
 
-from unet_lab.inference.predict import OutOfMemory
+from unet_lab.inference.out_of_memory import OutOfMemory
 from unet_lab.training.batch_loss import DeepSupervision
 from unet_lab.training.candidate import Candidate, ComparisonData, Protocol
 from unet_lab.training.comparison import compare, run_once

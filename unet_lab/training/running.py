@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
 from unet_lab.datasets.map_style import check_map_style
-from unet_lab.inference.predict import explaining_memory
+from unet_lab.inference.out_of_memory import explaining_memory
 from unet_lab.training.batches import EpochLoader
 from unet_lab.training.device import memory_layout
 from unet_lab.training.distributed import averaging, join
