@@ -34,6 +34,7 @@ ROOMS = [
 ]
 # What a student reads beside the figure.
 CORE = ["blocks.py", "unet.py", "geometry.py", "losses.py", "metrics.py", "training/loop.py", "inference/predict.py"]
+CORE += ["inference/out_of_memory.py"]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
