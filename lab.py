@@ -16,6 +16,7 @@
     python3 lab.py loss-table [--again]         train a rare class with several losses, into data/losses.json
     python3 lab.py benchmark [NAME ...]         measure this machine, into benchmarks/results.json
     python3 lab.py make-notebooks [NAME ...]    notebooks and solutions out of notebooks/source/
+    python3 lab.py new-exercise NN NAME         the skeleton of an exercise of your own, with its test
     python3 lab.py make-cells                   draw the stored cells again into data/cells/
     python3 lab.py --help                       this text
 
@@ -65,6 +66,7 @@ SCRIPTS = {
     "touching": "scripts/touching.py",
     "loss-table": "scripts/loss_table.py",
     "make-notebooks": "scripts/make_notebooks.py",
+    "new-exercise": "scripts/new_exercise.py",
     "progress": "scripts/show_progress.py",
     "grade": "scripts/grade.py",
     "hand-out": "scripts/hand_out.py",

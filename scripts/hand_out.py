@@ -35,7 +35,8 @@ LEFT_OUT = (
 FOR_LECTURERS = {f"scripts/{name}.py" for name in ("make_notebooks", "grade", "hand_out", "new_exercise")}
 # Tests of what is left out, or of the whole course.
 LEFT_OUT_TESTS = {
-    f"tests/unit/test_{name}.py" for name in ("collecting", "grading", "feedback", "hand_out", "papers", "progress")
+    f"tests/unit/test_{name}.py"
+    for name in ("collecting", "grading", "feedback", "hand_out", "new_exercise", "papers", "progress")
 }
 OF_LECTURERS = re.compile(
     r"\bsolutions?\b|make-notebooks|new-exercise|hand-out|notebooks/source|`source/`|grading|lab\.py grade|CONTRIBUTING|"
@@ -224,7 +225,7 @@ def readme_for_students(text: str, lessons: list[str]) -> str:
     rows = [line for line in text.splitlines() if not re.match(r"\| `\d\d_", line) or line.split("`")[1] in lessons]
     text = re.sub(r"\n## In a class\n.*?(?=\n## )", "\n", "\n".join(rows), flags=re.DOTALL)
     text = re.sub(r"\nBeside the package: .*?(?=\n\n)", BESIDE, text, flags=re.DOTALL)
-    text = text.replace("17 Jupyter notebooks", f"{len(lessons)} Jupyter notebook{'s' if len(lessons) > 1 else ''}")
+    text = re.sub(r"\d+ Jupyter notebooks", f"{len(lessons)} Jupyter notebook{'s' if len(lessons) > 1 else ''}", text)
     return text_for_students(text)
 
 

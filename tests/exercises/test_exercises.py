@@ -4,11 +4,13 @@ import contextlib
 import copy
 import random
 import re
+import runpy
 import signal
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -380,6 +382,11 @@ WRONG |= answers_measurements.WRONG
 WRONG |= answers_large_images.WRONG | answers_variations.WRONG | answers_fast_and_small.WRONG | answers_when_it_fails.WRONG
 
 
+OWN = [runpy.run_path(str(path)) for path in sorted(Path(__file__).parent.glob("exercise_*.py"))]  # of lab.py new-exercise
+for answers in OWN:
+    WRONG |= answers["WRONG"]
+
+
 @pytest.mark.parametrize(("name", "case"), [(name, case) for name, cases in WRONG.items() for case in cases])
 def test_wrong_answers_are_rejected_with_their_own_hint(name, case, capsys):
     answer, hint = WRONG[name][case]
@@ -481,6 +488,8 @@ for answers in (
     answers_your_own_images,
 ):  # fmt: skip
     ALSO_RIGHT |= answers.ALSO_RIGHT
+for answers in OWN:
+    ALSO_RIGHT |= answers["ALSO_RIGHT"]
 
 
 @pytest.mark.parametrize("name", list(CHECKS))
@@ -493,6 +502,13 @@ def test_another_right_answer_is_accepted(name, capsys):
 )
 def test_right_answers_in_any_style_are_accepted(name, number, capsys):
     assert check(name, answers_measurements.RIGHT[name][number]), capsys.readouterr().out
+
+
+def test_the_library_s_own_part_is_right_and_said_to_be_nobody_s_answer(capsys):
+    assert check("confusion_matrix", confusion_matrix)
+    assert "this is the library's own part. Write yours" in capsys.readouterr().out
+    assert check("confusion_matrix", lambda *given: confusion_matrix(*given))
+    assert "library's own" not in capsys.readouterr().out
 
 
 def test_mysteries_have_the_same_shapes():

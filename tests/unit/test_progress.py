@@ -9,6 +9,7 @@ import sys
 
 import platformdirs
 import pytest
+from filelock import FileLock
 
 from tests.conftest import ROOT
 from unet_lab.course import CHECKS, LESSON_NAMES, check, progress, show_progress
@@ -73,6 +74,32 @@ def test_two_notebooks_that_write_at_once_lose_nothing(file):
     both = [subprocess.Popen([sys.executable, "-c", f"NAME = {n}\n{script}"], cwd=ROOT, env=os.environ.copy()) for n in (1, 2)]
     assert [process.wait(timeout=300) for process in both] == [0, 0]
     assert len(load_progress()) == 40
+
+
+@pytest.mark.parametrize("patience", [5, 0])
+def test_several_kernels_lose_nothing_however_long_they_wait_for_each_other(file, patience):
+    """With no patience at all, most tries find the file locked: they are noted with the next, or when the kernel ends."""
+    script = f"from unet_lab.course import progress\nprogress.PATIENCE = {patience}\n"
+    script += "for k in range(10): progress.record(f'task {k % 3} of {NAME}', k > 6)"
+    kernels = [
+        subprocess.Popen([sys.executable, "-c", f"NAME = {n}\n{script}"], cwd=ROOT, env=os.environ.copy()) for n in range(6)
+    ]
+    assert [process.wait() for process in kernels] == [0] * 6
+    found = load_progress()
+    assert len(found) == 18
+    assert sum(entry["tries"] for entry in found.values()) == 6 * 7
+    assert all(entry["passed"] for entry in found.values())
+
+
+def test_a_try_waits_while_another_notebook_writes(file, monkeypatch):
+    monkeypatch.setattr(progress, "PATIENCE", 0)
+    with FileLock(f"{file}.lock", is_singleton=False):
+        record("iou", False)
+        assert not file.exists()
+    record("audit", True)
+    assert load_progress()["iou"] == {"tries": 1, "passed": None}
+    assert load_progress()["audit"]["passed"]
+    assert not progress.waiting
 
 
 def test_nothing_is_kept_in_a_solution_or_where_it_is_switched_off(file, monkeypatch):

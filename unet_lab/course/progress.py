@@ -7,6 +7,7 @@ it. A lecturer who wants to know runs the checks again (`lab.py grade`).
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import json
 import os
@@ -26,6 +27,7 @@ COURSE = Path(__file__).resolve().parents[2]  # where lab.py lies, in a checkout
 PATIENCE = 5  # seconds that one notebook waits for another to write its line
 
 told: set[str] = set()  # what has been said once, and is not said again
+waiting: list[tuple[Path, str, bool]] = []  # tries that could not be noted yet: another notebook was writing
 
 
 def progress_file() -> Path | None:
@@ -60,15 +62,44 @@ def record(name: str, right: bool) -> None:
     try:
         path = progress_file()
         if path is not None:
-            note_try(path, name, right)
-    except (OSError, ValueError, RuntimeError, Timeout) as error:  # RuntimeError: there is no home
+            waiting.append((path, name, right))
+            note_waiting(PATIENCE)
+    except Timeout:
+        atexit.unregister(note_at_the_end)
+        atexit.register(note_at_the_end)
+    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: there is no home
         say_once(f"Your progress is not kept: {error}")
 
 
-def note_try(path: Path, name: str, right: bool) -> None:
-    """Add a try to a file of progress; other notebooks, which may do the same at this moment, wait."""
+def note_waiting(patience: float) -> None:
+    """Note all tries that wait. Raises Timeout where another notebook writes for longer than `patience` seconds: they wait on."""
+    while waiting:
+        path, name, right = waiting[0]
+        try:
+            note_try(path, name, right, patience)
+        except Timeout:
+            raise
+        except BaseException:
+            waiting.pop(0)
+            raise
+        waiting.pop(0)
+
+
+def note_at_the_end() -> None:
+    """When the notebook's kernel ends: what still waits is noted, however long that takes."""
+    try:
+        note_waiting(-1)
+    except (OSError, ValueError, RuntimeError) as error:
+        say_once(f"Your progress is not kept: {error}")
+
+
+def note_try(path: Path, name: str, right: bool, patience: float = PATIENCE) -> None:
+    """Add a try to a file of progress; other notebooks, which may do the same at this moment, wait.
+
+    patience : seconds to wait for them (negative: for ever), after which it raises Timeout.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{path}.lock", timeout=PATIENCE):
+    with FileLock(f"{path}.lock", timeout=patience):
         found = load_progress(path)
         entry = found.setdefault(name, {"tries": 0, "passed": None})
         if right and entry["passed"]:
