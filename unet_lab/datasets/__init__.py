@@ -24,6 +24,7 @@ from unet_lab.datasets.outlines import masks_from_outlines
 from unet_lab.datasets.pairing import pair_files
 from unet_lab.datasets.pairs import Pair, SegmentationDataset, folds, split
 from unet_lab.datasets.standardise import standardise
+from unet_lab.datasets.windows import open_image
 from unet_lab.losses import IGNORE
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "load_folder",
     "load_jurkat",
     "masks_from_outlines",
+    "open_image",
     "pair_files",
     "propose_codes",
     "read_image",

@@ -128,13 +128,14 @@ def palette_in_use(path: str | Path) -> dict[int, tuple[int, int, int]]:
 def one(path: str | Path, pages: list[np.ndarray], other: str, same: str) -> np.ndarray:
     """The only page. Raises ValueError, with what the pages are, where there are several."""
     if len(pages) > 1:
-        axes = read_header(path).axes
-        kinds = f" ({axes})" if axes else ""
-        raise ValueError(
-            f"{path}: {len(pages)} pages in one file{kinds}; {other}(path) gives all of them, as a list, {same}(path, page=0) "
-            f"the first."
-        )
+        raise ValueError(f"{path}: {describe_several(len(pages), read_header(path).axes, other, same)}")
     return pages[0]
+
+
+def describe_several(count: int, axes: str, other: str, same: str) -> str:
+    """Words for a file with several pages where one is wanted, and for the two functions that help."""
+    kinds = f" ({axes})" if axes else ""
+    return f"{count} pages in one file{kinds}; {other}(path) gives all of them, {same}(path, page=0) the first."
 
 
 def check_orientation(orientation: str) -> None:
@@ -239,10 +240,15 @@ def check_file(path: Path) -> None:
         raise ValueError(f"{path}: the file cannot be reached ({error}). Give it a shorter name, or another place.") from None
 
 
+def fits(size: int) -> bool:
+    """Whether so many bytes are no more than half of the memory that is free: as much again is needed on the way."""
+    return size <= free_memory() / 2
+
+
 def check_fits(size: int) -> None:
-    """Refuse what takes more than half of the memory that is free: as much again is needed on the way."""
-    free = free_memory()
-    if size > free / 2:
+    """Refuse what does not fit into memory."""
+    if not fits(size):
+        free = free_memory()
         raise Refused(
             f"{size / 1e9:.2f} GB of pixels, and {free / 1e9:.1f} GB of memory are free, of which half may be taken. "
             f"iterate_pages(path) reads page by page; open_image(path) leaves the image in its file and reads what is sliced, as "

@@ -106,7 +106,8 @@ def check_kind(page: TiffPage) -> None:
 
 def check_claim(series: TiffPageSeries, size: int) -> None:
     """Raises ValueError where a file of `size` bytes cannot hold as many numbers as its tags claim."""
-    most = MOST_FROM_A_BYTE.get(series.keyframe.compression, 100_000)
+    is_sparse = 0 in series.keyframe.databytecounts  # tiles that are left out, and are zero
+    most = 100_000 if is_sparse else MOST_FROM_A_BYTE.get(series.keyframe.compression, 100_000)
     bits = series.size * series.keyframe.bitspersample
     if bits / 8 > most * size:
         raise ValueError(f"it claims {bits / 8e6:,.0f} MB of pixels, and the file has {size / 1e6:,.2f} MB")
@@ -173,20 +174,29 @@ def stored_image(values: np.ndarray, first: TiffPage) -> Stored:
 
 def series_images(series: TiffPageSeries) -> Iterator[np.ndarray]:
     """The images of a series, channels last, each read by itself."""
+    for source in image_sources(series):
+        if isinstance(source, np.ndarray):
+            yield np.array(source)
+        else:
+            inner = series.axes[len(series.axes) - source[0].keyframe.ndim :]
+            parts = [next(separate(page.asarray(), inner)) for page in source]
+            yield parts[0] if len(parts) == 1 else np.dstack(parts)
+
+
+def image_sources(series: TiffPageSeries) -> Iterator[np.ndarray | list]:
+    """Where each image of a series lies: a view of the file (nothing is read yet), or the pages that hold its channels."""
     axes, shape = series.axes, series.shape
-    if len(series) == 1:
-        whole = series.asarray(out="memmap") if series.dataoffset is not None else series.asarray()
-        for image in separate(whole, axes):
-            yield np.array(image)
-        return
     over = next(k for k in range(len(axes) + 1) if np.prod(shape[:k], dtype=int) == len(series))  # axes over pages of the file
-    numbers = np.arange(len(series)).reshape(shape[:over])
-    channel = axes[:over].find("C")
-    numbers = numbers[..., None] if channel < 0 else np.moveaxis(numbers, channel, -1)
-    for place in product(*map(range, numbers.shape[:-1])):
-        parts = [list(separate(series.pages[int(k)].asarray(), axes[over:])) for k in numbers[place]]
-        for images in zip(*parts, strict=True):  # more than one where a page of the file holds several
-            yield images[0] if len(images) == 1 else np.dstack(images)
+    if series.dataoffset is not None:
+        yield from separate(series.asarray(out="memmap"), axes)
+    elif any(axis not in "YXCS" for axis in axes[over:]) or series.keyframe.ndim != len(axes) - over:
+        yield from separate(series.asarray(), axes)  # one page holds several images
+    else:
+        numbers = np.arange(len(series)).reshape(shape[:over])
+        channel = axes[:over].find("C")
+        numbers = numbers[..., None] if channel < 0 else np.moveaxis(numbers, channel, -1)
+        for place in product(*map(range, numbers.shape[:-1])):
+            yield [series.pages[int(k)] for k in numbers[place]]
 
 
 def separate(array: np.ndarray, axes: str) -> Iterator[np.ndarray]:

@@ -14,14 +14,15 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from unet_lab.datasets.image_files import iterate_pages
 from unet_lab.datasets.standardise import clip_limits
+from unet_lab.datasets.windows import WindowedImage, iterate_images
 from unet_lab.foreign import class_logits, evaluating, geometry_of
 from unet_lab.geometry import sees_everything
 from unet_lab.inference.out_of_memory import explaining_memory
 from unet_lab.inference.predict import borders, check_channels
 
 BLENDS = ("crop", "none", "gaussian")
+Sliceable = np.ndarray | WindowedImage
 BLOCK = 2048  # pixels: side of the pieces in which an image is read for its mean and standard deviation
 MOST_IN_MEMORY = 256_000_000  # bytes: larger sums of Gaussian blending lie in a temporary file
 
@@ -44,7 +45,7 @@ class Tile(NamedTuple):
 
 def predict_tiled(
     model: nn.Module,
-    image: np.ndarray,
+    image: Sliceable,
     tile: int = 1024,
     overlap: int | None = None,
     blend: str = "crop",
@@ -57,7 +58,8 @@ def predict_tiled(
 
     Parameters
     ----------
-    image : (H, W) or (H, W, C) numbers, finite: an array, a `numpy.memmap`, or what has `shape` and `dtype` and can be sliced.
+    image : (H, W) or (H, W, C) numbers, finite: an array, a `numpy.memmap`, or what has `shape` and `dtype` and can be sliced,
+        such as `open_image("slide.tif")`, which stays in its file.
     tile : side of what the network is shown at once, in pixels; rounded down to a size that it accepts.
     overlap : how far neighbouring tiles overlap, in pixels; where None, as far as the network sees (`tile_margin`, twice).
     blend : what becomes of pixels that several tiles know. "crop": the tile in which they lie farther from the border decides.
@@ -83,7 +85,7 @@ def predict_tiled(
 
 
 def tiles(
-    model: nn.Module, image: np.ndarray, tile: int = 1024, overlap: int | None = None, blend: str = "crop", progress: bool = True
+    model: nn.Module, image: Sliceable, tile: int = 1024, overlap: int | None = None, blend: str = "crop", progress: bool = True
 ) -> Iterator[Tile]:
     """The logits of an image, part by part, row by row; each pixel once. Parameters and errors as in `predict_tiled`."""
     shape = check_sliceable(image)
@@ -179,7 +181,7 @@ class Scale(NamedTuple):
         return (np.clip(piece.astype(np.float32), self.low, self.high) - mean) / std
 
 
-def scale_of(image: np.ndarray) -> Scale:
+def scale_of(image: Sliceable) -> Scale:
     """The scale of an image too large for memory, in one pass, in pieces (Chan, Golub and LeVeque 1983).
 
     Raises ValueError for NaN.
@@ -188,7 +190,7 @@ def scale_of(image: np.ndarray) -> Scale:
         if piece.dtype.kind == "f" and not np.isfinite(piece).all():
             bad = int((~np.isfinite(piece)).sum())
             raise ValueError(f"{bad} pixels from row {top}, column {left} on are NaN or infinite; replace them first.")
-    low, high = clip_limits(image)
+    low, high = clip_limits(image)  # type: ignore[arg-type]
     count, mean, squares = 0, np.zeros(low.shape), np.zeros(low.shape)
     for piece, _, _ in pieces(image):
         piece = np.clip(piece.astype(np.float64), low, high)
@@ -201,7 +203,7 @@ def scale_of(image: np.ndarray) -> Scale:
     return Scale(low, high, mean, np.where(std > 0, std, 1.0))
 
 
-def pieces(image: np.ndarray) -> Iterator[tuple[np.ndarray, int, int]]:
+def pieces(image: Sliceable) -> Iterator[tuple[np.ndarray, int, int]]:
     """The image in squares that fit into memory, each with its top and left."""
     for top in range(0, image.shape[0], BLOCK):
         for left in range(0, image.shape[1], BLOCK):
@@ -209,11 +211,11 @@ def pieces(image: np.ndarray) -> Iterator[tuple[np.ndarray, int, int]]:
 
 
 def predict_pages(model: nn.Module, path: str | Path, tile: int = 1024) -> Iterator[np.ndarray]:
-    """Segment a TIFF page by page: uint8 (H, W) for each, with one page in memory at a time.
+    """Segment a TIFF page by page: uint8 (H, W) for each, with one page in memory at a time, or one tile where none would fit.
 
     To a file, as it goes: `write_pages("masks.tif", predict_pages(model, "stack.tif"))`. Raises as `read_pages`.
     """
-    for page in iterate_pages(path):
+    for page in iterate_images(path):
         yield predict_tiled(model, page, tile)
 
 
