@@ -5,7 +5,12 @@ confusion_matrix`. Each is loaded when it is first used (PEP 562), so that `impo
 imported from its room: `from unet_lab.losses import soft_dice_loss`.
 """
 
+import sys
+import warnings
 from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -52,3 +57,37 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])
+
+
+# Rooms that had another name before 1.0, and where their names are now. They go with 2.0.
+MOVED = {
+    "augmentation": ("datasets.augmentation",),
+    "checkpoints": ("weights", "training.checkpoint"),
+    "comparing": ("training.comparison",),
+    "distributed": ("training.distributed",),
+    "exercises": ("course",),
+    "grading": ("course.grading",),
+    "history": ("training.history",),
+    "memory": ("training.memory",),
+    "planning": ("training.planning",),
+    "progress": ("course.progress",),
+    "tiling": ("inference",),
+    "timing": ("acceleration.timing",),
+}
+
+
+class MovedRooms(MetaPathFinder, Loader):
+    """Lets `from unet_lab.tiling import predict_tiled` go on working, with a DeprecationWarning that names the new place."""
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        package, _, name = fullname.partition(".")
+        return ModuleSpec(fullname, self) if package == "unet_lab" and name in MOVED else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        places = [f"unet_lab.{place}" for place in MOVED[module.__name__.partition(".")[2]]]
+        warnings.warn(f"{module.__name__} is now {' and '.join(places)}; import from there.", DeprecationWarning, stacklevel=2)
+        for place in reversed(places):
+            module.__dict__.update({k: v for k, v in vars(import_module(place)).items() if not k.startswith("__")})
+
+
+sys.meta_path.append(MovedRooms())

@@ -1,6 +1,7 @@
 """The rooms of the package: which there are, how imports go, that the core stays small and modules readable."""
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -117,3 +118,21 @@ def test_files_are_not_called_alike():
     topics = {path.stem for path in (PACKAGE / "explorers").glob("*.py")}
     twice = {stem for stem in stems if stems.count(stem) > 1} - topics - {"figure", "images", "base"}
     assert not twice, twice
+
+
+def test_the_old_names_of_rooms_go_on_working_and_say_where_to_look():
+    import unet_lab
+
+    for name in unet_lab.MOVED:
+        sys.modules.pop(f"unet_lab.{name}", None)
+        with pytest.warns(DeprecationWarning, match=f"unet_lab.{name} is now unet_lab"):
+            importlib.import_module(f"unet_lab.{name}")
+    from unet_lab.checkpoints import load_checkpoint, load_weights
+
+    from unet_lab.training.checkpoint import load_checkpoint as the_same
+    from unet_lab.weights import load_weights as as_well
+
+    assert load_checkpoint is the_same
+    assert load_weights is as_well
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("unet_lab.nowhere")
