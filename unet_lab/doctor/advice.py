@@ -11,7 +11,7 @@ ADVICE = {
     ),
     "unreadable files": (
         "loading stops there",
-        "copy them again from their source, or take them out together with their partner",
+        "do what the reason says; what cannot be mended goes together with its partner",
     ),
     "greys without a class": (
         "a pixel without a class cannot be learnt",
@@ -109,6 +109,27 @@ ADVICE = {
     "unread files": (
         "they are left out without a word",
         "save them as PNG or TIFF; read are {join_EXTENSIONS}",
+    ),
+    "palettes differ": (
+        "an index means one class in one mask and another in the next",
+        "give the colours as codes, which mean the same in every palette: codes=((0, 0, 0), (255, 0, 0))",
+    ),
+    "min-is-white masks": (
+        "0 is shown white in these and black in the others: a number means one class here and another there",
+        "{fixes}",
+    ),
+    "images shown turned": (
+        "a camera stores the pixels as they came and notes how to turn them (EXIF); masks drawn in a program that does not look "
+        "at the note lie across",
+        "load_folder(images, masks, codes, orientation='stored')",
+    ),
+    "numbers of channels differ": (
+        "a network takes images of one number of channels",
+        "load_folder(…, channels='grey') makes one of each; channels=(0,) takes the first of each",
+    ),
+    "empty channels": (
+        "there is nothing to see in them, and the network is larger for nothing",
+        "leave them out: load_folder(…, channels={others})",
     ),
     "reordered classes": (
         "one code means two things: the network is told both and learns neither",

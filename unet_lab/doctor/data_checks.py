@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from unet_lab.datasets.masks import Codes
+from unet_lab.datasets.masks import Codes, are_colours
 from unet_lab.datasets.pairs import SegmentationDataset
+from unet_lab.doctor.file_checks import check_channels, check_masks_mean_the_same, check_turned
 from unet_lab.doctor.findings import Finding, Findings
 from unet_lab.doctor.image_checks import check_broken_values, check_depth, check_exposure, check_sizes
 from unet_lab.doctor.mask_checks import check_classes, check_order, check_values_of_masks
@@ -21,6 +22,7 @@ CHECKS = (
     check_broken_values,
     check_sizes,
     check_depth,
+    check_channels,
     check_exposure,
     check_values_of_masks,
     check_classes,
@@ -51,11 +53,14 @@ def examine_data(
     if isinstance(images, str | Path):
         if masks is None:
             raise ValueError(f"masks is missing: examine_data({str(images)!r}, masks=...) takes two folders, or a dataset.")
-        samples = read_folders(images, masks, codes, found)
+        samples, matches = read_folders(images, masks, codes, found)
+        check_masks_mean_the_same(matches, are_colours(codes), found)
     else:
+        matches = []
         samples = read_pairs(images, codes, found)
     other = [] if validation is None else read_pairs(validation, codes, found)
     for check in CHECKS:
         check(samples + other, found)
+    check_turned(matches, found)
     check_copies(samples, other, validation is not None, found)
     return Findings(found)

@@ -10,8 +10,8 @@ import numpy as np
 
 from unet_lab.datasets.folder import MOST_CODES
 from unet_lab.datasets.image_files import EXTENSIONS, LOSSY, read_mask_pages, read_pages
-from unet_lab.datasets.masks import Code, encode_mask, pack, unpack
-from unet_lab.datasets.pairing import pair_files
+from unet_lab.datasets.masks import Code, are_colours, encode_mask, pack, unpack
+from unet_lab.datasets.pairing import Match, pair_files
 from unet_lab.datasets.pairs import SegmentationDataset
 from unet_lab.doctor.advice import count_words, note
 
@@ -30,7 +30,7 @@ class Sample(NamedTuple):
         return self.image if self.image.ndim == 2 else self.image.mean(axis=2)
 
 
-def read_folders(images, masks, codes, found) -> list[Sample]:
+def read_folders(images, masks, codes, found) -> tuple[list[Sample], list[Match]]:
     """The pairs of two folders; what cannot be paired or read becomes a finding."""
     for where in (images, masks):
         if Path(where).is_dir():
@@ -50,7 +50,7 @@ def read_folders(images, masks, codes, found) -> list[Sample]:
         raise
     except ValueError as error:
         note(found, "pairs do not match", str(error), ())
-        return []
+        return [], []
     lossy = [m.mask.name for m in matches if m.mask.suffix.lower() in LOSSY]
     if lossy:
         note(found, "JPEG masks", count_words(lossy, "mask is a JPEG file", "masks are JPEG files"), tuple(lossy))
@@ -62,7 +62,7 @@ def read_folders(images, masks, codes, found) -> list[Sample]:
             problems[match.image.name] = str(error)
             continue
         try:
-            labels = read_mask_pages(match.mask)
+            labels = read_mask_pages(match.mask, are_colours(codes))
         except (ValueError, OSError) as error:
             if match.mask.suffix.lower() not in LOSSY:
                 problems[match.mask.name] = str(error)
@@ -80,7 +80,7 @@ def read_folders(images, masks, codes, found) -> list[Sample]:
     if strangers:
         example = most_frequent(Counter(values_of(next(iter(strangers.values())).raw)))
         note(found, "greys without a class", f"masks hold greys that are no code; the first: {example}", tuple(strangers))
-    return samples
+    return samples, matches
 
 
 def read_pairs(data, codes, found) -> list[Sample]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from unet_lab.datasets.folder import propose_codes
 from unet_lab.datasets.image_files import read_mask_pages, read_pages
-from unet_lab.datasets.masks import Code, encode_mask
+from unet_lab.datasets.masks import Code, are_colours, encode_mask
 from unet_lab.datasets.pairing import pair_files
 from unet_lab.doctor.data_checks import examine_data
 from unet_lab.explorers.base import Explorer, dropdown, float_slider, slider
@@ -32,7 +32,8 @@ def explore_folder(images: str | Path, masks: str | Path, codes: Sequence[Code] 
     for match in pair_files(images, masks)[0][:MOST]:
         try:
             pairs += [
-                (match.image.name, *both) for both in zip(read_pages(match.image), read_mask_pages(match.mask), strict=False)
+                (match.image.name, *both)
+                for both in zip(read_pages(match.image), read_mask_pages(match.mask, are_colours(tried)), strict=False)
             ]
         except ValueError:
             continue

@@ -1,0 +1,99 @@
+"""The doctor on what files say besides their numbers; its advice is tried on the set that it was given for."""
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from unet_lab.datasets import generate_cell, load_folder
+from unet_lab.doctor import examine_data
+
+CELLS = [generate_cell(seed, 64) for seed in range(6)]
+NUCLEI = [(cell.mask > 0).astype(np.uint8) for cell in CELLS]
+
+
+@pytest.fixture
+def folders(tmp_path):
+    for name in ("images", "masks"):
+        (tmp_path / name).mkdir()
+    for k, (cell, mask) in enumerate(zip(CELLS, NUCLEI, strict=True)):
+        Image.fromarray(cell.image).save(tmp_path / "images" / f"{k}.png")
+        Image.fromarray(mask * 255).save(tmp_path / "masks" / f"{k}.png")
+    return tmp_path / "images", tmp_path / "masks"
+
+
+def finding(name, folders, codes):
+    found = {one.name: one for one in examine_data(*folders, codes)}
+    assert name in found, found
+    return found[name]
+
+
+def test_a_clean_set_has_none_of_these(folders):
+    assert not examine_data(*folders, (0, 255))
+
+
+def test_palettes_that_differ(folders):
+    _, masks = folders
+    for k, mask in enumerate(NUCLEI):
+        picture = Image.fromarray(mask if k != 4 else 1 - mask)
+        picture.putpalette([0, 0, 0, 200, 0, 0] if k != 4 else [200, 0, 0, 0, 0, 0])
+        picture.save(masks / f"{k}.png")
+    assert finding("palettes differ", folders, (0, 1)).where == ("4.png",)
+    codes = ((0, 0, 0), (200, 0, 0))
+    assert not examine_data(*folders, codes)
+    assert np.array_equal(load_folder(*folders, codes).pairs[4].mask, NUCLEI[4])
+
+
+def test_masks_that_are_min_is_white_among_others(folders):
+    _, masks = folders
+    for k, mask in enumerate(NUCLEI):
+        (masks / f"{k}.png").unlink()
+        tifffile.imwrite(masks / f"{k}.tif", mask * 255, photometric="miniswhite" if k in (1, 5) else "minisblack")
+    found = finding("min-is-white masks", folders, (0, 255))
+    assert found.where == ("1.tif", "5.tif")
+    for name in found.where:
+        assert "tifffile.imwrite(path, tifffile.imread(path), photometric='minisblack')" in found.fix
+        tifffile.imwrite(masks / name, tifffile.imread(masks / name), photometric="minisblack")
+    assert not examine_data(*folders, (0, 255))
+
+
+def test_images_that_are_shown_turned(folders):
+    images, _ = folders
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    assert not examine_data(*folders, (0, 255))
+    for k, cell in enumerate(CELLS):
+        Image.fromarray(cell.image).save(images / f"{k}.png", exif=turned)
+    found = finding("images shown turned", folders, (0, 255))
+    assert len(found.where) == 6
+    assert "orientation='stored'" in found.fix
+    data = load_folder(*folders, (0, 255), orientation="stored")
+    assert not examine_data(data)
+
+
+def test_numbers_of_channels_and_a_grey_image_among_colours(folders):
+    images, _ = folders
+    for k, cell in enumerate(CELLS):
+        colours = np.dstack([cell.image, cell.image // 2, cell.image // 3])
+        Image.fromarray(cell.image if k == 3 else colours).save(images / f"{k}.png")
+    assert not examine_data(*folders, (0, 255))
+    assert load_folder(*folders, (0, 255)).channels == 3
+    tifffile.imwrite(images / "2.tif", np.dstack([CELLS[2].image, CELLS[2].image // 2]), photometric="minisblack", planarconfig=1)
+    (images / "2.png").unlink()
+    found = finding("numbers of channels differ", folders, (0, 255))
+    assert found.where == ("2.tif",)
+    with pytest.raises(ValueError, match="need as many"):
+        load_folder(*folders, (0, 255))
+    assert load_folder(*folders, (0, 255), channels="grey").channels == 1
+
+
+def test_a_channel_in_which_nothing_is_seen(folders):
+    images, _ = folders
+    for k, cell in enumerate(CELLS):
+        (images / f"{k}.png").unlink()
+        planes = np.dstack([cell.image, np.full_like(cell.image, 7), cell.image // 2])
+        tifffile.imwrite(images / f"{k}.tif", planes, photometric="minisblack", planarconfig="contig")
+    found = finding("empty channels", folders, (0, 255))
+    assert "channel 1 holds one number only" in found.what
+    assert "channels=(0, 2)" in found.fix
+    assert not examine_data(load_folder(*folders, (0, 255), channels=(0, 2)))
