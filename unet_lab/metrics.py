@@ -7,6 +7,7 @@ large data set is scored a batch at a time without being held.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -150,6 +151,43 @@ def mean(values: np.ndarray, weights: np.ndarray) -> float:
     kept = ~np.isnan(values)
     total = weights[kept].sum()
     return float((values[kept] * weights[kept]).sum() / total) if total > 0 else math.nan
+
+
+def macro_iou(matrix: np.ndarray) -> float:
+    """The macro IoU of a confusion matrix, as a plain number."""
+    return float(scores(matrix, average="macro").iou)
+
+
+def bootstrap_interval(
+    matrices: Sequence[np.ndarray] | np.ndarray,
+    score: Callable[[np.ndarray], float] = macro_iou,
+    level: float = 0.95,
+    draws: int = 1000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Within which limits a score may lie, given that other test images could have been taken: a bootstrap over images.
+
+    In each draw as many images as there are, are drawn with replacement, their tables added up and scored; the interval holds
+    `level` of the draws (Efron and Tibshirani 1993, percentiles). Images are drawn and not pixels: pixels of one image err
+    together, so that they tell far less than as many independent ones would. With few images the interval is a little narrow.
+
+    matrices : the confusion matrix of each image, (images, K, K). score : of a summed table. Returns (low, high).
+    Raises ValueError for fewer than two images, a level outside 0 to 1, or no draws.
+
+    >>> bootstrap_interval([np.array([[8, 2], [2, 8]])] * 5)  # five images that are alike
+    (0.6666666666666666, 0.6666666666666666)
+    """
+    tables = np.asarray(matrices)
+    if tables.ndim != 3 or len(tables) < 2:
+        raise ValueError(
+            f"the matrices are {tables.shape}; allowed are (images, K, K), one table for each of at least two images."
+        )
+    if not 0 < level < 1 or draws < 1:
+        raise ValueError(f"level is {level} and draws is {draws}; allowed are a share between 0 and 1, and draws from 1 up.")
+    drawn = np.random.default_rng(seed).integers(len(tables), size=(draws, len(tables)))
+    values = [score(tables[which].sum(axis=0)) for which in drawn]
+    low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
 
 
 class Calibration(NamedTuple):

@@ -13,23 +13,26 @@
 #
 # **The question:** how good is a prediction really, and would you notice a wrong number in a paper?
 #
-# Afterwards you can compute accuracy, precision, recall, F1 and IoU by hand, say which average a score is, choose a boundary score where
-# outlines matter, and prove that a published pair of numbers is impossible.
+# Afterwards you can compute accuracy, precision, recall, F1 and IoU by hand, say which average a score is and how far it may be off, choose the
+# metric that fits your question, and check a published table for what cannot be.
 #
-# *About 40 minutes. Back: [07 · Training](07_training.ipynb). Next: [09 · Looking inside](09_looking_inside.ipynb)*
+# *You need [01](01_the_images.ipynb) (classes and masks) and the first half of [06](06_losses.ipynb) (cross entropy, for the audit).*
+#
+# *About 50 minutes. Back: [07 · Training](07_training.ipynb). Next: [09 · Looking inside](09_looking_inside.ipynb)*
 
 # %%
 from fractions import Fraction
 
 import numpy as np
 import sklearn.metrics
+from scipy.ndimage import distance_transform_edt
 
 from unet_lab.course import check
 from unet_lab.datasets import generate_cell
 from unet_lab.explorers import explore_confusion, explore_metrics
 from unet_lab.inference import predict, predict_logits
-from unet_lab.metrics import boundary_f1, confusion_matrix, hausdorff, scores
-from unet_lab.plots import ERROR_COLOUR, VALIDATION_COLOUR, DescribedFigure, show_confusion, show_triplets
+from unet_lab.metrics import bootstrap_interval, boundaries, boundary_f1, confusion_matrix, hausdorff, macro_iou, scores
+from unet_lab.plots import ERROR_COLOUR, VALIDATION_COLOUR, DescribedFigure, show_confusion, show_mask, show_triplets
 from unet_lab.weights import load_pretrained
 
 # %% [markdown]
@@ -90,6 +93,19 @@ predictions = [predict(model, image) for image in images]
 show_triplets(images[:3], truths[:3], predictions[:3])
 
 # %% [markdown]
+# Pink pixels are wrong. Count them: which share lies within 3 pixels of a border of the truth, and which share of *all* pixels lies there?
+
+# %%
+borders = [np.any([boundaries(t, t, k)[0] for k in range(3)], axis=0) for t in truths]
+near = np.array([distance_transform_edt(~border) <= 3 for border in borders])
+wrong = np.array(predictions) != np.array(truths)
+print(f"within 3 px of a border: {near.mean():.0%} of all pixels, {near[wrong].mean():.0%} of the wrong ones")
+print(f"wrong there: {wrong[near].mean():.1%}; wrong elsewhere: {wrong[~near].mean():.1%}")
+
+# %% tags=["nbval-check-output"]
+print("borders hold more than twice their share of the errors:", bool(near[wrong].mean() > 2 * near.mean()))
+
+# %% [markdown]
 # Confusion matrices add up. The sum over all images is the table of the data set, and no image has to be kept: that is how a set that does not
 # fit into memory is scored.
 
@@ -108,12 +124,20 @@ print("macro IoU as scikit-learn:", np.isclose(s.iou, iou_there))
 # %% [markdown]
 # ## Explore: the pixels behind a count
 #
-# Click a button of the grid: the pixels that are counted there light up. **Which two classes are confused most, and where do these pixels lie:
-# inside the regions, or along their borders?** Find the image that is worst.
+# Click a button of the grid: the pixels that are counted there light up. **Which two classes are confused most? Which image is the worst, and what
+# happened in it?** The cell below the explorer has the answers; explore first.
 
 # %%
 browser = explore_confusion(images, truths, predictions)
 browser
+
+# %%
+off_diagonal = total - np.diag(np.diag(total))
+for a, b in ((0, 1), (1, 2), (0, 2)):
+    print(f"classes {a} and {b}, either way: {off_diagonal[a, b] + off_diagonal[b, a]:,} pixels")
+per_image = np.array([confusion_matrix(t, p) for t, p in zip(truths, predictions, strict=True)])
+of_images = [macro_iou(table) for table in per_image]
+print(f"worst image: number {np.argmin(of_images)}, macro IoU {min(of_images):.3f}; the best has {max(of_images):.3f}")
 
 # %% [markdown]
 # ## Which average?
@@ -130,12 +154,13 @@ for average in ("macro", "micro", "weighted"):
     print(f"{average:9s} accuracy {s.accuracy:.3f}  F1 {s.f1:.3f}  IoU {s.iou:.3f}")
 
 # %% [markdown]
-# Micro F1 *is* accuracy: every wrong pixel is one FP (of the class it was given) and one FN (of the class it has). So micro hides what accuracy
-# hides. **A score without the name of its average says little.**
+# Micro and weighted look best: the large background decides them. Macro counts the half-found nucleus as a third of the score. And micro F1 *is* accuracy:
+# every wrong pixel is one FP (of the class it was given) and one FN (of the class it has). So micro hides what accuracy hides. **A score without the
+# name of its average says little.**
 #
 # ## One prediction, nine Dices
 #
-# It gets worse. Six images, and whether a nucleus is in them at all; one program's six predictions. What is "the Dice" of the nucleus? Pool all
+# Six images, and whether a nucleus is in them at all; one program's six predictions. What is "the Dice" of the nucleus? Pool all
 # pixels, or take the mean over images, or over images and classes? And an image without a nucleus, of which none was predicted: is 0/0 a 0, a 1,
 # or left out? Libraries differ in this.
 
@@ -161,43 +186,101 @@ nine = [value for row in values.values() for value in row]
 print(f"the same predictions: Dice from {min(nine):.2f} to {max(nine):.2f}")
 
 # %% [markdown]
-# All are "the Dice". None is wrong. So whoever prints one says which: **averaged over what, and with which rule for the empty case.** In this course
+# All are "the Dice", and none is wrong. So if you print one, say which: **averaged over what, and with which rule for the empty case.** In this course
 # every score is of the table summed over all images, and says its average; empty classes are left out.
 #
-# ## What accuracy does not see
+# ## What IoU does not see
 #
-# All metrics so far count pixels, wherever they lie. A ragged outline costs few pixels. **Boundary F1** looks at outline pixels only, and asks which have
-# a partner within some pixels; the **Hausdorff distance** asks how far the worst one is off.
+# All metrics so far count pixels, wherever they lie. **Boundary F1** looks at outline pixels only, and asks which have a partner within some pixels; the
+# **Hausdorff distance** asks how far the worst one is off; **HD95** forgives the worst 5 %. Two masks of one square: from one, two pixels are missing all around;
+# from the other, a bite. **Predict:** their IoUs are equal. Which of the two has the better boundary F1, and which the better Hausdorff distance?
+
+# %%
+square = np.zeros((96, 96), np.uint8)
+square[18:78, 18:78] = 1
+thin, bitten = np.zeros_like(square), square.copy()
+thin[20:76, 20:76] = 1
+bitten[34:63, 62:78] = 0
+figure = DescribedFigure(9.8, 3.2, "A square; the square with two pixels missing all around; the square with a bite.")
+for axes, mask, title in zip(figure.subplots(1, 3), (square, thin, bitten), ("truth", "too thin", "bitten"), strict=True):
+    show_mask(axes, mask, title)
+figure
 
 # %% tags=["nbval-check-output"]
-disc = ((np.indices((96, 96)) - 48) ** 2).sum(axis=0) < 30**2
-truth_disc = disc.astype(np.uint8)
-ragged = truth_disc.copy()
-ragged[48:50, 78:92] = 1  # a thin spike, 14 pixels long
-eroded = ((np.indices((96, 96)) - 48) ** 2).sum(axis=0) < 26**2
-for name, mask in (("spike", ragged), ("4 px eroded", eroded.astype(np.uint8))):
-    accuracy = scores(confusion_matrix(truth_disc, mask, 2)).accuracy
-    outline, worst = boundary_f1(truth_disc, mask, 1, tolerance=2), hausdorff(truth_disc, mask, 1)
-    print(f"{name:12s} accuracy {accuracy:.3f}  boundary F1 (2 px) {outline:.3f}  Hausdorff {worst:.1f} px")
+for name, mask in (("too thin", thin), ("bitten", bitten)):
+    iou = scores(confusion_matrix(square, mask, 2), average=None).iou[1]
+    outline, worst, hd95 = boundary_f1(square, mask, 1, tolerance=1), hausdorff(square, mask, 1), hausdorff(square, mask, 1, 95)
+    print(f"{name:9s} IoU {iou:.3f}   boundary F1 (1 px) {outline:.2f}   Hausdorff {worst:.0f} px   HD95 {hd95:.0f} px")
 
 # %% [markdown]
-# Two errors, two verdicts: the spike is nothing to accuracy and a disaster to Hausdorff; the eroded disc keeps a fair accuracy, and not one outline
-# pixel is where it should be.
+# One IoU, opposite verdicts: of the thin mask no outline pixel is within 1 pixel of where it should be, yet none is far off; of the bitten one most of the
+# outline is right, and the worst point is far off. Neither score replaces the other. And each depends on a choice that has to be printed with it: the
+# tolerance, the percentile. (`surface_dice` is a third: the share of both outlines together.)
 #
 # ## Explore: push a mask about
 #
 # Start from a perfect prediction and spoil it. **Which metric drops first when you push by a few pixels? Lose the nucleus: what does accuracy say, and
-# what macro IoU? Erode by 5 pixels: why do precision and recall part?**
+# what macro IoU? Erode by 5 pixels: which falls, precision or recall, of which class, and why?**
 
 # %%
 playground = explore_metrics(images[0], truths[0])
 playground
 
+# %%
+truth = truths[0]
+for name, mask in (("pushed by 3 px", np.roll(truth, 3, axis=1)), ("nucleus lost", np.minimum(truth, 1))):
+    s, outline = scores(confusion_matrix(truth, mask), average="macro"), boundary_f1(truth, mask, 0)
+    print(f"{name:15s} accuracy {s.accuracy:.3f}   macro IoU {s.iou:.3f}   boundary F1 of the background (2 px) {outline:.3f}")
+
+eroded = np.where(distance_transform_edt(truth > 0) > 5, truth, 0)
+s = scores(confusion_matrix(truth, eroded), average=None)
+for name, precision, recall in zip(("background", "cell body", "nucleus"), s.precision, s.recall, strict=True):
+    print(f"cell eroded by 5 px, {name:10s} precision {precision:.3f}   recall {recall:.3f}")
+
 # %% [markdown]
+# Pushed, the boundary score falls most; of the lost nucleus the cell's outline notices nothing at all, macro IoU most. Eroded, the cell body
+# covers fewer pixels: none is wrongly called so (precision), some are missed (recall). They go to the background, whose precision falls instead.
+#
+# ## How sure is a score?
+#
+# Twelve test images gave one macro IoU. Twelve others would give another. **Predict:** by how much would it differ: 0.001, 0.01, 0.1?
+#
+# Draw twelve out of the twelve *with replacement* (some twice, some not at all), score them, and do it a thousand times: the middle 95 % of the scores are a
+# **bootstrap interval** (Efron and Tibshirani 1993). Images are drawn, not pixels. If you took each pixel for an independent coin instead, you would believe this:
+
+# %%
+def counts_of(first_seed):
+    cells = [generate_cell(seed, size=192) for seed in range(first_seed, first_seed + 12)]
+    return np.array([confusion_matrix(c.mask, predict(model, c.image)) for c in cells])
+
+
+def accuracy_of(table):
+    return float(np.trace(table) / table.sum())
+
+
+others = [counts_of(first) for first in (4_000_000, 5_000_000, 6_000_000)]
+low, high = bootstrap_interval(per_image)
+print(f"macro IoU {macro_iou(total):.3f}, bootstrap interval {low:.3f} to {high:.3f}")
+others_iou = [round(macro_iou(sum(tables)), 3) for tables in others]
+print(f"three other sets of twelve: {others_iou}, up to {max(abs(iou - macro_iou(total)) for iou in others_iou):.3f} away")
+share = accuracy_of(total)
+half = 1.96 * (share * (1 - share) / total.sum()) ** 0.5
+print(f"accuracy {share:.4f}, as if pixels were independent ± {half:.4f}")
+print("three other sets of twelve:", [round(accuracy_of(sum(tables)), 4) for tables in others])
+
+# %% tags=["nbval-check-output"]
+print("other sets inside the bootstrap interval:", sum(low <= macro_iou(sum(tables)) <= high for tables in others), "of 3")
+print("other sets outside the pixels' interval, at least one:", any(abs(accuracy_of(sum(tables)) - share) > half for tables in others))
+
+# %% [markdown]
+# The pixels of an image err together: a nucleus that is missed takes thousands along. So the number of *images* says how sure you are, or of dishes or patients, if several
+# images come from each ([17](17_from_masks_to_measurements.ipynb)). Two networks judged on the same images: draw the images once for both, and take the interval
+# of the difference ([11](11_variations.ipynb)).
+#
 # ## Choose on validation, report on test
 #
 # The network gives a probability of nucleus. Call a pixel nucleus from which probability on? If you try many thresholds and report the best
-# on the same images, you report luck too. Six cells choose, the other six judge.
+# on the same images, you report luck too. Six cells choose, the other six judge. **Predict:** how much too good is the best threshold on the judges' own cells?
 
 # %%
 probability = [predict_logits(model, image).softmax(dim=0)[2].cpu().numpy() for image in images]
@@ -220,57 +303,123 @@ axes.legend()
 figure
 
 # %%
-honest, lucky = judged[int(np.argmax(chosen))], max(judged)
-print(f"threshold chosen on validation: {thresholds[np.argmax(chosen)]:.2f}; its IoU on test: {honest:.4f}")
-print(f"the best IoU that any threshold has on test: {lucky:.4f}, too good by {lucky - honest:.4f}")
+for seed in range(3):
+    order = np.random.default_rng(seed).permutation(12)
+    chosen, judged = ([nucleus_iou(part, t) for t in thresholds] for part in (order[:6], order[6:]))
+    honest, lucky = judged[int(np.argmax(chosen))], max(judged)
+    threshold = thresholds[np.argmax(chosen)]
+    print(f"split {seed}: threshold {threshold:.2f}; IoU on test {honest:.4f}; the best on test {lucky:.4f}, {lucky - honest:.4f} too good")
+
+# %% [markdown]
+# How much luck there is differs from split to split; it is never negative. And here only one number was chosen, out of nineteen: whoever also chooses the epoch, the loss and the network on
+# the test images takes a maximum each time.
+#
+# ## Which metric for which question?
+#
+# | Your question | Take | Print with it | Beware |
+# |---|---|---|---|
+# | How much of each region is right? | IoU or Dice **of each class**; their macro average as one number | average, pooled or per image, rule for the empty case | they rank two networks alike for one class; small objects weigh little when pooled |
+# | Is a rare class found at all? | its recall and precision, or the curve of both [1] | the threshold, and on which images it was chosen | accuracy, micro and weighted averages: background decides them |
+# | Is the outline where it should be? | boundary F1 [2] or surface Dice [3] | tolerance in pixels or nanometres: as much as two annotators differ | holes and misses count by their outline only |
+# | What is the worst that happens? | Hausdorff distance, HD95 [4] | percentile, unit | one stray pixel decides; no number where a class is missing |
+# | How many cells, and which? | F1 of objects at an IoU [5] | that IoU, how objects were separated | pixel scores hardly notice two cells that merge |
+# | Is the area right that I measure? | bias and limits of agreement of the area [6] | unit, number of cells and of dishes | a good Dice with every mask a pixel too large |
+# | Can I believe a probability? | calibration [7] | bins | says nothing about where the errors are |
+# | Is A better than B? | the difference, with its interval over images and seeds [8] | number of images, of seeds | overlapping pixels and crops are no independent images |
+#
+# If you are unsure: IoU of each class, one boundary score, and the count that your experiment is about; with an interval. Two overviews by many authors, with a
+# decision tree: Maier-Hein et al. 2024, *Metrics reloaded*, and Reinke et al. 2024, *Understanding metric-related pitfalls* (both Nature Methods 21); older and
+# shorter: Taha and Hanbury 2015, BMC Medical Imaging 15:29.
+#
+# <small>[1] Saito and Rehmsmeier 2015, PLOS ONE 10:e0118432. [2] Csurka et al. 2013, BMVC. [3] Nikolov et al. 2021, J. Med. Internet Res. 23:e26151. [4] Huttenlocher et al.
+# 1993, IEEE TPAMI 15:850. [5] Caicedo et al. 2019, Cytometry A 95:952; notebook [17](17_from_masks_to_measurements.ipynb). [6] Bland and Altman 1986, Lancet 327:307. [7] Guo et al. 2017,
+# arXiv 1706.04599. [8] Efron and Tibshirani 1993, *An Introduction to the Bootstrap*.</small>
 
 # %% [markdown]
 # ## The audit
 #
-# The 2023 report states for its U-Net: **accuracy 0.8599, F1 0.7599, IoU 0.8599**. Can that be? You have all you need. Step by step.
+# The 2023 report that this course rebuilds states for its U-Net: **accuracy 0.8599, F1 0.7599, IoU 0.8599**. Can that be? You have all you need.
 #
-# **1.** F1 and IoU of the same table and the same average: which F1 goes with an IoU of 0.8599? **Predict whether it is above or below.**
+# **1. One class, or micro averages.** There F1 = 2·IoU/(1 + IoU). **Predict** whether the F1 that goes with an IoU of 0.8599 is above or below it.
 
 # %% tags=["nbval-check-output"]
 accuracy, f1, iou = 0.8599, 0.7599, 0.8599
-print(f"F1 >= IoU holds in the report: {f1 >= iou}")
 print(f"an IoU of 0.5 goes with F1 {2 * 0.5 / 1.5:.3f}; do the same for {iou} in exercise 3")
+print(f"F1 >= IoU, as it must be for one class, holds in the report: {f1 >= iou}")
 
 # %% [markdown]
-# **2.** Perhaps the averages differ? Per class F1 ≥ IoU, so every average of the F1s is at least that average of the IoUs. Let us try to break it: a
-# hundred thousand random tables, macro and weighted. Does one have F1 below IoU?
+# Above it: F1 is never below IoU. **2. Macro and weighted averages.** They are means over classes, and the formula is not true of a mean. Take the
+# table with the half-found nucleus once more. What is left of the rule? Let us try to break it: a hundred thousand random tables.
 
 # %% tags=["nbval-check-output"]
+s = scores(rare, average="macro")
+print(f"macro IoU {s.iou:.3f}, macro F1 {s.f1:.3f}; the formula would say {2 * s.iou / (1 + s.iou):.3f}")
+
 rng = np.random.default_rng(0)
 random_tables = rng.integers(0, 1000, (100_000, 3, 3))
 tp = np.einsum("nii->ni", random_tables)
-rows_, columns_ = random_tables.sum(axis=2), random_tables.sum(axis=1)
-f1s, ious = 2 * tp / (rows_ + columns_), tp / (rows_ + columns_ - tp)
-weights = rows_ / rows_.sum(axis=1, keepdims=True)
+in_truth, in_prediction = random_tables.sum(axis=2), random_tables.sum(axis=1)
+f1s, ious = 2 * tp / (in_truth + in_prediction), tp / (in_truth + in_prediction - tp)
+weights = in_truth / in_truth.sum(axis=1, keepdims=True)
 print("macro F1 below macro IoU:      ", int((f1s.mean(axis=1) < ious.mean(axis=1)).sum()), "of 100,000")
 print("weighted F1 below weighted IoU:", int(((f1s * weights).sum(axis=1) < (ious * weights).sum(axis=1)).sum()), "of 100,000")
 
 # %% [markdown]
-# **3.** IoU equals accuracy in all four digits. When can that be, for one table? With micro averages, IoU = accuracy / (2 - accuracy); equal only where
-# accuracy is 0 or 1. So the number in the IoU column may be the accuracy, printed twice.
+# The formula is gone, the order stays: each class has F1 ≥ IoU, so the mean has. **With one average over one table, F1 0.7599 beside IoU 0.8599 is impossible.** So
+# something else was printed. What? Here are four readings; each is computed from a table.
+
+# %% tags=["nbval-check-output"]
+swapped = np.array([[422366, 6000, 106955], [8425, 222335, 1957], [679, 16085, 215199]])
+macro, micro = scores(swapped, average="macro"), scores(swapped, average="micro")
+print(f"columns exchanged:   one table has accuracy {macro.accuracy:.4f}, macro F1 {macro.f1:.4f}, macro IoU {macro.iou:.4f}")
+print(f"the same, micro:     accuracy {micro.accuracy:.4f}, micro F1 {micro.f1:.4f}, micro IoU {micro.iou:.4f}")
+print(f"two averages:        one table has macro F1 {scores(rare, 'macro').f1:.3f} beside micro IoU {scores(rare, 'micro').iou:.3f}")
+print(f"a wrong digit:       the two differ by {abs(iou - f1):.4f}")
+
+# %% [markdown]
+# - **F1 and IoU were exchanged.** Then all three numbers fit one table, with macro averages: accuracy = F1 = 0.8599, IoU = 0.7599. With *micro* averages F1 equals accuracy for every table,
+#   but the IoU would be 0.7542.
+# - **Two averages were mixed**, a macro F1 beside a micro IoU, say. Possible; but IoU = accuracy in all four digits then asks for another explanation, since micro IoU =
+#   accuracy/(2 - accuracy) is smaller.
+# - **One digit is wrong.** The two differ by 0.1000, to the last digit.
+# - **The accuracy was printed twice**, once in the IoU's column.
 #
-# **4.** The log. Float32 numbers of that size are not continuous: between 2²⁰ and 2²¹ they lie 1/8 apart, below 1/16. An average over n batches is then a whole multiple of 1/(8n)
-# or 1/(16n). For which number of batches do both logged losses fit?
+# Which is the likeliest? Weigh them; the numbers alone do not decide. No reading saves the three numbers as they are printed.
+#
+# **3. The log** says more. The loss is *summed* over the pixels of a batch of three images: it fell from 1697953.4625 in the first epoch to 985221.6322916667 in the last. The images' size is not
+# printed. A network that knows nothing of three classes pays ln 3 = 1.0986 a pixel ([06](06_losses.ipynb)). **Predict** which sizes that excludes.
+
+# %% tags=["nbval-check-output"]
+for side in (256, 512, 768, 1024):
+    loss = 1697953.4625 / (3 * side**2)
+    print(f"{side:5d} x {side:<5d} first epoch {loss:5.2f} a pixel: {'possible' if loss < np.log(3) else 'worse than knowing nothing'}")
+
+# %% [markdown]
+# 768 and 1024 remain; the data set's own images are 1024 pixels wide, which decides.
+#
+# **4. How many batches?** Float32 numbers of that size are not continuous: between 2²⁰ and 2²¹ they lie 1/8 apart, between 2¹⁹ and 2²⁰ 1/16. If every batch's loss lies in the same range as
+# the average, the average over n batches is a whole multiple of 1/(8n) or 1/(16n). For which n do both logged numbers fit?
 
 # %% tags=["nbval-check-output"]
 print("spacing of float32 at 1.7 million:", np.spacing(np.float32(1697953)), "  at 985 thousand:", np.spacing(np.float32(985221)))
 first, last = Fraction("1697953.4625"), Fraction("985221.6322916667")
-for batches in (30, 45, 50, 60, 64, 75, 100):
+for batches in (30, 45, 50, 60, 64, 75, 100, 120):
     errors = [abs(x * n - round(x * n)) for x, n in ((first, 8 * batches), (last, 16 * batches))]
     fits = all(error < Fraction(1, 1000) for error in errors)
     print(f"{batches:4d} batches of 3 = {3 * batches} images: {'fits' if fits else 'does not fit'}")
 
+# %% [markdown]
+# Sixty batches of 3: about 180 training images, 80 % of 225. Multiples of 60 fit as well. Is that a proof? It rests on an *if*. **Try to find a counterexample:** thirty float32 losses with
+# exactly the logged mean. Where would one of them have to lie? Here is one, so look away first.
+
+# %% tags=["nbval-check-output"]
+losses = np.array([500000.03125, *[1001953.5] * 28, 1001950.9375], np.float32)  # one easy batch, below 2**19
+print(len(losses), "losses, their mean as Python prints it:", sum(losses.tolist()) / len(losses))
 
 # %% [markdown]
-# Sixty batches of 3: about 180 training images, 80 % of 225. (Multiples of 60 would fit as well; the smallest is the likeliest.) The printed log
-# tells what the text did not.
+# A single batch of half the loss, where float32 lies 1/32 apart, and thirty batches fit to the last digit. So sixty is a likely reading, not a proof.
 #
-# **5.** The verdict is yours: exercise 3.
+# **5.** Exercise 3 asks you for the part that *is* proven.
 #
 # ## Exercise 1: the confusion matrix
 #
@@ -332,13 +481,19 @@ check("audit", my_audit);
 # Of which class or average, pooled or per image, and what an empty image counts.</details>
 #
 # <details><summary>95 % of the pixels are background, accuracy is 95 %. What may the network do?</summary>
-# Nothing at all: say background everywhere. Macro IoU is then about 0.32 with three classes, and says so.</details>
+# Nothing at all: say background everywhere. Macro IoU is then (0.95 + 0 + 0) / 3 = 0.32 with three classes, and says so.</details>
 #
 # <details><summary>IoU is 0.6. What is F1?</summary>
 # 2 · 0.6 / 1.6 = 0.75.</details>
 #
 # <details><summary>Which score would you take for counting cells that touch?</summary>
-# One that sees outlines, as boundary F1, or one that counts objects: pixel scores hardly notice a missing gap.</details>
+# One that counts objects, as in 17: pixel scores hardly notice a missing gap.</details>
+#
+# <details><summary>Twelve test images, three million pixels. How many independent observations are that?</summary>
+# Twelve at most. If four come from each dish, three.</details>
+#
+# <details><summary>A table has macro IoU 0.80 and macro F1 0.87. The formula says 0.89. An error?</summary>
+# No: the formula holds for one class and for micro averages. For macro only F1 ≥ IoU holds.</details>
 #
 # *Next: [09 · Looking inside](09_looking_inside.ipynb)*
 

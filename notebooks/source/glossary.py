@@ -66,6 +66,11 @@
 #
 # What is left of the errors when they are averaged: all areas 10 % too large, say. More cells do not make it smaller. Taught in [17](17_from_masks_to_measurements.ipynb).
 
+# %% [markdown] since=8 also=["bootstrap", "bootstrap intervals"]
+# ### Bootstrap interval
+#
+# Between which values a score may lie: draw as many images as there are, with replacement, score them, many times over; the middle 95 % (Efron and Tibshirani 1993). Taught in [08](08_evaluation.ipynb).
+
 # %% [markdown] since=3 also=["floor of the U"]
 # ### Bottleneck
 #
@@ -200,6 +205,11 @@
 # ### Hausdorff distance
 #
 # The largest distance from a border pixel of one mask to the nearest of the other: one stray pixel decides it. Taught in [08](08_evaluation.ipynb).
+
+# %% [markdown] since=8
+# ### HD95
+#
+# The Hausdorff distance without its worst 5 %: the 95th percentile of the distances. Taught in [08](08_evaluation.ipynb).
 
 # %% [markdown] since=9 also=["hooks"]
 # ### Hook

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.spatial.distance import directed_hausdorff
 
-from unet_lab.metrics import boundary_f1, confusion_matrix, hausdorff, scores
+from unet_lab.metrics import bootstrap_interval, boundary_f1, confusion_matrix, hausdorff, macro_iou, scores
 
 
 @st.composite
@@ -141,3 +141,35 @@ def test_boundary_f1_by_hand():
     assert hausdorff(truth, moved, 1) == 2.0
     with pytest.raises(ValueError, match="the same for both"):
         boundary_f1(truth, truth[:4], 1)
+
+
+def test_a_bootstrap_interval_over_images_is_what_statistics_books_give_for_a_mean():
+    """For a mean of n independent values: mean ± 1.96 standard errors. Images of equal size make the accuracy such a mean."""
+    rng = np.random.default_rng(0)
+    wrong = rng.integers(0, 40, size=200)  # wrong pixels of 100, in 200 images
+    tables = [np.array([[100 - w, w], [0, 0]]) for w in wrong]
+    low, high = bootstrap_interval(tables, lambda table: scores(table).accuracy)
+    mean, error = 1 - wrong.mean() / 100, wrong.std() / 100 / np.sqrt(len(wrong))
+    assert low == pytest.approx(mean - 1.96 * error, abs=0.1 * error)
+    assert high == pytest.approx(mean + 1.96 * error, abs=0.1 * error)
+
+
+def test_a_bootstrap_interval_narrows_with_images_and_not_with_pixels():
+    tables = np.array([[[90 - k, 10 + k], [k, 100 - k]] for k in range(0, 80, 10)])
+    low, high = bootstrap_interval(tables)
+    assert low < macro_iou(tables.sum(axis=0)) < high
+    larger = bootstrap_interval(100 * tables)
+    assert larger == pytest.approx((low, high))
+    more_low, more_high = bootstrap_interval(np.concatenate([tables] * 9))
+    assert more_high - more_low == pytest.approx((high - low) / 3, rel=0.15)
+    assert bootstrap_interval(tables, level=0.5)[1] < high
+
+
+@pytest.mark.parametrize(
+    ("matrices", "options", "message"),
+    [(np.ones((1, 2, 2), int), {}, "at least two images"), (np.ones((2, 2), int), {}, "one table for each"),
+     (np.ones((3, 2, 2), int), {"level": 95}, "share between 0 and 1"), (np.ones((3, 2, 2), int), {"draws": 0}, "from 1 up")],
+)  # fmt: skip
+def test_a_bootstrap_interval_says_what_it_needs(matrices, options, message):
+    with pytest.raises(ValueError, match=message):
+        bootstrap_interval(matrices, **options)
