@@ -269,8 +269,9 @@ print(f"accuracy {share:.4f}, as if pixels were independent ± {half:.4f}")
 print("three other sets of twelve:", [round(accuracy_of(sum(tables)), 4) for tables in others])
 
 # %% tags=["nbval-check-output"]
-print("other sets inside the bootstrap interval:", sum(low <= macro_iou(sum(tables)) <= high for tables in others), "of 3")
-print("other sets outside the pixels' interval, at least one:", any(abs(accuracy_of(sum(tables)) - share) > half for tables in others))
+inside = sum(low <= macro_iou(sum(tables)) <= high for tables in others)
+beyond = any(abs(accuracy_of(sum(tables)) - share) > half for tables in others)
+print(f"other sets inside the bootstrap interval: {inside} of 3;  at least one beyond the pixels' interval: {beyond}")
 
 # %% [markdown]
 # The pixels of an image err together: a nucleus that is missed takes thousands along. So the number of *images* says how sure you are, or of dishes or patients, if several
@@ -308,7 +309,7 @@ for seed in range(3):
     chosen, judged = ([nucleus_iou(part, t) for t in thresholds] for part in (order[:6], order[6:]))
     honest, lucky = judged[int(np.argmax(chosen))], max(judged)
     threshold = thresholds[np.argmax(chosen)]
-    print(f"split {seed}: threshold {threshold:.2f}; IoU on test {honest:.4f}; the best on test {lucky:.4f}, {lucky - honest:.4f} too good")
+    print(f"split {seed}: threshold {threshold:.2f}; IoU on test {honest:.4f}; best {lucky:.4f}, {lucky - honest:.4f} too good")
 
 # %% [markdown]
 # How much luck there is differs from split to split; it is never negative. And here only one number was chosen, out of nineteen: whoever also chooses the epoch, the loss and the network on
@@ -366,15 +367,15 @@ print("weighted F1 below weighted IoU:", int(((f1s * weights).sum(axis=1) < (iou
 
 # %% [markdown]
 # The formula is gone, the order stays: each class has F1 ≥ IoU, so the mean has. **With one average over one table, F1 0.7599 beside IoU 0.8599 is impossible.** So
-# something else was printed. What? Here are four readings; each is computed from a table.
+# something else was printed. What? Here are four readings.
 
 # %% tags=["nbval-check-output"]
 swapped = np.array([[422366, 6000, 106955], [8425, 222335, 1957], [679, 16085, 215199]])
 macro, micro = scores(swapped, average="macro"), scores(swapped, average="micro")
-print(f"columns exchanged:   one table has accuracy {macro.accuracy:.4f}, macro F1 {macro.f1:.4f}, macro IoU {macro.iou:.4f}")
-print(f"the same, micro:     accuracy {micro.accuracy:.4f}, micro F1 {micro.f1:.4f}, micro IoU {micro.iou:.4f}")
-print(f"two averages:        one table has macro F1 {scores(rare, 'macro').f1:.3f} beside micro IoU {scores(rare, 'micro').iou:.3f}")
-print(f"a wrong digit:       the two differ by {abs(iou - f1):.4f}")
+print(f"columns exchanged: one table has accuracy {macro.accuracy:.4f}, macro F1 {macro.f1:.4f}, macro IoU {macro.iou:.4f}")
+print(f"the same, micro:   accuracy {micro.accuracy:.4f}, micro F1 {micro.f1:.4f}, micro IoU {micro.iou:.4f}")
+print(f"two averages:      macro F1 {scores(rare, 'macro').f1:.3f} beside micro IoU {scores(rare, 'micro').iou:.3f} of one table")
+print(f"a wrong digit:     the two differ by {abs(iou - f1):.4f}")
 
 # %% [markdown]
 # - **F1 and IoU were exchanged.** Then all three numbers fit one table, with macro averages: accuracy = F1 = 0.8599, IoU = 0.7599. With *micro* averages F1 equals accuracy for every table,
@@ -392,7 +393,8 @@ print(f"a wrong digit:       the two differ by {abs(iou - f1):.4f}")
 # %% tags=["nbval-check-output"]
 for side in (256, 512, 768, 1024):
     loss = 1697953.4625 / (3 * side**2)
-    print(f"{side:5d} x {side:<5d} first epoch {loss:5.2f} a pixel: {'possible' if loss < np.log(3) else 'worse than knowing nothing'}")
+    verdict = "possible" if loss < np.log(3) else "worse than knowing nothing"
+    print(f"{side:5d} x {side:<5d} first epoch {loss:5.2f} a pixel: {verdict}")
 
 # %% [markdown]
 # 768 and 1024 remain; the data set's own images are 1024 pixels wide, which decides.

@@ -157,9 +157,14 @@ def explore_skips(model: UNet, size: int = 160) -> Explorer:
     return Explorer(controls, draw, help_line)
 
 
-def explore_attribution(model: UNet, image: np.ndarray, patch: int = 12, progress=iter) -> Explorer:
-    """Click a pixel: saliency (the slope) beside occlusion (cover it and see); for every pixel, computed once at the start."""
-    fallen = occlusion(model, image, patch, progress=progress)  # (rows, columns, H, W)
+def explore_attribution(
+    model: UNet, image: np.ndarray, patch: int = 12, progress=iter, fallen: np.ndarray | None = None
+) -> Explorer:
+    """Click a pixel: saliency (the slope) beside occlusion (cover it and see); for every pixel, computed once at the start.
+
+    fallen : what `occlusion(model, image, patch)` gave, where you have it already.
+    """
+    fallen = occlusion(model, image, patch, progress=progress) if fallen is None else fallen  # (rows, columns, H, W)
     probe, mask = FieldProbe(model, image), predict(model, image)
 
     def draw(row, column):

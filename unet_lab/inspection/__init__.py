@@ -1,9 +1,9 @@
 """Numbers about a network, no drawing: what is in it, what it costs, what it sees, what it would miss."""
 
 from unet_lab.geometry import reach, unet_receptive_field
-from unet_lab.inspection.ablation import INSTEAD, skip_worth, without_skip
+from unet_lab.inspection.ablation import INSTEAD, skip_counts, skip_worth, without_skip
 from unet_lab.inspection.activations import activations, as_input, shapes
-from unet_lab.inspection.attribution import occlusion, saliency
+from unet_lab.inspection.attribution import occlusion, ring_means, saliency
 from unet_lab.inspection.cost import LayerCost, cost, count_parameters, feature_map_bytes
 from unet_lab.inspection.equivariance import shift_difference
 from unet_lab.inspection.fields import (
@@ -37,9 +37,11 @@ __all__ = [
     "occlusion",
     "reach",
     "receptive_field",
+    "ring_means",
     "saliency",
     "shapes",
     "shift_difference",
+    "skip_counts",
     "skip_worth",
     "stage_names",
     "step_time",

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from unet_lab.inference.predict import predict
-from unet_lab.metrics import confusion_matrix, scores
+from unet_lab.metrics import confusion_matrix, macro_iou
 from unet_lab.unet import UNet
 
 INSTEAD = ("zeros", "noise", "shuffled")
@@ -71,15 +71,23 @@ def other(skip: Tensor, instead: str | Tensor, seed: int) -> Tensor:
     return skip.flatten(2)[..., order].view_as(skip)
 
 
-def skip_worth(model: UNet, pairs: Sequence, instead: str = "zeros") -> list[float]:
-    """What each skip is worth: the macro IoU over all pairs (image, truth, …) with it, minus without it; topmost first."""
+def skip_counts(model: UNet, pairs: Sequence, instead: str = "zeros") -> np.ndarray:
+    """The confusion matrix of every pair (image, truth, …): first with all skips, then without each, topmost first.
 
-    def iou() -> float:
-        classes = model.num_classes
-        return scores(sum(confusion_matrix(p[1], predict(model, p[0]), classes) for p in pairs), "macro").iou
+    Returns int64 (depth + 1, images, K, K): summed over the images a table of the set; drawn with replacement an interval.
+    """
 
-    whole, worth = iou(), []
+    def tables() -> list[np.ndarray]:
+        return [confusion_matrix(p[1], predict(model, p[0]), model.num_classes) for p in pairs]
+
+    counts = [tables()]
     for level in range(len(model.decoder)):
         with without_skip(model, level, instead):
-            worth.append(float(np.subtract(whole, iou())))
-    return worth
+            counts.append(tables())
+    return np.array(counts)
+
+
+def skip_worth(model: UNet, pairs: Sequence, instead: str = "zeros") -> list[float]:
+    """What each skip is worth: the macro IoU over all pairs (image, truth, …) with it, minus without it; topmost first."""
+    whole, *cut = (macro_iou(tables.sum(axis=0)) for tables in skip_counts(model, pairs, instead))
+    return [whole - without for without in cut]

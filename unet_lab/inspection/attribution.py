@@ -63,3 +63,16 @@ def occlusion(
             fallen.append((before - after.gather(1, winner.expand(len(part), -1, -1, -1)))[:, 0].cpu())
     return torch.cat(fallen).view(len(rows), len(columns), height, width).numpy()
 # fmt: on
+
+
+def ring_means(heat: np.ndarray, place: tuple[int, int]) -> np.ndarray:
+    """What of a heat map is distance alone: at every pixel the mean over all pixels as far from `place`, float64 (H, W).
+
+    Distances are rounded to whole pixels. `heat / ring_means(heat, place)` is above 1 where the map is hotter than distance
+    explains. Any network of convolutions gives heat that falls with distance, trained or not; a map says something of what was
+    learnt where it differs from its rings.
+    """
+    rows, columns = np.indices(heat.shape)
+    ring = np.hypot(rows - place[0], columns - place[1]).round().astype(np.int64)
+    means = np.bincount(ring.ravel(), heat.ravel()) / np.maximum(np.bincount(ring.ravel()), 1)
+    return means[ring]
