@@ -13,12 +13,16 @@
 #
 # **The question:** a hundred papers change something in the U-Net. Which changes help, and how would one know?
 #
-# Afterwards you can say what five normalisations do, build up-sampling, residual blocks and attention gates, design a comparison that is fair, and tell an
-# improvement from chance.
+# Afterwards you can say what five normalisations do, build up-sampling, residual blocks and attention gates, design a comparison that is fair, tell an
+# improvement from chance, and put a network of your own into the table.
 #
-# *About 50 minutes. Back: [10 · Augmentation](10_augmentation.ipynb). Next: [12 · Large images](12_large_images.ipynb)*
+# *About 55 minutes. Back: [10 · Augmentation](10_augmentation.ipynb). Next: [12 · Large images](12_large_images.ipynb)*
 
 # %%
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import nn
@@ -31,7 +35,7 @@ from unet_lab.explorers import explore_variations
 from unet_lab.inference import predict
 from unet_lab.inspection import activations, cost
 from unet_lab.plots import VALIDATION_COLOUR, DescribedFigure, heat_over, show_image, show_mask, show_norm_groups, show_outcomes
-from unet_lab.training import Candidate, Protocol, difference, load_outcomes, run_once, train
+from unet_lab.training import Candidate, Protocol, compare, difference, interval, load_outcomes, run_once, train
 from unet_lab.unet import UNet
 
 _ = torch.manual_seed(0)
@@ -225,6 +229,47 @@ for size in (1, 3, 16):
 # feature maps are a pixel or two wide, or where the images of a batch differ much from the next.
 
 # %% [markdown]
+# ## Your own network in the table
+#
+# A `Candidate` is whatever differs from the baseline: settings of `UNet`, or a function without arguments that builds **any** network; and `loss=`, `optimizer=`, `augmentation=`,
+# `batch_size=`. Here is a network with no U at all: four convolutions, one after the other, each pixel sees nine by nine. **Predict** its place in the table.
+
+# %%
+class FourConvolutions(nn.Module):
+    def __init__(self, channels=8):
+        super().__init__()
+        layers = []
+        for inputs in (1, channels, channels):
+            layers += [nn.Conv2d(inputs, channels, 3, padding=1), nn.BatchNorm2d(channels), nn.ReLU()]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(channels, 3, 3, padding=1))
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+mine = Candidate("four convolutions", "your own", network=FourConvolutions)
+short = replace(protocol, rates=(0.01, 0.03), seeds=(0, 1, 2))      # what you have time for; the real one: protocol
+folder = tempfile.TemporaryDirectory()                              # yours: a file that stays, path="my_table.json"
+(own,) = tqdm(compare([mine], short, path=Path(folder.name) / "my_table.json"), total=1, unit="network")
+show_outcomes([baseline, own], baseline)
+
+# %% [markdown]
+# The file keeps each outcome as it comes. Stop a long comparison, call it again, and it goes on; what is done is not trained again:
+
+# %% tags=["nbval-check-output"]
+again = list(compare([mine], short, path=Path(folder.name) / "my_table.json"))  # at once
+print("nothing was trained twice:", again == [own])
+print("parameters:", own.parameters)
+low, high = interval(own)
+print("its mean lies in its own interval:", low < own.mean < high, "  below the baseline, with every seed:", max(own.ious) < min(baseline.ious))
+
+# %%
+print(f"macro IoU {own.mean:.3f}; 95 % interval over images and seeds {low:.3f} to {high:.3f}")
+
+# %% [markdown]
+# The **interval** is a *bootstrap*: seeds and test images are drawn again, with replacement, two thousand times, and 95 % of the scores lie within it. Seeds alone say how much the training varies; with
+# other *images* the score would vary too, and the interval counts both. Images of your own go in as `data=ComparisonData(training, validation, test)`.
+#
 # ## What do attention gates look at?
 #
 # A gate's map is a number from 0 to 1 for each place: how much of the skip may pass. Train one network with gates, and lay its maps over a cell. **Predict:** where will the topmost

@@ -18,7 +18,7 @@ from unet_lab.training.candidate import Candidate, ComparisonData, Protocol
 from unet_lab.training.outcomes import Outcome
 
 LOSSES = DATA / "losses.json"
-RARE_CLASS = Protocol(size=64, training=96, validation=40, test=60, steps=384, rates=(0.001, 0.003, 0.01))
+RARE_CLASS = Protocol(size=64, training=96, validation=40, test=60, steps=384, rates=(0.003, 0.01))
 NETWORK = {"base_channels": 8, "depth": 3}
 
 
