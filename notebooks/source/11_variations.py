@@ -261,7 +261,8 @@ again = list(compare([mine], short, path=Path(folder.name) / "my_table.json"))  
 print("nothing was trained twice:", again == [own])
 print("parameters:", own.parameters)
 low, high = interval(own)
-print("its mean lies in its own interval:", low < own.mean < high, "  below the baseline, with every seed:", max(own.ious) < min(baseline.ious))
+print("its mean lies in its own interval:", low < own.mean < high)
+print("below the baseline, with every seed:", max(own.ious) < min(baseline.ious))
 
 # %%
 print(f"macro IoU {own.mean:.3f}; 95 % interval over images and seeds {low:.3f} to {high:.3f}")
