@@ -37,6 +37,7 @@ from unet_lab.explorers import (
     explore_metrics,
     explore_norm,
     explore_painting,
+    explore_preparation,
     explore_receptive_field,
     explore_samples,
     explore_segmentation,
@@ -125,6 +126,7 @@ EXPLORERS = {
     "15 folder": lambda: explore_folder(DATA / "cells" / "images", DATA / "cells" / "masks", MASK_CODES),
     "16 workers": explore_workers,
     "17 touching": explore_touching,
+    "18 preparation": lambda: explore_preparation(load_pretrained()),
 }
 
 

@@ -188,6 +188,7 @@ progress
 # | [15 · Your own images](15_your_own_images.ipynb) | How does a folder of files become a trained network, and a report? |
 # | [16 · More than one machine](16_more_than_one_machine.ipynb) | Can several processes train one network, and is it the same training? |
 # | [17 · From masks to measurements](17_from_masks_to_measurements.ipynb) | How do you get from a mask to cells, and to numbers that can be trusted? |
+# | [18 · Other programs](18_other_programs.ipynb) | How does a network get to where biologists work, and is it still the same there? |
 #
 # Every notebook stands alone: start where you like. Short of time? Take 00, 05, 09 and 08.
 #

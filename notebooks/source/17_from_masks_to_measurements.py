@@ -464,7 +464,7 @@ for name, found in {**answers, "seeds and mask together": together, "border clas
 # <details><summary>You measured 400 cells in two dishes, one with a drug. How many experiments is that?</summary>
 # One of each. With a single dish a side, nobody can tell the drug from the dish.</details>
 #
-# *Next: with your own images, [15 · Your own images](15_your_own_images.ipynb); or back to the start, [00 · Start here](00_start_here.ipynb)*
+# *Next: [18 · Other programs](18_other_programs.ipynb)*
 
 # %% jupyter={"source_hidden": true} tags=["nbval-check-output"]
 # For the automatic tests: turn every control of this page's explorers, as a hand would.

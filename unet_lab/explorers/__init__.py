@@ -16,6 +16,7 @@ from unet_lab.explorers.large_images import explore_tiling
 from unet_lab.explorers.looking_inside import explore_attribution, explore_receptive_field, explore_shift, explore_skips
 from unet_lab.explorers.losses import explore_borders, explore_loss
 from unet_lab.explorers.more_than_one_machine import explore_workers
+from unet_lab.explorers.other_programs import explore_preparation
 from unet_lab.explorers.painting import PaintingExplorer, explore_painting
 from unet_lab.explorers.start_here import explore_segmentation
 from unet_lab.explorers.the_images import explore_samples
@@ -44,6 +45,7 @@ __all__ = [
     "explore_metrics",
     "explore_norm",
     "explore_painting",
+    "explore_preparation",
     "explore_receptive_field",
     "explore_samples",
     "explore_segmentation",

@@ -15,6 +15,7 @@ from unet_lab.course.exercises import (
     losses,
     more_than_one_machine,
     mystery_modules,
+    other_programs,
     skip_ranking,
     start_here,
     the_images,
@@ -61,6 +62,10 @@ LESSONS = {
     "17_from_masks_to_measurements": {
         "object_f1": from_masks_to_measurements.object_f1,
         "bias": from_masks_to_measurements.bias,
+    },
+    "18_other_programs": {
+        "compare_networks": other_programs.compare_networks,
+        "prepare": other_programs.prepare,
     },
 }
 LESSON_NAMES = {lesson: tuple(exercises) for lesson, exercises in LESSONS.items()}
