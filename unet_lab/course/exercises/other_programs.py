@@ -15,6 +15,7 @@ NEIGHBOUR_COMPARE = (
     "A neighbour: two clocks show 12:00, 12:10, 12:20 and 12:00, 12:10, 12:21. The largest difference is 1 minute, and 2 of 3 "
     "times, 0.667, are the same."
 )
+STEP = "Run both first: a = first(images), b = second(images). Then one line for each number."
 NEIGHBOUR_PREPARE = (
     "A neighbour: 2, 4, 4, 4, 5, 5, 7, 9 have the mean 5 and the standard deviation 2, so 9 becomes (9 - 5) / 2 = 2."
 )
@@ -78,7 +79,7 @@ def suspects_compare(first: Callable, second: Callable, images: Tensor) -> list[
 
 def compare_networks(answer) -> None:
     """my_compare(first, second, images): (largest absolute difference of logits, share of pixels with the same class)."""
-    step = "Run both first: a = first(images), b = second(images). Then one line for each number."
+    step = STEP
     tried = []
     for name, first, second, images in networks():
         mine = two_numbers(called(answer, first, second, images))
@@ -101,7 +102,7 @@ def two_numbers(got) -> list[float]:
     if isinstance(got, Tensor | np.ndarray):
         got = got.tolist()
     if not isinstance(got, tuple | list) or len(got) != 2:
-        raise Wrong(f"expected two numbers, got {got!r}.", "Return both: return difference, share.")
+        raise Wrong(f"expected two numbers, got {got!r}.", "Return both: return difference, share.", STEP, NEIGHBOUR_COMPARE)
     if all(value is None for value in got):
         raise NotTried
     return [number(value.item() if isinstance(value, Tensor | np.generic) else value) for value in got]
