@@ -102,8 +102,8 @@ def fitting_tensors(file, model: nn.Module) -> dict[str, Tensor]:
 def from_state_dict(state: Mapping[str, Any]) -> UNet:
     """The U-Net with the weights of another implementation, in evaluation mode, where it computes what ours computes.
 
-    state : what `model.state_dict()` gave there, or a dictionary that holds it as "state_dict" or "model". Recognised by the
-        names and shapes of the tensors: our own, milesial's Pytorch-UNet (with transposed convolutions), labml's U-Net.
+    state : what `model.state_dict()` gave there, or a checkpoint that holds it as "best", "state_dict" or "model". Recognised by
+        the names and shapes of the tensors: our own, milesial's Pytorch-UNet (with transposed convolutions), labml's U-Net.
         "module." and "_orig_mod." before names (DataParallel, torch.compile) are taken off.
 
     Padding is taken to be "same"; a file does not say it. Raises ValueError for other networks, saying what they are like.
@@ -112,9 +112,8 @@ def from_state_dict(state: Mapping[str, Any]) -> UNet:
     >>> again.num_classes, again.settings["depth"]
     (2, 2)
     """
-    state = next(
-        (state[key] for key in ("state_dict", "model_state_dict", "model") if isinstance(state.get(key), Mapping)), state
-    )
+    held = ("best", "state_dict", "model_state_dict", "model")  # the first: of a checkpoint of ours, the best epoch
+    state = next((state[key] for key in held if isinstance(state.get(key), Mapping)), state)
     tensors = {bare_name(name): value for name, value in state.items() if isinstance(value, Tensor)}
     for mark, layout in LAYOUTS.items():
         if mark in tensors:

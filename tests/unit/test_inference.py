@@ -241,3 +241,13 @@ def test_colour_is_doubted():
     purple = (cell[..., None] * np.array([0.9, 0.5, 0.8])).astype(np.uint8)
     assert any("in colour" in doubt for doubt in segment_with_confidence(purple, 1).doubts)
     assert not segment_with_confidence(np.stack([cell] * 3, axis=2), 1).doubts
+
+
+def test_a_path_and_channels_in_front_are_named():
+    model = UNet(in_channels=3, num_classes=2, base_channels=2, depth=2)
+    with pytest.raises(ValueError, match=r"the image is a path, 'cell.png'.*read_image\(path\)"):
+        predict(model, "cell.png")
+    image = np.random.default_rng(0).random((3, 32, 40))
+    with pytest.raises(ValueError, match=r"40 channels, and the network takes 3.*np\.moveaxis\(image, 0, -1\)"):
+        predict(model, image)
+    assert predict(model, np.moveaxis(image, 0, -1)).shape == (32, 40)

@@ -193,3 +193,13 @@ def test_weights_of_another_shape_are_named(tmp_path):
     save_weights(tiny(), tmp_path / "m.safetensors")
     with pytest.raises(ValueError, match=r"these weights cannot be used: .* and in the network it is"):
         load_weights(tmp_path / "m.safetensors", UNet(base_channels=3, depth=2))
+
+
+def test_of_a_checkpoint_the_best_epoch_is_taken(tmp_path):
+    model = tiny()
+    list(train(model, CELLS, CELLS, epochs=2, checkpoint=tmp_path / "run.pt"))
+    with pytest.raises(ValueError, match="from_state_dict"):
+        load_weights(tmp_path / "run.pt")
+    state = torch.load(tmp_path / "run.pt", map_location="cpu", weights_only=True)
+    again = from_state_dict(state)
+    assert all(torch.equal(again.state_dict()[name], value) for name, value in state["best"].items())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from os import PathLike
+
 import numpy as np
 
 SAMPLE = 1_000_000  # pixels: where an image has more, the limits of clipping are taken from every n-th row and column
@@ -40,6 +42,8 @@ def clip_limits(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def check_image(image: np.ndarray) -> np.ndarray:
     """Return `image` as an array, once it is sure to be a finite image (H, W) or (H, W, C)."""
+    if isinstance(image, str | PathLike):
+        raise ValueError(f"the image is a path, {str(image)!r}; allowed are arrays: read_image(path) gives one.")
     image = np.asarray(image)
     if image.ndim not in (2, 3) or image.size == 0:
         raise ValueError(f"the image has shape {image.shape}; allowed are (H, W) and (H, W, C), with at least one pixel.")

@@ -84,7 +84,9 @@ def check_channels(model: nn.Module, shape: tuple[int, ...]) -> int:
     """
     given, taken = (shape[2] if len(shape) == 3 else 1), input_channels(model)
     if given != taken:
+        first = len(shape) == 3 and shape[0] in (1, taken)
         grey = " Or take its grey values: image.mean(axis=2)." if taken == 1 else ""
+        grey = " Channels come last: np.moveaxis(image, 0, -1)." if first else grey
         raise ValueError(
             f"the image has {given} channel{'s' if given > 1 else ''}, and the network takes {taken}. Train one that takes "
             f"{given}: UNet(in_channels={given}, …).{grey}"
