@@ -137,7 +137,7 @@ class SegmentationDataset(Dataset):
             if size < 1 or size > min(mask.shape):
                 raise ValueError(
                     f"{source} is {_size(image)}; a crop of {size} x {size} pixels does not fit into it. Take crops of at most "
-                    f"{min(min(pair.mask.shape[-2:]) for pair in self.pairs)}, or fit(…, patch={size}), which pads smaller images."
+                    f"{min(min(pair.mask.shape[-2:]) for pair in self.pairs)}, or fit(…, patch={size}), which pads smaller ones."
                 )
             for top in crop_starts(mask.shape[0], size):
                 for left in crop_starts(mask.shape[1], size):
