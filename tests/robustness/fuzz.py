@@ -20,12 +20,23 @@ import zlib
 from collections import Counter
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
+import tifffile
 import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from unet_lab.datasets import generate_cell, load_folder, propose_codes, read_image, read_mask, read_mask_pages, read_pages
+from unet_lab.datasets import (
+    generate_cell,
+    load_folder,
+    open_image,
+    propose_codes,
+    read_image,
+    read_mask,
+    read_mask_pages,
+    read_pages,
+)
 from unet_lab.doctor import examine_data
 from unet_lab.training import History
 from unet_lab.training.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
@@ -36,12 +47,21 @@ SLOWEST, MOST_MEMORY = 2.0, 1e9
 KINDS = ("images and masks", "checkpoints", "weights", "folders")
 
 
+def read_window(path):
+    """A part of an image that stays in its file."""
+    return open_image(path)[5:20, 10:40]
+
+
+READERS = (read_image, read_pages, read_mask, read_mask_pages, read_window)
+
+
 def good_pictures():
-    """Name to (bytes, what reading gives, or None where it must be refused)."""
+    """Name to (bytes, what reading gives, or None where it must be refused); those of `tiff_kinds` too."""
     image, mask = generate_cell(4, 48)
     chance = np.random.default_rng(0)
     rgb = chance.integers(0, 256, (40, 48, 3), dtype=np.uint8)
     deep = chance.integers(0, 65536, (40, 48), dtype=np.uint16)
+    deep_rgb = chance.integers(0, 65536, (40, 48, 3), dtype=np.uint16)
     opaque = np.dstack([rgb, np.full((40, 48), 255, np.uint8)])
     clear = np.dstack([rgb, chance.integers(0, 256, (40, 48), dtype=np.uint8)])
     paletted = Image.fromarray(mask)
@@ -64,6 +84,8 @@ def good_pictures():
         "opaque.png": (encoded(opaque, "PNG"), rgb),
         "transparent.png": (encoded(clear, "PNG"), None),
         "palette.png": (encoded(paletted, "PNG"), np.array(paletted.convert("RGB"))),
+        "deep_rgb.png": (imagecodecs.png_encode(deep_rgb), deep_rgb),
+        "deep_rgba.png": (imagecodecs.png_encode(np.dstack([deep_rgb, deep])), None),
         "one_bit.png": (encoded(Image.fromarray(image > 120), "PNG"), np.where(image > 120, 255, 0).astype(np.uint8)),
         "turned.png": (encoded(image, "PNG", exif=turned), np.rot90(image, -1)),
         "animated.png": (encoded(other[0], "PNG", save_all=True, append_images=other[1:]), None),
@@ -94,7 +116,58 @@ def good_pictures():
         "ring.tif": (tiff_in_a_ring(encoded(image, "TIFF")), "any"),
         "many_pages.tif": (encoded(dot, "TIFF", save_all=True, append_images=[dot] * 5200), None),
     }
-    return files
+    return files | tiff_kinds(image, chance)
+
+
+def tiff_kinds(image, chance):
+    """TIFF as microscopes and programs write it."""
+    rgb = chance.integers(0, 65536, (40, 48, 3), dtype=np.uint16)
+    stack = chance.integers(0, 65536, (3, 2, 40, 48), dtype=np.uint16)
+    many = chance.integers(-9999, 9999, (40, 48, 5)).astype(np.int64)
+    table = chance.integers(0, 65536, (3, 256), dtype=np.uint16)
+    grey = {"photometric": "minisblack"}
+
+    def written(array, **how):
+        stream = io.BytesIO()
+        tifffile.imwrite(stream, array, **how)
+        return stream.getvalue()
+
+    return {
+        "deep_rgb.tif": (written(rgb, photometric="rgb"), rgb),
+        "planar.tif": (written(np.moveaxis(rgb, -1, 0), photometric="rgb", planarconfig="separate", compression="zlib"), rgb),
+        "many_channels.tif": (written(many, **grey, planarconfig="contig"), many),
+        "half.tif": (written(image.astype(np.float16), **grey), image.astype(np.float16)),
+        "double.tif": (written(image / 3, **grey, compression="zlib", predictor=True), image / 3),
+        "big_endian.tif": (written(image.astype(">u2"), **grey, byteorder=">"), image.astype(np.uint16)),
+        "bigtiff.tif": (written(image, **grey, bigtiff=True, tile=(16, 16), compression="zlib"), image),
+        "inverting.tif": (written(image, photometric="miniswhite", compression="lzw"), 255 - image),
+        "lut.tif": (written(image, photometric="palette", colormap=table), image),
+        "bits.tif": (written(image > 120, photometric="miniswhite"), np.where(image > 120, 0, 255).astype(np.uint8)),
+        "transparent.tif": (written(np.dstack([image] * 3 + [image]), photometric="rgb"), None),
+        "jpeg.tif": (written(image, **grey, compression="jpeg"), "any"),
+        "zstd.tif": (written(image, **grey, compression="zstd", tile=(16, 16)), image),
+        "imagej.tif": (written(stack, imagej=True, metadata={"axes": "ZCYX"}), None),
+        "behind_one_page.tif": (written(stack[:, 0], imagej=True, truncate=True, metadata={"axes": "ZYX"}), None),
+        "two_channels.ome.tif": (written(stack[0], ome=True, metadata={"axes": "CYX"}, **grey), np.moveaxis(stack[0], 0, -1)),
+        "of_other_files.ome.tif": (written(image, **grey, description=OF_OTHER_FILES, metadata=None), image),
+        "pyramid.tif": (pyramid(image), image),
+    }
+
+
+def pyramid(image):
+    """A large page and a smaller copy of it, as slide scanners write them."""
+    stream = io.BytesIO()
+    with tifffile.TiffWriter(stream) as file:
+        file.write(image, tile=(16, 16), photometric="minisblack", metadata=None)
+        file.write(image[::2, ::2], subfiletype=1, photometric="minisblack", metadata=None)
+    return stream.getvalue()
+
+
+OF_OTHER_FILES = """<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:1">
+<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint8" SizeX="48" SizeY="48" SizeZ="2" SizeC="1" SizeT="1">
+<Channel ID="Channel:0:0" SamplesPerPixel="1"/>
+<TiffData FirstZ="0" IFD="0"><UUID FileName="here.ome.tif">urn:uuid:1</UUID></TiffData>
+<TiffData FirstZ="1" IFD="0"><UUID FileName="../../secret.tif">urn:uuid:2</UUID></TiffData></Pixels></Image></OME>"""
 
 
 def chunk(kind, content):
@@ -155,6 +228,7 @@ def write_corpus(folder):
     for name, (content, expected) in good_pictures().items():
         path = put(f"pictures/good/{name}", content)
         cases += [(KINDS[0], path, read_image, expected), (KINDS[0], path, read_pages, "any"), (KINDS[0], path, read_mask, "any")]
+        cases.append((KINDS[0], path, read_window, "any"))
         if name in ("huge.png", "large.png", "nothing.png", "bomb.png", "many_pages.tif"):
             continue
         for number, (how, changed) in enumerate(mutations(content, chance)):
@@ -162,7 +236,7 @@ def write_corpus(folder):
             # PNG, and TIFF with deflate, hold check sums: what reads in spite of a change must be what was written
             summed = content.startswith(b"\x89PNG") or name == "deflate.tif"
             expected = folder / "pictures" / "good" / name if summed else "any"
-            cases.append((KINDS[0], path, (read_image, read_pages, read_mask, read_mask_pages)[len(cases) % 4], expected))
+            cases.append((KINDS[0], path, READERS[len(cases) % len(READERS)], expected))
     image = good_pictures()["grey.png"][0]
     for name in ("zelle_ß_細胞_🔬.png", "with space and 'quotes'.png", "a" * 240 + ".png", "-rf.png", "%s{0}\\n.png"):
         cases.append((KINDS[0], put(f"pictures/names/{name}", image), read_image, generate_cell(4, 48).image))
