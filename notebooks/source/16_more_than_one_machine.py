@@ -282,7 +282,7 @@ check("share_of_batch", my_share);
 # ## Exercise 2: one step, many workers
 #
 # `my_step` gets this worker's share. `all_reduce(tensor)` is what `torch.distributed.all_reduce` is: it adds a tensor up over all workers, in
-# place, in each of them; every worker must call it equally often. Return the loss of the *whole* batch. The check runs it with 1, 2 and 4 workers
+# place, in each of them, and returns nothing; every worker must call it equally often. (Each share here holds an image at least.) Return the loss of the *whole* batch. The check runs it with 1, 2 and 4 workers
 # (threads, each with a network of its own), with equal and with unequal shares, and compares with one process.
 
 # %%
@@ -297,7 +297,9 @@ def my_step(model, optimizer, image, mask, all_reduce):
     for parameter in model.parameters():
         all_reduce(parameter.grad)
     optimizer.step()
-    return all_reduce(loss.detach().clone()).item()
+    whole = loss.detach().clone()
+    all_reduce(whole)
+    return whole.item()
     ### END SOLUTION
 
 

@@ -58,7 +58,6 @@ WRONG = {
         "seed ignored": (lambda n, f, s: by_dish(n, f, 0), "nothing is drawn at random"),
         "never the same": (lambda n, f, s: by_dish(n, f, None), "two splits"),
         "half and half": (lambda n, f, s: by_dish(n, 0.5, s), "expected round(12 * 0.75)"),
-        "order of the files": (lambda n, f, s: by_dish(n, f, s, order=False), "in another order"),
         "some lost": (lambda n, f, s: tuple(side[1:] for side in by_dish(n, f, s)), "in neither part"),
         "one list": (lambda n, f, s: n, "two lists of names"),
     },

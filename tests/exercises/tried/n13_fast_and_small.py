@@ -74,7 +74,7 @@ fold.wrong(
 fold.wrong("in place: weight", "changed", FIRST, "weight.mul_(scale[:, None, None, None])")
 fold.wrong("in place: bias", "changed", SECOND, "bias.sub_(mean).mul_(scale).add_(beta)")
 fold.wrong("in place: variance", "changed", "    scale", "    variance += eps\n    scale", "(variance + eps)", "(variance)")
-fold.wrong("memory: beta shared", "memory|shared|own|view", SECOND, "beta.add_((bias - mean) * scale)")
+fold.wrong("memory: beta shared", "memory|shared|own|view|changed", SECOND, "beta.add_((bias - mean) * scale)")
 fold.wrong(
     "narrow: square channel numbers",
     "channel|size of tensor|C_in",
@@ -159,7 +159,7 @@ plan.wrong(
 )
 plan.wrong("recompute: first", "without|recompute", "(False, True)", "(True, False)")
 plan.wrong("recompute: always", "without|recompute", "(False, True)", "(True,)")
-plan.wrong("recompute: never", "recompute", "(False, True)", "(False,)")
+plan.wrong("recompute: never", "recomput", "(False, True)", "(False,)")
 plan.wrong(
     "recompute: only after all batches failed",
     "recompute|larger|largest",

@@ -13,12 +13,16 @@ def say(black="0", green="1", pink="2", yellow="1") -> str:
 
 
 codes.right("another order", f"{{{Y}: 1, {P}: 2, {G}: 1, {B}: 0}}")
-codes.right("floats", say("0.0", "1.0", "2.0", "1.0"))
+codes.right(
+    "built up",
+    "codes = {}\ncodes[(0, 0, 0)] = 0\ncodes[(0, 158, 115)] = codes[(240, 228, 66)] = 1\ncodes[(204, 121, 167)] = 2\ncodes = dict(codes)",
+)
 codes.right("NumPy numbers", say("np.uint8(0)", "np.uint8(1)", "np.int64(2)", "np.int32(1)"))
 codes.right("tensors", say("torch.tensor(0)", "torch.tensor(1)", "torch.tensor(2)", "torch.tensor(1)"))
 codes.right(
     "from variables", "body = 1\ncodes = {(0, 0, 0): 0, (0, 158, 115): body, (204, 121, 167): body + 1, (240, 228, 66): body}"
 )
+codes.wrong("value: floats", "whole|number", say("0.0", "1.0", "2.0", "1.0"))
 codes.wrong("yellow: background", "yellow|outline|belongs", say(yellow="0"))
 codes.wrong("yellow: nucleus", "yellow|outline|belongs|pink", say(yellow="2"))
 codes.wrong("yellow: its own", "yellow|outline|belongs|three classes", say(yellow="3"))
@@ -146,7 +150,7 @@ split.wrong(
 split.wrong("lost: one name", "neither|missing|lost", "if name not in training]", "if name not in training][1:]")
 split.wrong(
     "lost: one field per dish",
-    "neither|missing|lost|field",
+    "same dish|neither|missing|lost|field",
     'if name.split("_")[0] in chosen]',
     "if name.split(\"_\")[0] in chosen and '_1' in name]",
 )
@@ -159,7 +163,7 @@ split.wrong(
 )
 split.wrong(
     "form: dishes",
-    "names|dishes",
+    "neither|names|dishes",
     "return training, [name for name in names if name not in training]",
     "return chosen, [d for d in dishes if d not in chosen]",
 )

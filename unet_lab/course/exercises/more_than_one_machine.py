@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 import math
 import threading
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from unet_lab.course import limits
 from unet_lab.course.checking import NotTried, Wrong, called
+from unet_lab.course.leniency import sequence, whole
 from unet_lab.datasets.pairs import SegmentationDataset
 from unet_lab.losses import cross_entropy
 from unet_lab.unet import UNet
@@ -18,37 +20,93 @@ from unet_lab.unet import UNet
 PATIENCE = 20.0  # seconds that a worker waits for the others
 
 
+SHARE_NEIGHBOUR = "A neighbour: 7 cards for 3 players, one by one: the first gets cards 1, 4 and 7. In Python: cards[0::3]."
+SHARES: dict[str, Callable] = {
+    "Images are dealt by the value of the index itself, index % workers; by its position": lambda x, r, w: [
+        i for i in x if i % w == r
+    ],
+    "Those are positions in the list, not the indices themselves": lambda x, r, w: list(range(len(x)))[r::w],
+    "The first image that is taken is one too far: ranks count from 0": lambda x, r, w: x[r + 1 :: w],
+    "The rest is dropped: len(indices) // workers each": lambda x, r, w: x[r * (len(x) // w) : (r + 1) * (len(x) // w)],
+    "The last image is nobody's": lambda x, r, w: x[:-1][r::w],
+    "The rest goes to the last worker, all of it: more than one image more": lambda x, r, w: x[
+        r * (len(x) // w) : None if r == w - 1 else (r + 1) * (len(x) // w)
+    ],
+    "Shares are rounded up, so that the last worker gets fewer, or none": lambda x, r, w: x[
+        r * -(-len(x) // w) : (r + 1) * -(-len(x) // w)
+    ],
+    "All images are rank 0's, one worker's": lambda x, r, w: x if r == 0 else [],
+    "Every worker gets all images: each is computed more than once": lambda x, r, w: x,
+    "Always two workers are assumed": lambda x, r, w: x[r::2],
+    "The step is rank + 1, not the number of workers": lambda x, r, w: x[:: r + 1],
+}
+
+
 def share_of_batch(answer) -> None:
     """my_share(indices, rank, workers): the images of this worker; every image one worker's, and nearly as many for each."""
-    neighbour = "A neighbour: 7 cards for 3 players, one by one: the first gets cards 1, 4 and 7. In Python: cards[0::3]."
-    for indices, workers in (([5, 2, 9, 4], 2), ([8, 1, 6, 3, 7, 0, 2], 3), ([4, 9], 4), ([3, 1, 2], 1)):
-        shares = []
-        for rank in range(workers):
+    cases = [([5, 2, 9, 4], 2), ([8, 1, 6, 3, 7, 0, 2], 3), ([4, 9], 4), ([3, 1, 2], 1), ([10, 20, 30, 40, 51], 2)]
+    cases += [([7, 21, 14, 28], 4), ([9, 3, 12, 6, 0, 15, 18, 21], 3), ([11, 5, 17, 23, 2, 8], 5), ([], 2), ([100, 300, 200], 2)]
+    found = [shares_of(answer, indices, workers) for indices, workers in cases]
+    if [shares_of(answer, *case) for case in cases[:3]] != found[:3]:
+        finding = "called twice with the same numbers it gives two shares: something is drawn at random."
+        raise Wrong(finding, "Every worker must come to the same deal by itself: nothing may be drawn.", SHARE_NEIGHBOUR)
+    for (indices, workers), shares in zip(cases, found, strict=True):
+        if not fair(indices, shares):
+            say_share(cases, found, indices, workers, shares)
+
+
+def shares_of(answer, indices: list[int], workers: int) -> list[list[int]]:
+    shares = []
+    for rank in range(workers):
+        call = f"my_share({indices}, {rank}, {workers})"
+        try:
             got = called(answer, list(indices), rank, workers)
-            try:
-                shares.append([int(i) for i in got])
-            except (TypeError, ValueError):
-                call = f"my_share({indices}, {rank}, {workers})"
-                raise Wrong(f"{call} gives {got!r}.", "Return a list of numbers.", neighbour) from None
-        case, everything = f"{indices} for {workers} workers: your shares {shares}", sorted(i for share in shares for i in share)
-        if all(share == shares[0] for share in shares) and workers > 1:
-            clue = "The rank, 0 to workers - 1, must say which part is this worker's."
-            raise Wrong(f"{case}. All have the same.", clue, neighbour)
-        strangers = sorted(set(everything) - set(indices))
-        if strangers:
-            hint = "Return the indices that were given, not their positions in the list."
-            raise Wrong(f"{case}. {strangers[0]} is not in the batch.", hint, neighbour)
-        double = sorted({i for i in everything if everything.count(i) > 1})
-        if double:
-            raise Wrong(f"{case}. {double[0]} is computed twice.", "Counted twice, an image pulls twice as hard.", neighbour)
-        left = sorted(set(indices) - set(everything))
-        if left:
-            clue = f"{len(indices)} is not divisible by {workers}: where does the rest go?"
-            raise Wrong(f"{case}. {left[0]} is nobody's.", clue, neighbour)
-        sizes = [len(share) for share in shares]
-        if max(sizes) - min(sizes) > 1:
-            clue = "All wait for the slowest worker. Give the rest to several, one image each."
-            raise Wrong(f"{case}. One has {max(sizes)} images, another {min(sizes)}.", clue, neighbour)
+        except (Wrong, NotTried):
+            raise
+        except Exception as error:
+            if len(indices) >= workers:
+                raise
+            finding = f"{call} stops with {type(error).__name__} {error}: there are fewer images than workers."
+            raise Wrong(finding, "A worker may get no image: an empty list.", SHARE_NEIGHBOUR) from None
+        given = sequence(got)
+        if given is None or None in [whole(i) for i in given]:
+            nested = " Return one worker's share, its own, not all." if given and sequence(given[0]) is not None else ""
+            raise Wrong(f"{call} gives {got!r}.{nested}", "Return a list of numbers, some of the indices.", SHARE_NEIGHBOUR)
+        shares.append([whole(i) for i in given])
+    return shares
+
+
+def fair(indices, shares) -> bool:
+    sizes = [len(share) for share in shares]
+    return sorted(i for share in shares for i in share) == sorted(indices) and max(sizes) - min(sizes) <= 1
+
+
+def say_share(cases, found, indices, workers, shares) -> None:
+    case, everything = f"{indices} for {workers} workers: your shares {shares}", sorted(i for share in shares for i in share)
+    diagnosis = ""
+    for finding, mistake in SHARES.items():
+        if all(mine == [mistake(x, r, w) for r in range(w)] for (x, w), mine in zip(cases, found, strict=True)):
+            diagnosis = f" {finding}."
+            break
+    if all(share == shares[0] for share in shares) and workers > 1:
+        clue = "The rank, 0 to workers - 1, must say which part is this worker's."
+        raise Wrong(f"{case}. All have the same.{diagnosis}", clue, SHARE_NEIGHBOUR)
+    strangers = sorted(set(everything) - set(indices))
+    if strangers:
+        hint = "Return the indices that were given, not their positions in the list."
+        raise Wrong(f"{case}. {strangers[0]} is not in the batch.{diagnosis}", hint, SHARE_NEIGHBOUR)
+    double = sorted({i for i in everything if everything.count(i) > 1})
+    if double:
+        finding = f"{case}. {double[0]} is computed twice, by two workers.{diagnosis}"
+        raise Wrong(finding, "Counted twice, an image pulls twice as hard.", SHARE_NEIGHBOUR)
+    left = sorted(set(indices) - set(everything))
+    if left:
+        clue = f"{len(indices)} images, {workers} workers: where does the rest go?"
+        raise Wrong(f"{case}. {left[0]} is nobody's.{diagnosis}", clue, SHARE_NEIGHBOUR)
+    sizes = [len(share) for share in shares]
+    clue = "All wait for the slowest worker. Give the rest to several, one image each: none has more than one image more."
+    finding = f"{case}. One has {max(sizes)} images, another {min(sizes)}: uneven.{diagnosis}"
+    raise Wrong(finding, clue, SHARE_NEIGHBOUR)
 
 
 class Room:
@@ -58,6 +116,7 @@ class Room:
         self.workers, self.parts = workers, [None] * workers
         self.barrier = threading.Barrier(workers, timeout=PATIENCE)
         self.someone_left = False
+        self.exchanges = [0] * workers
 
     def run(self, work) -> list:
         """The result of work(rank, all_reduce) for every worker; raises what the first one raised."""
@@ -98,8 +157,15 @@ class Room:
             )
         return results
 
-    def all_reduce(self, rank: int, tensor: Tensor) -> Tensor:
-        """Add up a tensor over all workers, in place, in each; as torch.distributed.all_reduce does."""
+    def all_reduce(self, rank: int, tensor: Tensor) -> None:
+        """Add up a tensor over all workers, in place, in each; it gives back nothing, as torch.distributed.all_reduce does."""
+        self.exchanges[rank] += 1
+        if tensor is None:
+            raise Wrong(
+                "all_reduce was given None: a gradient that backward() did not make, or what all_reduce gives back.",
+                "loss.backward() comes before the exchange; and all_reduce changes its tensor in place, it returns nothing.",
+                "A neighbour: list.sort() sorts in place and returns None too.",
+            )
         if not isinstance(tensor, Tensor):
             raise Wrong(
                 f"all_reduce was given a {type(tensor).__name__}, {tensor!r}.",
@@ -121,7 +187,6 @@ class Room:
         self.barrier.wait()
         with torch.no_grad():
             tensor.copy_(total)
-        return tensor
 
 
 def data_parallel_step(answer) -> None:
@@ -152,9 +217,20 @@ def data_parallel_step(answer) -> None:
 
             def work(rank, all_reduce, models=models, optimizers=optimizers, begins=begins, sizes=sizes):
                 part = slice(begins[rank], begins[rank] + sizes[rank])
-                return answer(models[rank], optimizers[rank], image[part], mask[part], all_reduce)
+                given = image[part].clone(), mask[part].clone()
+                result = answer(models[rank], optimizers[rank], *given, all_reduce)
+                if not (torch.equal(given[0], image[part]) and torch.equal(given[1], mask[part])):
+                    raise Wrong("your function changed the image or the mask that it was given.", "Make a new tensor.")
+                return result
 
-            got = Room(workers).run(work)
+            room = Room(workers)
+            got = room.run(work)
+            if len(set(room.exchanges)) > 1:
+                finding = f"the workers call all_reduce {room.exchanges} times: every worker must call it equally often."
+                raise Wrong(finding, "Whatever its share is, empty or not: the same calls in the same order.")
+            changed = [each.param_groups[0]["lr"] for each in optimizers]
+            if any(rate != 0.2 for rate in changed):
+                raise Wrong(f"the optimizer's rate (lr) was changed, to {changed[0]:g}.", "A step uses the optimizer as it is.")
             case = f"{workers} worker{'s' * (workers > 1)} with {', '.join(map(str, sizes))} images, step {step}"
             judge(case, got, expected[-1], models, single, start, step, sizes)
 
@@ -166,18 +242,23 @@ def judge(case, got, expected, models, single, start, step, sizes) -> None:
     )
     if any(value is None for value in got):
         raise NotTried
+    strange = next((value for value in got if isinstance(value, str | tuple | list | dict)), None)
+    if strange is not None:
+        raise Wrong(f"{case}: it returns a {type(strange).__name__}, expected one number.", "The loss, .item().", neighbour)
     if any(isinstance(value, Tensor) for value in got):
         raise Wrong(f"{case}: it returns a tensor.", "End with .item(): a kept tensor keeps its graph.", neighbour)
     flat = [torch.cat([p.detach().flatten() for p in m.parameters()]) for m in (*models, single, start)]
     *mine, right, begun = flat
     if step == 1 and all(torch.equal(m, begun) for m in mine):
-        order = "zero_grad, forward, loss, backward, exchange, then optimizer.step()."
+        order = (
+            "zero_grad, forward, loss, backward, exchange, then optimizer.step(). all_reduce works in place and returns nothing."
+        )
         raise Wrong(f"{case}: no weight changed.", order, neighbour)
     apart = max((m - mine[0]).abs().max().item() for m in mine)
     if apart > 1e-6:
         raise Wrong(
             f"{case}: afterwards the workers' weights differ, by up to {apart:.2g}. They train different networks.",
-            "After backward() and before optimizer.step(): all_reduce the gradient of every parameter.",
+            "After backward() and before optimizer.step(): all_reduce the gradient of every parameter itself, not of a copy (clone).",
             "Exchanging the loss is not enough: no gradient flows through a number.",
             neighbour,
         )
@@ -202,8 +283,10 @@ def judge(case, got, expected, models, single, start, step, sizes) -> None:
         )
     for rank, value in enumerate(got):
         if not math.isclose(value, expected, rel_tol=1e-4):
+            own = max(got) - min(got) > 1e-6
+            how = " Each worker returns another number: its share's loss, or one that another did not exchange." if own else ""
             raise Wrong(
-                f"{case}: the weights are right, but worker {rank} returns {value:.4f}; the loss of all is {expected:.4f}.",
-                "Return the loss of all: all_reduce a copy of yours, loss.detach().clone(), and return its .item().",
+                f"{case}: the weights are right, but worker {rank} returns {value:.4f}; the loss of all is {expected:.4f}.{how}",
+                "All_reduce a copy of your loss, loss.detach().clone(), and return its .item(): not the loss after the step.",
                 neighbour,
             )

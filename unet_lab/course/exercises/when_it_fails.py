@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from unet_lab.course.checking import Wrong, called
-from unet_lab.course.leniency import fields
+from unet_lab.course.checking import NotTried, Wrong, called
+from unet_lab.course.leniency import fields, word
 from unet_lab.doctor.faults import _UNKNOWN, FAULTS
 
 # For a run with the first fault, taken for the second: what speaks against it.
@@ -38,9 +38,13 @@ def diagnoses(answer) -> None:
         "A neighbour: a loss that never falls below 0.55 may be a hard problem or a softmax too many. One test tells: the "
         "outputs. Between 0 and 1, adding up to 1? Then the softmax. Any number? Then not."
     )
-    strange = [name for name in answer.values() if name not in FAULTS]
+    titles = {name: fault.title for name, fault in FAULTS.items()}
+    strange = [said for said in answer.values() if word(said, FAULTS, titles) is None]
     if strange:
-        raise Wrong(f"{strange[0]!r} is none of the ten: {', '.join(FAULTS)}.", "Write one of these names, in quotes.")
+        raise Wrong(
+            f"{strange[0]!r} is none of the ten in the list: {', '.join(FAULTS)}.", "Write one of these names, in quotes."
+        )
+    answer = {letter: word(said, FAULTS, titles) for letter, said in answer.items()}
     wrong = [letter for letter in _UNKNOWN if answer[letter] != _UNKNOWN[letter][0]]
     if not wrong:
         return
@@ -63,6 +67,9 @@ def softmax(logits):
     return p / p.sum(axis=1, keepdims=True)
 
 
+DIAGNOSES = ("rate too high", "softmax twice", "leak", "healthy")
+
+
 def own_doctor(answer) -> None:
     """my_doctor(losses, outputs, training_images, validation_images): "rate too high", "softmax twice", "leak" or "healthy"."""
     rng = np.random.default_rng(0)
@@ -75,6 +82,12 @@ def own_doctor(answer) -> None:
         "that is not itself); elif max(temperatures) > 42: return 'fever'; else: return 'healthy'."
     )
     single = rng.uniform(0, 1, (2, 3, 4, 4))  # between 0 and 1, but no softmax
+    mixed = np.concatenate([softmax(free)[:1], free[1:]])  # only the first image
+    one_pixel = free.copy()
+    one_pixel[:, :, 0, 0] = softmax(free)[:, :, 0, 0]
+    on_average = softmax(free) * np.where(np.arange(16).reshape(4, 4) % 2, 1.5, 0.5)  # sums of 0.5 and 1.5: 1 on average
+    single_precision = softmax(_outputs(rng, (1, 2, 6, 5))).astype(np.float32)
+    thirds = np.abs(free) / np.abs(free).mean()
     cases = [
         ("a healthy run", falling, free, mine, yours, "healthy",
          "Say 'healthy' where nothing speaks against it, as the last case."),
@@ -96,15 +109,52 @@ def own_doctor(answer) -> None:
          "To add up to 1 is not enough: a softmax is never below 0."),
         ("one validation image among the training images", falling, free, mine, [*yours, "c3"], "leak",
          "One image on both sides is enough: set(a) & set(b)."),
+        ("a healthy run whose loss begins at 12", [12.0, 9.0, 7.0, 6.0, 5.5, 4.0, 3.0], free, mine, yours, "healthy",
+         "High is relative: compare the end with the start, the first loss, not with a number such as 5."),
+        ("a loss that rises from 0.2 to 4.5", [0.2, 0.5, 1.2, 2.8, 4.5], free, mine, yours, "rate too high",
+         "High is relative: compare the end with the start, the first loss, not with a number such as 5."),
+        ("a healthy run with one high peak, from which it recovers", [1.1, 0.9, 2.5, 0.8, 0.6, 0.5], free, mine, yours, "healthy",
+         "Is it higher at the end than it began?"),
+        ("a healthy run whose last loss is a little above the one before", [1.1, 0.8, 0.5, 0.55], free, mine, yours, "healthy",
+         "A loss is noisy: compare the last with the first, not with the one before."),
+        ("outputs of a softmax over 5 classes", falling, softmax(_outputs(rng, (3, 5, 2, 6))), mine, yours, "softmax twice",
+         "The number of classes is outputs.shape[1]: the sum over axis 1 is 1, whatever it is."),
+        ("outputs of a softmax over 2 classes, in float32", falling, single_precision, mine, yours,
+         "softmax twice", "Sums are 1 to rounding only: np.allclose, not ==."),
+        ("outputs of which only the first image is a softmax", falling, mixed, mine, yours, "healthy",
+         "Look at all images, every pixel."),
+        ("outputs of which only one pixel adds up to 1", falling, one_pixel, mine, yours, "healthy", "Look at every pixel."),
+        ("outputs that add up to 1 on average only, not at every pixel", falling, on_average, mine, yours, "healthy",
+         "Each pixel's sum over the classes must be 1, not the mean of all sums."),
+        ("outputs above 0 that do not add up to 1", falling, thirds, mine, yours, "healthy", "The sum at each pixel is 1."),
+        ("the last validation image is the first training image", falling, free, mine, [*yours, "a1"], "leak",
+         "One image on both sides is enough, at any place: set(a) & set(b)."),
+        ("the first validation image among the training images", falling, free, mine, ["d4", *yours], "leak",
+         "One image on both sides is enough, at any place: set(a) & set(b)."),
+        ("an image that is twice in training, none on both sides", falling, free, [*mine, "a1"], yours, "healthy",
+         "Twice in training is no leak: compare training with validation."),
+        ("as many training images as validation images, none on both sides", falling, free, mine, ["w", "x", "y", "z"], "healthy",
+         "The number says nothing: compare the images."),
+        ("the same images on both sides, in another order", falling, free, mine, mine[::-1], "leak", "set(a) & set(b)."),
         ("images in another order, none on both sides", falling, free, mine[::-1], yours[::-1], "healthy",
          "Compare the images, not their places."),
     ]  # fmt: skip
     for what, losses, outputs, training, validation, right, clue in cases:
-        got = called(answer, list(losses), outputs, list(training), list(validation))
+        try:
+            got = called(answer, list(losses), outputs.copy(), list(training), list(validation))
+        except NotTried:
+            if what == cases[0][0] and answer(list(cases[2][1]), free, mine, yours) is None:
+                raise
+            finding = f"for {what} it returns None, expected {right!r}: a way through without return."
+            raise Wrong(finding, clue, neighbour) from None
         if not isinstance(got, str):
             finding = f"for {what} it returns {type(got).__name__}, expected a word."
             raise Wrong(finding, "Return one of the four words.", neighbour)
-        if got != right:
+        said = word(got, DIAGNOSES)
+        if said is None:
+            finding = f"for {what}: yours {got!r} is not one of the four words, {', '.join(DIAGNOSES)}."
+            raise Wrong(finding, "Return one of the four words.", neighbour)
+        if said != right:
             raise Wrong(f"for {what}: yours {got!r}, expected {right!r}.", clue, neighbour)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from unet_lab.course.checking import NotTried, Wrong, called
+from unet_lab.course.leniency import sequence, whole
 from unet_lab.datasets.generator.example_set import COLOURS
 
 _CLASSES = {"nothing": 0, "cytoplasm": 1, "nucleus": 2, "outline": 1}
@@ -28,6 +31,12 @@ def colour_codes(answer) -> None:
     left = [key for key, value in answer.items() if value is None or value is ...]
     if left:
         raise Wrong(f"no class yet for {left[0]}.", "Write 0, 1 or 2 after each colon.")
+    for colour, value in answer.items():
+        number = None if isinstance(value, float | np.floating) else whole(value)
+        if number is None:
+            finding = f"{colour}: {value!r} ({type(value).__name__}) is no class number (a whole one)."
+            raise Wrong(finding, "Classes are whole numbers: 0, 1 or 2, no text, no True or False, no 1.0.", neighbour)
+    answer = {colour: whole(value) for colour, value in answer.items()}
     truth = {COLOURS[name]: index for name, index in _CLASSES.items()}
     names = {colour: name for name, colour in COLOURS.items()}
     if set(answer) == {colour[::-1] for colour in truth}:
@@ -48,10 +57,13 @@ def colour_codes(answer) -> None:
         raise Wrong(f"{extra[0]} is in no mask.", "Keep to the colours that the table above shows.", neighbour)
     if sorted(set(answer.values())) == [1, 2, 3]:
         raise Wrong("your classes are 1, 2, 3.", "Classes count from 0: the background is class 0.", neighbour)
+    if [answer[COLOURS[n]] for n in ("nothing", "cytoplasm")] == [1, 0]:
+        finding = "the background (black) has class 1 and the cytoplasm (green) class 0: they are swapped."
+        raise Wrong(finding, "0 background, 1 cell body, 2 nucleus.", neighbour)
     if answer[COLOURS["outline"]] not in (1, 2) or len(set(answer.values())) == 4:
         given = answer[COLOURS["outline"]]
         raise Wrong(
-            f"the outline has class {given}. It is a line that a hand drew, one pixel wide; what is it part of?",
+            f"the outline has class {given}. It is the yellow line that a hand drew, one pixel wide; what is it part of?",
             "The legend says: the outline belongs to the cell. It runs where the cytoplasm ends, so it is cytoplasm.",
             neighbour,
         )
@@ -59,7 +71,7 @@ def colour_codes(answer) -> None:
         raise Wrong("the outline would be nucleus.", "It runs around the cell, not around the nucleus.", neighbour)
     if (answer[COLOURS["cytoplasm"]], answer[COLOURS["nucleus"]]) == (2, 1):
         raise Wrong(
-            "cytoplasm is 2 and nucleus 1. That is a valid order, but not this course's, and not the shipped model's.",
+            "cytoplasm (green) is 2 and nucleus (pink) 1: swapped. That is a valid order, but not this course's.",
             "The shipped model knows 0 background, 1 cell body, 2 nucleus; fine-tuned with another order it must unlearn first.",
             neighbour,
         )
@@ -122,11 +134,69 @@ def split_by_dish(answer) -> None:
                 "Dishes are numbered by day; the last ones may differ in kind. Shuffle the dishes with the seed.",
                 neighbour,
             )
-    turned = sides(called(answer, names[::-1], 0.75, 1))
-    if set(turned[0]) != set(training):
+    other_sets(answer, neighbour)
+
+
+class Name(str):
+    """A name whose hash, and with it its place in a set, can be changed, as it changes from one start of Python to the next."""
+
+    salt = 0
+
+    def __hash__(self):
+        return hash((Name.salt, str(self)))
+
+    def __eq__(self, other):
+        return str(self) == str(other)
+
+    def __getitem__(self, place):
+        return Name(str(self)[place])
+
+    def split(self, *given):
+        return [Name(part) for part in str(self).split(*given)]
+
+    def partition(self, *given):
+        return tuple(Name(part) for part in str(self).partition(*given))
+
+    def rpartition(self, *given):
+        return tuple(Name(part) for part in str(self).rpartition(*given))
+
+
+def other_sets(answer, neighbour) -> None:
+    """Other dishes, not numbered through, with unequal numbers of fields; and the same set in other runs of Python."""
+    few = {1: 2, 2: 1, 7: 4, 17: 2, 20: 3, 103: 1, 110: 2, 1030: 2, 44: 5, 4: 1}
+    long = dict.fromkeys(range(10301, 10309), 2)
+    for fields, fraction, seed in ((few, 0.7, 3), (few, 0.5, 4), (few, 0.3, 5), (long, 0.5, 6), (long, 0.25, 7)):
+        names = [f"dish{dish}_{field}.tif" for dish, count in fields.items() for field in range(1, count + 1)]
+        training, validation = sides(called(answer, names, fraction, seed))
+        dishes = [{name.split("_")[0] for name in side} for side in (training, validation)]
+        shared = sorted(dishes[0] & dishes[1])
+        said = f"for dishes {', '.join(map(str, fields))} at {fraction:.0%}"
+        if shared:
+            finding = f"{said}: {shared[0]} is in training and in validation: is the dish's whole name compared?"
+            clue = "Compare the whole name of the dish, name.split('_')[0]: not the first letters, not `in`, not startswith."
+            raise Wrong(finding, clue, neighbour)
+        if sorted(training + validation) != sorted(names):
+            finding = f"{said}: other names come out than went in; it works for dish1 to dish12 only?"
+            raise Wrong(finding, "Take the dishes from the names that are given.", neighbour)
+        count = len(fields)
+        if abs(len(dishes[0]) - fraction * count) >= 1:
+            finding = (
+                f"{said}: {len(dishes[0])} of {count} dishes train, expected {round(fraction * count)}: the share is of dishes."
+            )
+            clue = "round(train_fraction * number of dishes); a dish is its whole name, not the first letters of it."
+            raise Wrong(finding, clue, neighbour)
+    names = [f"dish{dish}_{field}.tif" for dish, count in few.items() for field in range(1, count + 1)]
+    salted = []
+    try:
+        for salt in range(5):
+            Name.salt = salt
+            salted.append(sorted(map(str, sides(called(answer, [Name(name) for name in names], 0.5, 1))[0])))
+    finally:
+        Name.salt = 0
+    if any(each != salted[0] for each in salted):
         raise Wrong(
-            "with the same names in another order the split is another one.",
-            "A folder lists its files in another order on another machine. Sort the dishes before you shuffle them.",
+            "in another run of Python the same seed gives another split: it depends on the order of a set, or on hash().",
+            "A set of texts has another order in each. Sort the dishes before you shuffle: sorted({...}).",
             neighbour,
         )
 
@@ -134,7 +204,9 @@ def split_by_dish(answer) -> None:
 def sides(result) -> tuple[list[str], list[str]]:
     try:
         training, validation = result
-        training, validation = list(training), list(validation)
+        training, validation = sequence(training), sequence(validation)
+        if all(isinstance(n, int) for n in [*training, *validation]):
+            raise Wrong("those are indices, expected names.", "[names[k] for k in …] gives the names.")
         if not all(isinstance(n, str) for n in training + validation):
             raise TypeError
         return training, validation
