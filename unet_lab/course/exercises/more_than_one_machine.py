@@ -258,7 +258,7 @@ def judge(case, got, expected, models, single, start, step, sizes) -> None:
     if apart > 1e-6:
         raise Wrong(
             f"{case}: afterwards the workers' weights differ, by up to {apart:.2g}. They train different networks.",
-            "After backward() and before optimizer.step(): all_reduce the gradient of every parameter itself, not of a copy (clone).",
+            "After backward() and before optimizer.step(): all_reduce the gradient of every parameter itself (no clone of it).",
             "Exchanging the loss is not enough: no gradient flows through a number.",
             neighbour,
         )
