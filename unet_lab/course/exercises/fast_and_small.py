@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from torch import Tensor
 
-from unet_lab.course.agreement import Case, Shown, Suspect, agree
+from unet_lab.course.agreement import Case, Shown, agree
 from unet_lab.course.checking import NotTried, Wrong, called, must_be_function
+from unet_lab.course.exercises.batch_searches import SEARCHES, odd
+from unet_lab.course.exercises.fold_mistakes import bias_suspects, scaled, weight_suspects
 from unet_lab.course.leniency import truth, whole
 
 
@@ -77,74 +77,6 @@ def fold_case(outs: int, ins: int, eps: float) -> Case:
     return Case(f"weights with eps {eps:g}, {ins} channels in, {outs} out", given, tuple(t for t, holds in tags.items() if holds))
 
 
-def scaled(gamma, variance, eps):
-    return gamma / torch.sqrt(variance + eps)
-
-
-def weight_suspects() -> list[Suspect]:
-    order = "A weight has the shape (C_out, C_in, 3, 3), and batch norm scales the channels that come out: the first axis."
-    along = " scale[:, None, None, None] lies along it."
-    divides = "Batch norm divides by the standard deviation."
-
-    def times(scale, finding, clue):
-        return Suspect(lambda w, b, g, be, m, v, e: w * scale(g, v, e)[:, None, None, None], finding, clue)
-
-    def along_axis(view, finding, clue):
-        return Suspect(lambda w, b, g, be, m, v, e: w * view(scaled(g, v, e)), finding, clue)
-
-    return [
-        times(lambda g, v, e: torch.ones_like(g), "They are what they were.",
-              "Batch norm multiplies each output channel: so may the weights that make it."),
-        times(lambda g, v, e: g, "gamma is in them, the standard deviation is not.", divides),
-        times(lambda g, v, e: 1 / torch.sqrt(v + e), "The standard deviation is in them, gamma is not.",
-              "After dividing, batch norm multiplies by gamma."),
-        times(lambda g, v, e: g / (v + e), "You divided by the variance: the root (sqrt) is missing.",
-              "Divide by its root, the standard deviation."),
-        times(lambda g, v, e: g / torch.sqrt(v), "eps is missing.",
-              "sqrt(variance + eps): with so large an eps as here it shows; folded without it, all is off by a little."),
-        times(lambda g, v, e: g / (torch.sqrt(v) + e), "eps stands outside the root.",
-              "nn.BatchNorm2d adds eps to the variance, then takes the root."),
-        times(lambda g, v, e: g / torch.sqrt(v + 1e-5), "eps is 1e-5 whatever is given.", divides),
-        times(lambda g, v, e: g.abs() / torch.sqrt(v + e), "The sign of gamma is lost (abs): it may be negative.", order),
-        times(lambda g, v, e: g * torch.sqrt(v + e), "You multiplied by the standard deviation; divide.", divides),
-        times(lambda g, v, e: scaled(g, v, e)[:1].expand_as(g), "The first channel's scale is used for all.", order),
-        times(lambda g, v, e: scaled(g, v, e).mean().expand_as(g), "The mean of the scales is used for all channels.", order),
-        Suspect(lambda w, b, g, be, m, v, e: w * scaled(g, w.var((1, 2, 3)), e)[:, None, None, None],
-                "That is the variance of the weights; the variance of batch norm is given.", divides),
-        along_axis(lambda s: s[None, :, None, None], "You scaled the input channels.", order),
-        along_axis(lambda s: s, "You scaled the columns of the kernels.", order + along),
-        along_axis(lambda s: s[:, None], "You scaled the rows of the kernels.", order + along),
-        Suspect(lambda w, b, g, be, m, v, e: (w * scaled(g, v, e)[:, None, None, None]).flip(0),
-                "The channels are in reverse order.", order),
-    ]  # fmt: skip
-
-
-def bias_suspects() -> list[Suspect]:
-    shift = "Put the convolution's bias through batch norm as if it were a pixel."
-
-    def of(value, finding, clue=shift):
-        return Suspect(lambda w, b, g, be, m, v, e: value(b, m, be, scaled(g, v, e)), finding, clue)
-
-    return [
-        of(lambda b, m, be, s: b, "It is what it was."),
-        of(lambda b, m, be, s: be, "That is beta alone; bias and mean are lost."),
-        of(lambda b, m, be, s: b * s + be, "The mean was not subtracted.", shift + " It subtracts the mean first."),
-        of(lambda b, m, be, s: (b - m) * s, "beta is missing.", shift + " It adds beta at the end."),
-        of(
-            lambda b, m, be, s: b - m * s + be,
-            "The old bias was not scaled.",
-            shift + " It is beside the mean.",
-        ),
-        of(lambda b, m, be, s: b * s - m + be, "The mean was not scaled.", shift + " It is beside the bias."),
-        of(lambda b, m, be, s: b - m + be, "The scale is missing, at bias and mean."),
-        of(lambda b, m, be, s: be - m * s, "The old bias is lost.", shift + " There is one already: where is it?"),
-        of(lambda b, m, be, s: (b + m) * s + be, "The mean was added.", shift + " It subtracts the mean."),
-        of(lambda b, m, be, s: (b - m + be) * s, "beta was scaled too.", shift + " beta is added at the end, as it is."),
-        of(lambda b, m, be, s: (b - m) * s - be, "beta was subtracted.", shift + " It adds beta at the end."),
-        of(lambda b, m, be, s: b + be, "Neither mean nor scale are in it."),
-    ]
-
-
 def batch_plan(answer) -> None:
     """my_plan(needed, budget, largest): the largest batch that fits in memory, and whether it needs recomputing."""
     neighbour = (
@@ -192,75 +124,6 @@ def batch_plan(answer) -> None:
                         f"{shown}; {plan(*given)} is expected: {finding}.", "Ask `needed` for every size, both ways.", neighbour
                     )
             judge(shown, *given, *got, neighbour)
-
-
-def odd(batch: int, recompute: bool) -> int:
-    """Bytes of a training that likes multiples of 4."""
-    return (60 if recompute else 100) * batch + (0 if batch % 4 == 0 else 400)
-
-
-def up_to_the_first(needed, budget, largest):
-    batch = 0
-    while batch < largest and min(needed(batch + 1, False), needed(batch + 1, True)) <= budget:
-        batch += 1
-    return batch, batch > 0 and needed(batch, False) > budget
-
-
-def halving(needed, budget, largest):
-    low, high = 0, largest
-    while low < high:
-        middle = (low + high + 1) // 2
-        if min(needed(middle, False), needed(middle, True)) <= budget:
-            low = middle
-        else:
-            high = middle - 1
-    return low, low > 0 and needed(low, False) > budget
-
-
-def proportional(needed, budget, largest):
-    for recompute in (False, True):
-        batch = min(int(budget // needed(1, recompute)), largest)
-        if batch > 0:
-            return batch, recompute
-    return 0, False
-
-
-def over(sizes: Callable, ways=(False, True)) -> Callable:
-    """Search by size first, then by way."""
-
-    def search(needed, budget, largest):
-        fitting = ((b, r) for b in sizes(largest) for r in ways if needed(b, r) <= budget)
-        return next(fitting, (0, False))
-
-    return search
-
-
-def saving(needed, budget, largest):
-    for batch in range(largest, 0, -1):
-        if needed(batch, True) <= budget:
-            return batch, needed(batch, False) > budget
-    return 0, False
-
-
-def plain_first(needed, budget, largest):
-    return next(((b, r) for r in (False, True) for b in range(largest, 0, -1) if needed(b, r) <= budget), (0, False))
-
-
-SEARCHES: dict[str, Callable] = {
-    "it stops at the first size that does not fit, but `needed` may be any function: a larger one may fit again": up_to_the_first,
-    "it searches by halving, which needs a function that only grows; `needed` may be any function": halving,
-    "it reckons in proportion to one image; `needed` may be any function: measure each": proportional,
-    "only powers of two are tried, not every batch": over(lambda n: [2**k for k in range(20, -1, -1) if 2**k <= n]),
-    "only even sizes are tried (and 1), not every batch": over(lambda n: [b for b in range(n, 0, -1) if b % 2 == 0 or b == 1]),
-    "`largest` itself is never tried": over(lambda n: range(n - 1, 0, -1)),
-    "a batch of 1, one image, is never tried": over(lambda n: range(n, 1, -1)),
-    "the smallest batch that fits is taken, not the largest": over(lambda n: range(1, n + 1)),
-    "recomputing is never tried": over(lambda n: range(n, 0, -1), (False,)),
-    "recomputing is always on; without it where that fits": over(lambda n: range(n, 0, -1), (True,)),
-    "recomputing is tried first; where both fit, take it without": over(lambda n: range(n, 0, -1), (True, False)),
-    "recomputing is tried only after every size without it has failed: a larger batch comes first": plain_first,
-    "it takes for granted that recomputing saves memory; it need not take less": saving,
-}
 
 
 def judge(shown, needed, budget, largest, batch, recompute, neighbour) -> None:
