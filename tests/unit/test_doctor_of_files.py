@@ -5,7 +5,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from unet_lab.datasets import generate_cell, load_folder
+from unet_lab.datasets import IGNORE, Pair, SegmentationDataset, generate_cell, load_folder
 from unet_lab.doctor import examine_data
 
 CELLS = [generate_cell(seed, 64) for seed in range(6)]
@@ -97,3 +97,22 @@ def test_a_channel_in_which_nothing_is_seen(folders):
     assert "channel 1 holds one number only" in found.what
     assert "channels=(0, 2)" in found.fix
     assert not examine_data(load_folder(*folders, (0, 255), channels=(0, 2)))
+
+
+def test_no_data_of_maps_is_named_and_the_advice_works(folders):
+    images, _ = folders
+    for k, cell in enumerate(CELLS):
+        (images / f"{k}.png").unlink()
+        values = cell.image.astype(np.float32)
+        values[:6] = -9999
+        tifffile.imwrite(images / f"{k}.tif", values, extratags=[(42113, 2, 6, "-9999", True)])
+    found = finding("no-data values", folders, (0, 255))
+    assert len(found.where) == 6
+    assert "empty = image == -9999;" in found.fix
+    pairs = []
+    for image, mask, source, *_ in load_folder(*folders, (0, 255)).pairs:
+        empty = image == -9999
+        pairs.append(Pair(np.where(empty, np.median(image[~empty]), image), np.where(empty, IGNORE, mask), source))
+    data = SegmentationDataset(pairs, num_classes=2)
+    assert "no-data values" not in examine_data(data).names
+    assert data[0][0][0, 6:].std() > 0.9  # of what was measured; with -9999 in it hardly anything was left

@@ -6,7 +6,7 @@ import pytest
 import tifffile
 from PIL import Image, ImageOps
 
-from unet_lab.datasets import load_folder, propose_codes, read_image, read_mask, read_pages, write_image
+from unet_lab.datasets import IGNORE, load_folder, open_image, propose_codes, read_image, read_mask, read_pages, write_image
 
 DRAWN = np.random.default_rng(3)
 
@@ -239,3 +239,53 @@ def test_a_set_of_colour_masks_with_a_palette_among_them_is_proposed_in_colours(
     picture.putpalette(colours.ravel().tolist())
     picture.save(masks / "b.png")
     assert propose_codes(masks).codes == ((0, 0, 0), (200, 0, 0))
+
+
+def test_each_file_of_an_ome_set_is_read_by_itself(tmp_path):
+    """An OME-TIFF may say that its planes lie in several files; each of them is an image, not all of them."""
+    planes = "".join(
+        f'<TiffData FirstC="{k}" IFD="0"><UUID FileName="{k}.ome.tif">urn:uuid:{k}</UUID></TiffData>' for k in range(2)
+    )
+    words = (
+        '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0">'
+        '<Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint8" SizeX="30" SizeY="20" SizeZ="1" SizeC="2" SizeT="1">'
+        f'<Channel ID="Channel:0:0"/><Channel ID="Channel:0:1"/>{planes}</Pixels></Image></OME>'
+    )
+    arrays = [drawn(20, 30), drawn(20, 30)]
+    for k, array in enumerate(arrays):
+        tifffile.imwrite(tmp_path / f"{k}.ome.tif", array, description=words, metadata=None, photometric="minisblack")
+    assert np.array_equal(read_image(tmp_path / "0.ome.tif"), arrays[0])
+    assert np.array_equal(read_image(tmp_path / "1.ome.tif"), arrays[1])
+
+
+def test_labels_of_which_minus_one_is_void(folders):
+    images, masks = folders
+    Image.fromarray(drawn(32, 40)).save(images / "a.png")
+    labels = blob().astype(np.int16)
+    labels[:3] = -1
+    tifffile.imwrite(masks / "a.tif", labels)
+    (pair,) = load_folder(images, masks, codes={0: 0, 1: 1, -1: IGNORE}).pairs
+    assert np.array_equal(pair.mask, np.where(labels < 0, IGNORE, labels))
+    assert np.array_equal(load_folder(images, masks, codes={0: 0, 1: 1, (-99, -1): IGNORE}).pairs[0].mask, pair.mask)
+
+
+def test_probabilities_are_no_mask_and_the_advice_works(folders):
+    images, masks = folders
+    Image.fromarray(drawn(32, 40)).save(images / "a.png")
+    tifffile.imwrite(masks / "a.tif", blob() * np.float32(0.9))
+    with pytest.raises(ValueError, match=r"\(mask > 0\.5\)\.astype\('uint8'\)"):
+        load_folder(images, masks, codes=(0, 1))
+    tifffile.imwrite(masks / "a.tif", (read_mask(masks / "a.tif") > 0.5).astype("uint8"))
+    assert np.array_equal(load_folder(images, masks, codes=(0, 1)).pairs[0].mask, blob())
+
+
+@pytest.mark.parametrize("compression", [None, "zlib", "lzw", "packbits", "zstd"])
+@pytest.mark.parametrize("tile", [None, (64, 64)])
+def test_half_a_file_is_refused_whole_and_in_the_missing_window(tmp_path, compression, tile):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, drawn(512, 512), compression=compression, tile=tile, rowsperstrip=None if tile else 32)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(ValueError, match=r"a\.tif: the picture is broken or cut short"):
+        read_image(path)
+    with pytest.raises(ValueError, match=r"a\.tif: the picture is broken or cut short"):
+        open_image(path)[480:, 400:]

@@ -31,6 +31,7 @@ class Header(NamedTuple):
     has_palette: bool  # its numbers are indices into a table of colours
     lowest_is_white: bool  # a TIFF's min-is-white, ImageJ's inverting LUT
     axes: str  # what its pages are, e.g. "5 of Z (depth)", where a TIFF names them
+    no_data: float | None = None  # the number that means that nothing was measured (a map's GDAL_NODATA)
 
 
 def read_image(path: str | Path, channels: Channels = "all", page: int | None = None, orientation: str = "shown") -> np.ndarray:
@@ -110,7 +111,7 @@ def read_header(path: str | Path) -> Header:
     with naming_the_file(path):
         layout = layout_of(path)
         if layout is not None:
-            return Header(layout.orientation, layout.has_palette, layout.lowest_is_white, layout.axes)
+            return Header(layout.orientation, layout.has_palette, layout.lowest_is_white, layout.axes, layout.no_data)
         with open_picture(path) as picture:
             has_palette = picture.mode == "P"
         return Header(picture_orientation(path), has_palette, False, "")

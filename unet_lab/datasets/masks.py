@@ -24,7 +24,7 @@ def encode_mask(grey: np.ndarray, codes: Codes = MASK_CODES) -> np.ndarray:
     Parameters
     ----------
     grey : (H, W) integer array of grey codes, or (H, W, 3) uint8 colours; floats that hold whole numbers pass.
-    codes : the grey of class 0, of class 1, and so on; all different, 0 to 2^32 - 1. For colours (red, green, blue) each. Or a
+    codes : the grey of class 0, of class 1, and so on; all different whole numbers. For colours (red, green, blue) each. Or a
         mapping to the class: {0: 0, 128: 1, 255: 1}; to `IGNORE` where nobody judged: {0: 0, 1: 1, 255: IGNORE}; of a range, both
         ends included, as for instance numbers or a threshold: {0: 0, (1, 65535): 1}; of everything else: {255: 1, ...: 0}.
 
@@ -84,7 +84,10 @@ def packed_mask(grey: np.ndarray, coloured: bool) -> np.ndarray:
     if grey.dtype.kind == "f" and np.array_equal(grey, np.trunc(grey)):
         grey = grey.astype(np.int64)  # label images that a program stored as floats
     if grey.dtype.kind not in "ui":
-        raise ValueError(f"the mask's type is {grey.dtype}; grey codes are whole numbers, e.g. uint8.")
+        raise ValueError(
+            f"the mask's type is {grey.dtype}; grey codes are whole numbers, e.g. uint8. Probabilities become classes where they "
+            f"are cut: (mask > 0.5).astype('uint8')."
+        )
     return pack(grey) if coloured else grey
 
 
@@ -191,9 +194,9 @@ def check_codes(codes: Codes) -> dict[Code, int]:
     colours = [code for code in table if is_colour(code)]
     ranges = [code for code in table if isinstance(code, tuple) and len(code) == 2]
     greys = [code for code in table if isinstance(code, int)]
-    if len(table) != len(given) or not 2 <= len(table) <= 254 or any(not 0 <= g < 2**32 for g in greys):
+    if len(table) != len(given) or not 2 <= len(table) <= 254 or any(not -(2**31) <= g < 2**32 for g in greys):
         raise ValueError(
-            f"codes are {codes}; allowed are 2 to 254 different greys from 0 up, e.g. (0, 255). Many object numbers of one class "
+            f"codes are {codes}; allowed are 2 to 254 different greys, e.g. (0, 255). Many object numbers of one class "
             f"are a range: {{0: 0, (1, 65535): 1}}."
         )
     wrong = [c for c in table if isinstance(c, tuple) and len(c) not in (2, 3)] + [r for r in ranges if r[0] > r[1]]

@@ -39,6 +39,7 @@ class Layout(NamedTuple):
     has_palette: bool
     lowest_is_white: bool
     for_pillow: bool  # CMYK or YCbCr, which Pillow turns into colours
+    no_data: float | None  # the number that means that nothing was measured (GDAL_NODATA)
 
 
 def tiff_layout(path: Path) -> Layout:
@@ -72,6 +73,7 @@ def tiff_layout(path: Path) -> Layout:
             has_palette=any(one.keyframe.photometric == PHOTOMETRIC.PALETTE for one in series),
             lowest_is_white=any(one.keyframe.photometric == PHOTOMETRIC.MINISWHITE for one in series),
             for_pillow=any(is_for_pillow(one.keyframe) for one in series),
+            no_data=no_data_of(first),
         )
 
 
@@ -126,6 +128,15 @@ def is_for_pillow(page: TiffPage) -> bool:
 def orientation_of(page: TiffPage) -> int:
     tag = page.tags.get(274)
     return int(tag.value) if tag is not None and isinstance(tag.value, int) else 1
+
+
+def no_data_of(page: TiffPage) -> float | None:
+    """The number that a map's TIFF has where nothing was measured; None where it names none."""
+    tag = page.tags.get(42113)
+    try:
+        return None if tag is None else float(tag.value)
+    except (TypeError, ValueError):
+        return None
 
 
 def page_shapes(series: TiffPageSeries) -> list[tuple[int, int, int]]:

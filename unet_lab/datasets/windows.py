@@ -111,7 +111,10 @@ class WindowedImage:
             return self.tiles[number, index]
         page, handle = self.source[number], self.file.filehandle
         handle.seek(page.dataoffsets[index])
-        content = handle.read(page.databytecounts[index]) or None
+        length = page.databytecounts[index]  # 0 where the file leaves the tile out
+        content = handle.read(length) if length else None
+        if content is not None and len(content) < length:
+            raise ValueError(f"tile {index} lies beyond the end of the file")
         tables = self.keyframe.jpegtables
         decoded, _, shape = self.keyframe.decode(content, index, jpegtables=tables)
         if decoded is None:

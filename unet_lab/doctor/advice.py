@@ -127,6 +127,11 @@ ADVICE = {
         "a network takes images of one number of channels",
         "load_folder(…, channels='grey') makes one of each; channels=(0,) takes the first of each",
     ),
+    "no-data values": (
+        "the number says that nothing was measured there; as a brightness it outweighs all others when images are standardised",
+        "take it out of image and mask: empty = image == {value}; Pair(np.where(empty, np.median(image[~empty]), image), "
+        "np.where(empty, IGNORE, mask), source)",
+    ),
     "empty channels": (
         "there is nothing to see in them, and the network is larger for nothing",
         "leave them out: load_folder(…, channels={others})",

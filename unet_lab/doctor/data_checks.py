@@ -11,7 +11,7 @@ from pathlib import Path
 
 from unet_lab.datasets.masks import Codes, are_colours
 from unet_lab.datasets.pairs import SegmentationDataset
-from unet_lab.doctor.file_checks import check_channels, check_masks_mean_the_same, check_turned
+from unet_lab.doctor.file_checks import check_channels, check_masks_mean_the_same, check_no_data, check_turned
 from unet_lab.doctor.findings import Finding, Findings
 from unet_lab.doctor.image_checks import check_broken_values, check_depth, check_exposure, check_sizes
 from unet_lab.doctor.mask_checks import check_classes, check_order, check_values_of_masks
@@ -55,6 +55,7 @@ def examine_data(
             raise ValueError(f"masks is missing: examine_data({str(images)!r}, masks=...) takes two folders, or a dataset.")
         samples, matches = read_folders(images, masks, codes, found)
         check_masks_mean_the_same(matches, are_colours(codes), found)
+        check_no_data(matches, samples, found)
     else:
         matches = []
         samples = read_pairs(images, codes, found)

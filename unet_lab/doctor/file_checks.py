@@ -38,6 +38,20 @@ def check_turned(matches: Sequence[Match], found) -> None:
             note(found, "images shown turned", what, tuple(path.name for path in turned))
 
 
+def check_no_data(matches: Sequence[Match], samples, found) -> None:
+    """Images that hold the number by which their own file says that nothing was measured there."""
+    images = {match.image.name: read_header(match.image).no_data for match in matches if match.image in readable([match.image])}
+    holding = []
+    for sample in samples:
+        value = images.get(sample.name.partition(" page ")[0])
+        if value is not None and (sample.image == value).any():
+            holding.append((sample.name, value))
+    if holding:
+        names = tuple(name for name, _ in holding)
+        what = count_words(names, "image holds", "images hold") + f" {holding[0][1]:g}, which is no data (GDAL_NODATA)"
+        note(found, "no-data values", what, names, value=f"{holding[0][1]:g}")
+
+
 def readable(files: Sequence[Path]) -> list[Path]:
     """Those whose header can be read; the others are findings already."""
     good = []
