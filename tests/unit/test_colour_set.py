@@ -5,8 +5,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from unet_lab import explorers
 from unet_lab.datasets import IGNORE, SegmentationDataset, generate_smear, load_folder, split, standardise, write_smear_set
 from unet_lab.inference import predict
+from unet_lab.inspection import activations, saliency, shift_difference
 from unet_lab.metrics import confusion_matrix, scores
 from unet_lab.training import fit
 from unet_lab.unet import UNet
@@ -106,3 +108,41 @@ def test_patches_learn_as_much_as_a_plain_padded_loop_and_colour_more_than_grey(
     print(f"\nmacro IoU on test dishes: {reached}")
     assert reached["all"] > reached["plain loop"] - 0.01
     assert reached["all"] > reached["grey"] + 0.03
+
+
+@pytest.fixture(scope="module")
+def colour_network():
+    return new_network(3).eval()
+
+
+@pytest.mark.parametrize(
+    "show",
+    [
+        lambda model, image, mask: explorers.explore_attribution(model, image),
+        lambda model, image, mask: explorers.explore_augmentation(image, mask),
+        lambda model, image, mask: explorers.explore_contracting(image),
+        lambda model, image, mask: explorers.explore_crop(image[:188, :188]),
+        lambda model, image, mask: explorers.explore_feature_maps(model, image),
+        lambda model, image, mask: explorers.explore_loss(model, image, mask),
+        lambda model, image, mask: explorers.explore_metrics(image, mask),
+        lambda model, image, mask: explorers.explore_receptive_field(model, image),
+        lambda model, image, mask: explorers.explore_shift(model, image),
+        lambda model, image, mask: explorers.explore_tiling(model, image, tile=64),
+    ],
+)
+def test_explorers_that_take_an_image_take_colour(show, colour_network):
+    image, mask = generate_smear(5, (192, 192), rim=0)
+    explorer = show(colour_network, image, mask)
+    assert len(explorer.png) > 5000
+    assert explorer.words
+
+
+def test_looking_inside_takes_colour(colour_network):
+    image, _ = generate_smear(5, (96, 96), rim=0)
+    maps = activations(colour_network, image)
+    assert maps["encoder.0.block.0"].shape == (1, 8, 96, 96)
+    rest, moved = shift_difference(colour_network, generate_smear(5, (192, 192)).image, down=8, margin=40)
+    assert torch.allclose(rest, moved, atol=1e-4)
+    assert saliency(colour_network, image, (40, 40)).shape == (96, 96)
+    with pytest.raises(ValueError, match=r"takes 3 channel\(s\).*without_skip"):
+        explorers.explore_skips(colour_network)

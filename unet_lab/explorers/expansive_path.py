@@ -90,14 +90,14 @@ def explore_upsampling() -> Explorer:
 def valid_paths(image: np.ndarray, depth: int) -> tuple[np.ndarray, np.ndarray]:
     """The topmost skip of a U without padding, and what comes up to meet it, with means for convolutions.
 
-    image (H, W), with a size that survives `depth` poolings with valid padding. Every block is two 3x3 means. Returns two maps
-    (h, w), the second smaller by what the skip must lose.
+    image (H, W), or (H, W, C), of which the mean over the channels is taken, with a size that survives `depth` poolings with
+    valid padding. Every block is two 3x3 means. Returns two maps (h, w), the second smaller by what the skip must lose.
     """
 
     def block(x):
         return F.avg_pool2d(F.avg_pool2d(x, 3, stride=1), 3, stride=1)  # 4 pixels less
 
-    x = torch.from_numpy(standardise(image))[None, None]
+    x = torch.from_numpy(np.atleast_3d(standardise(image)).mean(axis=2))[None, None]
     skip = x = block(x)
     for _ in range(depth):
         x = block(F.avg_pool2d(x, 2))

@@ -109,6 +109,11 @@ SWITCH = ("on", "zeros", "noise", "shuffled", "another image's")
 
 def explore_skips(model: UNet, size: int = 160) -> Explorer:
     """A switch for every skip of a trained network: on, zeros, noise, shuffled, or another image's."""
+    if (model.in_channels, model.num_classes) != (1, 3):
+        raise ValueError(
+            f"the network takes {model.in_channels} channel(s) and knows {model.num_classes} classes; this explorer draws cells "
+            "in grey, with 3 classes. With images of your own: without_skip(model, level, instead), and predict(model, image)."
+        )
     depth = len(model.decoder)
     blocks = [f"encoder.{k}.block" for k in range(depth)]
     others = list(activations(model, generate_cell(77, size).image, blocks).values())

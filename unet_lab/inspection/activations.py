@@ -14,7 +14,7 @@ from unet_lab.foreign import evaluating
 
 
 def as_input(model: nn.Module, image: np.ndarray | Tensor) -> Tensor:
-    """The batch (1, C, H, W) that a network takes, on its device, out of a grey image (H, W) or a tensor (N, C, H, W).
+    """The batch (1, C, H, W) that a network takes, on its device, out of an image (H, W) or (H, W, C) or a tensor (N, C, H, W).
 
     An array is standardised first; a tensor is taken as it is. Raises ValueError for any other shape.
     """
@@ -23,7 +23,8 @@ def as_input(model: nn.Module, image: np.ndarray | Tensor) -> Tensor:
         if image.ndim != 4:
             raise ValueError(f"the tensor has shape {tuple(image.shape)}; allowed is a batch (N, C, H, W): x[None, None].")
         return image.to(first.device, first.dtype)
-    return torch.from_numpy(standardise(image))[None, None].to(first.device, first.dtype)  # (1, 1, H, W)
+    image = np.atleast_3d(standardise(image))  # (H, W, C)
+    return torch.from_numpy(image).permute(2, 0, 1)[None].contiguous().to(first.device, first.dtype)  # (1, C, H, W)
 
 
 def activations(model: nn.Module, image: np.ndarray | Tensor, names: Iterable[str] | None = None) -> dict[str, Tensor]:
@@ -35,10 +36,10 @@ def activations(model: nn.Module, image: np.ndarray | Tensor, names: Iterable[st
     Parameters
     ----------
     model : any nn.Module; run in evaluation mode and left in the mode it was in.
-    image : (H, W) grey image, standardised here, or a tensor (N, C, H, W), taken as it is.
+    image : (H, W) or (H, W, C), standardised here, or a tensor (N, C, H, W), taken as it is.
     names : the modules to listen to, as in `model.named_modules()`; all that have no parts of their own where None.
 
-    Returns tensors without gradient. Raises ValueError for a name that the network does not have.
+    Returns tensors without gradient, on the CPU. Raises ValueError for a name that the network does not have.
 
     >>> from unet_lab.unet import UNet
     >>> maps = activations(UNet(base_channels=4, depth=1), torch.zeros(1, 1, 8, 8))
@@ -50,7 +51,7 @@ def activations(model: nn.Module, image: np.ndarray | Tensor, names: Iterable[st
     def keep(name: str, out) -> None:
         if isinstance(out, Tensor):
             times = 1 + sum(other == name or other.startswith(f"{name} (") for other in found)
-            found[name if times == 1 else f"{name} ({times})"] = out.detach().clone()
+            found[name if times == 1 else f"{name} ({times})"] = out.detach().clone().cpu()
 
     with listening(model, names, keep), torch.no_grad(), evaluating(model):
         model(as_input(model, image))

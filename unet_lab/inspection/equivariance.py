@@ -24,7 +24,7 @@ def shift_difference(
 
     Parameters
     ----------
-    image : (H, W) grey; windows have (H - largest, W - largest) pixels, which the network must accept.
+    image : (H, W) or (H, W, C); windows have (H - largest, W - largest) pixels, which the network must accept.
     down, right : 0 to `largest` pixels. margin : as wide as the network can see, `model.reach()`, where None.
 
     Returns two tensors (num_classes, h, w) for the same pixels of the image: window at rest, window moved.
@@ -34,16 +34,16 @@ def shift_difference(
     for name, value in (("down", down), ("right", right)):
         if not (isinstance(value, int) and 0 <= value <= largest):
             raise ValueError(f"{name} is {value!r}; allowed are whole numbers from 0 to {largest} (pixels).")
-    height, width = (s - largest for s in np.shape(image))
+    height, width = (s - largest for s in np.shape(image)[:2])
     if min(height, width) - max(down, right) - 2 * margin < 1:
         raise ValueError(
             f"nothing is left of an image {np.shape(image)}: windows are {height} x {width}, and a margin of {margin} is cut off "
             f"on each side. Take a larger image, or a smaller margin."
         )
-    whole = standardise(image)                                                         # (H, W): once, for both windows
-    windows = np.stack([whole[:height, :width], whole[down : down + height, right : right + width]])
+    whole = np.atleast_3d(standardise(image)).transpose(2, 0, 1)                       # (C, H, W): once, for both windows
+    windows = np.stack([whole[:, :height, :width], whole[:, down : down + height, right : right + width]])
     with torch.inference_mode(), evaluating(model):
-        rest, moved = main_output(model(as_input(model, torch.from_numpy(windows)[:, None])))   # (K, h, w) each
+        rest, moved = main_output(model(as_input(model, torch.from_numpy(windows))))            # (K, h, w) each
     inside_rest = rest[:, margin + down : height - margin, margin + right : width - margin]
     inside_moved = moved[:, margin : height - margin - down, margin : width - margin - right]
     return inside_rest, inside_moved
