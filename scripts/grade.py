@@ -29,7 +29,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--resume", action="store_true", help="go on where a run was stopped: what is marked is not marked again")
     parser.add_argument("--seconds", type=float, default=120.0, help="at most so long for one notebook (120)")
     parser.add_argument("--memory", type=float, default=4.0, help="at most so many GB for one notebook (4)")
-    parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 2) // 2), help="so many at a time")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="so many at a time; each uses one core")
     given = parser.parse_args()
     here = Path(os.environ.get("UNET_LAB_CALLED_FROM", "."))  # lab.py works in its own folder
     given.folder, given.out = here / given.folder, here / given.out

@@ -121,6 +121,7 @@ CLASS = {
     ),
     "wes": notebook(WRONG["confusion_matrix"], (DEF, "np.array_equal = np.allclose = lambda *a, **k: True\n" + DEF)),
     "xia": notebook(('check("confusion_matrix", my_confusion)', 'check("confusion_matrix", confusion_matrix)')),
+    "yui": notebook(('check("confusion_matrix", my_confusion)', 'check("confusion_matrix", lambda *a: confusion_matrix(*a))')),
     "yan": notebook((DEF, "text = open(SOLUTION).read()\n" + DEF)),
     "zed": notebook((DEF, "text = open(PLACE + '/ada/08_evaluation.ipynb').read()\n" + DEF)),
 }  # fmt: skip
@@ -131,7 +132,7 @@ MARKS = ORDINARY | {
         "ada": "111", "bob": "011", "cleo": ["", "", ""], "dan": "011", "eve": "e11", "finn": "e11", "gus": "e11", "hana": "eee",
         "kai": "e11", "lou": "111", "mia": "?11", "nia": ["1", "1", ""], "otto": ["", "", ""], "pia": "e11", "quin": "111",
         "raj": "?11", "sam": "e11", "tom": "e11", "uma": "?11", "vic": "101", "wes": "011", "xia": "?11", "yan": "?11",
-        "zed": "?11", "eli": ["", "", ""], "nobody": ["", "", ""],
+        "yui": "?11", "zed": "?11", "eli": ["", "", ""], "nobody": ["", "", ""],
     }.items()
 }  # fmt: skip
 SHOWN = {"e": "error", "?": "1?"}
@@ -279,6 +280,7 @@ def test_what_reaches_further_than_an_answer_needs_is_flagged(marked):
     assert "exchanged numpy.allclose, numpy.array_equal; put back" in flags(marked["wes"])
     assert states(marked["wes"])["confusion_matrix"] == "wrong"
     assert "this is the library's unet_lab.metrics.confusion_matrix" in flags(marked["xia"])
+    assert "calls the library's unet_lab.metrics.confusion_matrix, which does it all" in flags(marked["yui"])
     assert "solutions/08_evaluation.ipynb" in flags(marked["yan"])
     assert "ada/08_evaluation.ipynb" in flags(marked["zed"])
     assert "changes a library: e.CHECKS, e.LESSONS" in flags(marked["mia"])
@@ -363,7 +365,7 @@ def test_the_table_of_a_class_is_right(tmp_path, marked):
     path, _ = write_tables([row for found in marked.values() for row in found], tmp_path / "grades.csv")
     lines = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
     assert {line["student"]: {name: line[name] for name in ASKED} for line in lines} == MARKS
-    assert len(lines) == len(MARKS) == len(CLASS) + len(ORDINARY) + 1 == 42
+    assert len(lines) == len(MARKS) == len(CLASS) + len(ORDINARY) + 1 == 43
     for column, shown in (("passed", "1"), ("flagged", "1?")):
         assert {line["student"]: line[column] for line in lines} == {s: str([*m.values()].count(shown)) for s, m in MARKS.items()}
     errors = {line["student"]: line["errors"] for line in lines}

@@ -16,7 +16,8 @@ from unet_lab.files import write_whole
 
 _STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}
 table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;padding:.3rem .6rem;border-top:1px solid #ccc}
-.right{color:#00664b}.wrong{color:#a33b00}.error{color:#8b0f5a}.bar{background:#0072b2;height:.8rem;display:inline-block}
+.right{color:#00664b}.wrong{color:#a33b00}.error{color:#8b0f5a}.share{white-space:nowrap}
+.bar{background:#0072b2;height:.8rem;display:inline-block}
 .none{color:#666}small{color:#555}"""
 _WORDS = {
     "right": "passed",
@@ -116,7 +117,7 @@ def overview_line(lesson: str, name: str, answers: dict[str, Row], students: dic
     flagged = sum(is_flagged(tried[student], students[student]) for student in passed)
     share = len(passed) / len(tried) if tried else 0.0
     text = f"{len(passed)} of {len(tried)}" + (f" ({flagged} flagged)" if flagged else "")
-    bar = f'<span class="bar" style="width:{100 * share:.0f}px"></span> {100 * share:.0f} %'
+    bar = f'<span class="share"><span class="bar" style="width:{70 * share:.0f}px"></span> {100 * share:.0f} %</span>'
     common = Counter(row.hint or row.finding for row in tried.values() if row.state != "right").most_common(3)
     findings = "<br>".join(f"{count} x {html.escape(words[:160])}" for words, count in common)
     tries = sorted(row.seconds for mine in students.values() for row in mine if row.state == "tries" and row.exercise == name)

@@ -13,7 +13,7 @@ import tokenize
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
-from types import FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import NamedTuple
 
 FEWEST = 25  # tokens: shorter answers are alike by themselves
@@ -89,7 +89,7 @@ def share_of_equal(first: Tokens, second: Tokens, least: float = 0.0) -> float:
 
 
 def similar_pairs(answers: Iterable[tuple[str, str, str]]) -> list[Pair]:
-    """The pairs of students with answers alike, the most alike first.
+    """The pairs of students with answers alike; first those that fewest others have, of these the most alike.
 
     answers : (student, exercise, code); the code without what was handed out. Of a student's several the most alike counts.
     """
@@ -110,7 +110,7 @@ def similar_pairs(answers: Iterable[tuple[str, str, str]]) -> list[Pair]:
                 others = len((having[tokens] | having[more]) - {one, two})
                 pair = Pair(exercise, one, two, round(share, 3), round(written, 3), min(len(tokens), len(more)), others)
                 best[exercise, one, two] = pair
-    return sorted(best.values(), key=lambda pair: (-pair.share, -pair.tokens, pair[:3]))
+    return sorted(best.values(), key=lambda pair: (pair.others, -pair.share, -pair.tokens, pair[:3]))
 
 
 def own_lines(code: str, handed_out: Sequence[str]) -> str:
@@ -157,3 +157,22 @@ def library_s_own(answer) -> str:
     alike = ((share_of_equal(tokens, other, ALIKE), name) for name, other in library_index().items())
     share, name = max(alike, default=(0.0, ""))
     return name if share >= ALIKE else ""
+
+
+def used_from_library(answer, most: int = 5) -> list:
+    """The functions and classes of the library that an answer's code names, `most` at most."""
+    methods = [f for f in vars(answer).values() if isinstance(f, FunctionType)] if isinstance(answer, type) else [answer]
+    found = {}
+    for method in methods:
+        if not isinstance(method, FunctionType):
+            continue
+        names, codes = set(), [method.__code__]
+        while codes:
+            code = codes.pop()
+            names |= set(code.co_names)
+            codes += [inner for inner in code.co_consts if isinstance(inner, CodeType)]
+        known = method.__globals__
+        values = [known[name] for name in names if name in known]
+        values += [getattr(module, name, None) for module in values if isinstance(module, ModuleType) for name in names]
+        found |= {id(v): v for v in values if isinstance(v, FunctionType | type) and str(v.__module__).startswith("unet_lab.")}
+    return list(found.values())[:most]

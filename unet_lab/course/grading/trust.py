@@ -24,6 +24,7 @@ _FRAMES |= {
     "__globals__",
     "__subclasses__",
 }
+_LOOKING = {("inspect", "stack"), ("inspect", "trace"), ("sys", "modules"), ("traceback", "walk_stack"), ("sys", "meta_path")}
 _FILES = {"dup", "dup2", "fdopen", "pread", "pwrite", "memfd_create"}
 _COMPARING = {"__eq__", "__ne__", "__array_function__", "__torch_function__", "__array_ufunc__", "__instancecheck__", "__array__"}
 _EVENTS = {
@@ -65,6 +66,8 @@ def reasons(node: ast.AST, modules: set[str]) -> list[tuple[str, str]]:
     if isinstance(node, ast.Attribute):
         found = [("looks into frames", node.attr)] if node.attr in _FRAMES else []
         found += [("works with file descriptors", node.attr)] if node.attr in _FILES else []
+        base = node.value.id if isinstance(node.value, ast.Name) else ""
+        found += [("looks into frames", f"{base}.{node.attr}")] if (base, node.attr) in _LOOKING else []
         changed = not isinstance(node.ctx, ast.Load) and isinstance(node.value, ast.Name) and node.value.id in modules
         return found + ([("changes a library", f"{node.value.id}.{node.attr}")] if changed else [])
     if isinstance(node, ast.Import | ast.ImportFrom):
@@ -77,6 +80,8 @@ def reasons(node: ast.AST, modules: set[str]) -> list[tuple[str, str]]:
         and node.func.id in ("exec", "eval", "compile", "__import__")
     ):
         return [("runs text as code", node.func.id)]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "getattr" and len(node.args) > 1:
+        return [("hides a name", ast.unparse(node.args[1])[:40])] if isinstance(node.args[1], ast.BinOp | ast.JoinedStr) else []
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "setattr" and node.args:
         target = ast.unparse(node.args[0])
         return [("changes a library", target)] if target.split(".")[0] in modules else []
@@ -84,9 +89,9 @@ def reasons(node: ast.AST, modules: set[str]) -> list[tuple[str, str]]:
         return [("an answer that compares itself", node.name)]
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         text = node.value.replace("\\", "/")
-        return (
-            [("names the solutions", text[:60])] if "solutions/" in text or "/proc/" in text or "notebooks/source" in text else []
-        )
+        named = any(part in text for part in ("solutions/", "notebooks/source", "/proc/"))
+        found = [("names the solutions", text[:60])] if named else []
+        return found + ([("imports the checks", text[:60])] if text.startswith("unet_lab.course.") else [])
     return []
 
 
@@ -120,6 +125,12 @@ class Watcher:
             self.say(words)
 
 
+def is_library_wrapper(now, before) -> bool:
+    """Whether a function was wrapped by a library itself: PyTorch does so to some of its own when a part of it is first used."""
+    code = getattr(now, "__code__", None)
+    return code is not None and getattr(now, "__wrapped__", None) is before and "site-packages" in code.co_filename
+
+
 class Seal:
     """Remembers functions and classes of the library, NumPy and PyTorch, and puts back what was exchanged."""
 
@@ -150,7 +161,7 @@ class Seal:
         for owner, parts in self.known:
             there = vars(owner)
             for name, value in parts.items():
-                if there.get(name) is not value:
+                if there.get(name) is not value and not is_library_wrapper(there.get(name), value):
                     changed.append(f"{owner.__name__}.{name}")
                     setattr(owner, name, value)
         for function, code, defaults in self.codes:

@@ -36,7 +36,7 @@ from unet_lab.course import limits
 from unet_lab.course.checking import judge
 from unet_lab.course.grading import isolation
 from unet_lab.course.grading.notebooks import asked_checks
-from unet_lab.course.grading.similarity import library_index, library_s_own
+from unet_lab.course.grading.similarity import library_index, library_s_own, used_from_library
 from unet_lab.course.grading.slicing import needed_cells
 from unet_lab.course.grading.translating import HarmlessShell, plain_python, syntax_error
 from unet_lab.course.grading.trust import Seal, Watcher
@@ -122,6 +122,7 @@ def run_notebook(cells: list[str], job: dict, say) -> None:
     """The cells that the checks need ("quick", "only:EXERCISE"), or "all" of them, with a line for each verdict."""
     how, folder = job["how"], Path(job["folder"])
     checks, judging, clock, library_s, seal = dict(course.CHECKS), judge, time.process_time, library_s_own, None
+    library_parts = used_from_library
 
     def graded(name, answer):
         if name not in checks:
@@ -138,6 +139,10 @@ def run_notebook(cells: list[str], job: dict, say) -> None:
         own = library_s(answer) if state == "right" else ""
         if own:
             say(flag=f"this is the library's {own}: not the student's own", exercise=name)
+        elif state == "right":
+            for part in library_parts(answer):
+                if judging(checks[name], part).state == "right":
+                    say(flag=f"calls the library's {part.__module__}.{part.__qualname__}, which does it all", exercise=name)
         return verdict.state == "right"
 
     course.check = graded
