@@ -6,7 +6,18 @@ import pytest
 import tifffile
 from PIL import Image, ImageOps
 
-from unet_lab.datasets import IGNORE, load_folder, open_image, propose_codes, read_image, read_mask, read_pages, write_image
+from unet_lab.datasets import (
+    IGNORE,
+    load_folder,
+    open_image,
+    propose_codes,
+    read_image,
+    read_mask,
+    read_pages,
+    split,
+    write_image,
+)
+from unet_lab.datasets.names import slide_of
 
 DRAWN = np.random.default_rng(3)
 
@@ -289,3 +300,25 @@ def test_half_a_file_is_refused_whole_and_in_the_missing_window(tmp_path, compre
         read_image(path)
     with pytest.raises(ValueError, match=r"a\.tif: the picture is broken or cut short"):
         open_image(path)[480:, 400:]
+
+
+@pytest.mark.parametrize("place", ["_x{}_y{}", " [x={},y={},w=40,h=32]", "_r{}_c{}", "-tile_row{}_col{}"])
+def test_tiles_of_a_slide_stay_together_without_being_told(folders, capsys, place):
+    images, masks = folders
+    for slide in ("A1", "B7", "C2"):
+        for x, y in ((0, 0), (0, 32), (40, 0)):
+            name = f"{slide}{place.format(x, y)}.png"
+            Image.fromarray(drawn(32, 40)).save(images / name)
+            Image.fromarray(blob()).save(masks / name)
+    data = load_folder(images, masks, codes=(0, 1))
+    assert {pair.group for pair in data.pairs} == {"A1", "B7", "C2"}
+    assert "Tiles by their names: 9 of 3 image(s)" in capsys.readouterr().out
+    training, validation = split(data, 0.6)
+    assert not {pair.group for pair in training.pairs} & {pair.group for pair in validation.pairs}
+    each = load_folder(images, masks, codes=(0, 1), group=lambda path: path.name)
+    assert len({pair.group for pair in each.pairs}) == 9
+
+
+@pytest.mark.parametrize("name", ["plate1_r03c05f01", "cell_12", "x1_y2", "2024-05-06_c1", "box_xy12"])
+def test_other_numbers_are_no_tiles(name):
+    assert slide_of(f"{name}.png") is None

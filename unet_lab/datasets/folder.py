@@ -13,9 +13,17 @@ import numpy as np
 from unet_lab.datasets.file_lists import list_pictures
 from unet_lab.datasets.image_files import LOSSY, Pages, check_orientation, read_header, read_mask_pages, read_pages
 from unet_lab.datasets.masks import MASK_CODES, Code, Codes, are_colours, count_classes, encode_mask, pack, unpack
+from unet_lab.datasets.names import slide_of
 from unet_lab.datasets.pairing import Match, pair_files
 from unet_lab.datasets.pairs import Pair, SegmentationDataset
-from unet_lab.datasets.set_of_files import check_masks_agree, describe_turned, grey_among_colours, in_colour, turned_files
+from unet_lab.datasets.set_of_files import (
+    check_masks_agree,
+    describe_tiles,
+    describe_turned,
+    grey_among_colours,
+    in_colour,
+    turned_files,
+)
 from unet_lab.datasets.stored_images import Channels
 from unet_lab.files import DATA
 from unet_lab.losses import IGNORE
@@ -142,7 +150,7 @@ def load_folder(
         `propose_codes` says more.
     channels : as `read_image` takes them: "all", "grey", or numbers such as (0, 2).
     group : what `split` must not tear apart (slide, dish, patient): a pattern in the file's path, e.g. r"(dish[0-9]+)_", or a
-        function of the path; left out, the file with all its pages.
+        function of the path; left out, the file with all its pages, and tiles whose names end with their place (_x512_y0).
     merge : "union" where an image has several masks, files or pages, one for each object or class: a pixel gets the highest class
         that any of them gives it, and IGNORE only where all others say background.
     pages : "all": each page is a sample; a number: that page of each file, such as one plane of a stack; "channels": the pages
@@ -190,7 +198,7 @@ def read_folders(
     names = distinct_names([match.image for match in matches])
     pairs: list[Pair] = []
     for match, name in zip(matches, names, strict=True):
-        belongs = name if group is None else group_of(match.image, group)
+        belongs = (slide_of(name) or name) if group is None else group_of(match.image, group)
         pairs.extend(read_match(match, name, belongs, codes, how, merge))
     grey = grey_among_colours(pairs) if how.channels == "all" else ()
     pairs = [in_colour(pair) if number in grey else pair for number, pair in enumerate(pairs)]
@@ -200,6 +208,8 @@ def read_folders(
     what = f"{len(dataset)} images, {dataset.channels} channel(s), {dataset.num_classes} classes."
     if grey:
         what += f" Grey among colours, their grey taken for all three channels: {len(grey)}, the first {pairs[grey[0]].source}."
+    if group is None:
+        what += describe_tiles(names)
     if how.orientation == "shown":
         what += describe_turned(turned_files(match.image for match in matches))
     return dataset, f"Paired by {rule}: {shown}{more}. {what}"

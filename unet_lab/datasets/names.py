@@ -20,6 +20,16 @@ CHANNEL = re.compile(r"_\d{4}$")  # nnU-Net: the channel's number
 NUMBERED = re.compile(rf"(?:^|(?<=[ _.-]))(?:{_MASK_WORDS})[ _-]?\d{{1,4}}$")
 TRIED = 20  # so many names are enough to see what all of them add
 Name = tuple[str, ...]  # the folders below the root, and the stem
+# Where a tile lies in its image: x512_y1024, [x=0,y=512,w=256,h=256], row2_col11; not a well and its field, r03c05f01.
+_AXIS = r"(x|y|r|c|row|col|column)[\s_=-]?\d+"
+TILE = re.compile(
+    r"^(?P<slide>.*?[^\s_\-\[(,])[\s_\-\[(,]+(?:tile[\s_-]?)?"
+    + _AXIS.replace("(x", "(?P<first>x")
+    + r"[\s_,;-]*"
+    + _AXIS.replace("(x", "(?P<second>x")
+    + r"(?![\df])",
+    re.IGNORECASE,
+)
 
 
 def numbers(file: Path) -> tuple[int, ...]:
@@ -80,3 +90,18 @@ def common_affix(long: list[Name], short: list[Name]) -> tuple[str, str] | None:
 
     best = sorted(candidates, key=lambda affix: (-fitting(affix), -len(affix[0]) - len(affix[1]), affix))
     return best[0] if best and fitting(best[0]) else None
+
+
+def slide_of(name: str) -> str | None:
+    """The image that a tile was cut from, where the tile's name ends with its place; None where it does not.
+
+    >>> slide_of("slide7_x512_y1024.png"), slide_of("slide 7 [x=0,y=512,w=256,h=256].tif"), slide_of("slide7_row2_col11.png")
+    ('slide7', 'slide 7', 'slide7')
+    >>> slide_of("plate1_r03c05f01.tif"), slide_of("cell_12.png")  # a well and a field; a number
+    (None, None)
+    """
+    found = TILE.match(name)
+    if found is None:
+        return None
+    kinds = {found["first"].lower()[0], found["second"].lower()[0]}
+    return found["slide"] if kinds in ({"x", "y"}, {"r", "c"}) else None

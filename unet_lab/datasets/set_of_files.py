@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from unet_lab.datasets.image_files import palette_in_use, read_header
+from unet_lab.datasets.names import slide_of
 from unet_lab.datasets.pairs import Pair, channels_of
 
 FIXES_OF_MIN_IS_WHITE = (
@@ -90,4 +91,16 @@ def describe_turned(files: Sequence[Path]) -> str:
     return (
         f" Turned as their files say that they are shown (EXIF): {len(files)}, the first {files[0].name}; masks drawn on the "
         f"pixels as stored need orientation='stored'."
+    )
+
+
+def describe_tiles(names: Sequence[str]) -> str:
+    """A sentence about files that are tiles of larger images, by their names; empty where there are none."""
+    slides = {slide for name in names if (slide := slide_of(name)) is not None}
+    tiles = [name for name in names if slide_of(name) is not None]
+    if len(tiles) == len(slides):
+        return ""
+    return (
+        f" Tiles by their names: {len(tiles)} of {len(slides)} image(s), such as {tiles[0]}; split keeps those of one image "
+        f"together (group=lambda path: path.name takes each by itself)."
     )
