@@ -13,22 +13,20 @@
 #
 # **The question:** where do a network's time and memory go, and what can be saved without changing its answer?
 #
-# Afterwards you can time a network fairly, compare a layer with what the machine could do, fold batch norm by hand, say what fewer bits change, export a network, and
-# stay within a memory budget.
+# Afterwards you can time a network fairly, compare a layer with what the machine could do, fold batch norm by hand, say what fewer bits change, and stay within a
+# memory budget.
 #
 # *About 45 minutes. Back: [12 · Large images](12_large_images.ipynb). All notebooks: [00 · Start here](00_start_here.ipynb)*
 
 # %%
-import tempfile
 import time
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
-from unet_lab.acceleration import WinogradConv2d, accelerate, export, fold_batch_norm, load_exported
+from unet_lab.acceleration import WinogradConv2d, accelerate, fold_batch_norm
 from unet_lab.acceleration.timing import benchmark, machine_peak, ratio
 from unet_lab.course import check
 from unet_lab.datasets import SegmentationDataset, generate_cell, standardise
@@ -358,29 +356,6 @@ plan = my_plan(bytes_needed, 4e9, 16)
 print("with 4 GB:", "write my_plan first" if plan is None else f"batch size {plan[0]}, recompute={plan[1]}")
 
 # %% [markdown]
-# ## Take it away: export
-#
-# A hospital's viewer has no PyTorch, perhaps no Python. **ONNX** is a file format for networks that many programs read; `torch.export` writes PyTorch's own. `export` writes the file, loads it again, and compares before
-# it believes itself.
-
-# %%
-folder = tempfile.TemporaryDirectory()
-for name in ("cells.onnx", "cells.pt2"):
-    try:
-        path = export(model, Path(folder.name) / name, x)
-        apart = (load_exported(path)(x) - model(x)).abs().max().item()
-        print(f"{path.name:12s} {path.stat().st_size / 1e6:5.1f} MB, logits apart by {apart:.0e}")
-    except ImportError as error:
-        print(name, "left out:", error)
-
-# %% tags=["nbval-check-output"]
-try:
-    export(model, Path(folder.name) / "cells.h5", x)
-except ValueError as error:
-    print(error)
-folder.cleanup()
-
-# %% [markdown]
 # ## Real time: paint a cell
 #
 # Now the whole point. Hold the mouse button on the left picture and paint; what you paint becomes a micrograph, and the network segments it while your hand still moves. **Before you start:** what must be there for it to
@@ -417,7 +392,8 @@ axes.legend(frameon=False)
 figure
 
 # %% [markdown]
-# On a GPU all this is the same code: `accelerate(model.to("cuda"), x.to("cuda"), "lower")` tries float16 and leaves the CPU's runtimes out.
+# On a GPU all this is the same code: `accelerate(model.to("cuda"), x.to("cuda"), "lower")` tries float16 and leaves the CPU's runtimes out. How a network leaves PyTorch altogether, as ONNX or as a package for Fiji and ilastik, is
+# notebook [18](18_other_programs.ipynb).
 
 # %% [markdown]
 # ## Recap

@@ -294,7 +294,7 @@
 # %% [markdown] since=13
 # ### ONNX
 #
-# A file format for networks that many programs can run. Taught in [13](13_fast_and_small.ipynb).
+# A file format for networks that many programs can run. Taught in [18](18_other_programs.ipynb).
 
 # %% [markdown] since=6 also=["optimisers", "optimizer"]
 # ### Optimiser
