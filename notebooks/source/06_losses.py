@@ -14,9 +14,9 @@
 # **The question:** how do you tell a network, in one number, how wrong it is?
 #
 # Afterwards you can derive cross entropy from two numbers, say what `sum` and `mean` do to the learning rate, weight rare classes and thin gaps,
-# choose between cross entropy, focal loss and soft Dice, and read a training log like evidence.
+# choose between cross entropy, focal loss and soft Dice by what they bring and cost, and read a training log like evidence.
 #
-# *About 45 minutes. Back: [05 · The whole U](05_the_whole_u.ipynb). Next: [07 · Training](07_training.ipynb)*
+# *About 55 minutes. Back: [05 · The whole U](05_the_whole_u.ipynb). Next: [07 · Training](07_training.ipynb)*
 
 # %%
 import math
@@ -24,13 +24,18 @@ import math
 import numpy as np
 import torch
 from torch.nn import functional as F
+from tqdm.auto import tqdm
 
 from unet_lab.course import check
 from unet_lab.datasets import generate_cell, load_cells
+from unet_lab.datasets.generator.nucleolus import CLASSES
 from unet_lab.explorers import explore_borders, explore_loss
 from unet_lab.explorers.losses import two_cells
 from unet_lab.losses import border_weights, class_weights, cross_entropy, focal_loss, soft_dice_loss
-from unet_lab.plots import TRAINING_COLOUR, VALIDATION_COLOUR, DescribedFigure
+from unet_lab.metrics import scores
+from unet_lab.plots import TRAINING_COLOUR, VALIDATION_COLOUR, DescribedFigure, show_image, show_mask
+from unet_lab.training import load_outcomes, run_once
+from unet_lab.training.rare_class import LOSSES, RARE_CLASS, loss_row, rare_class_candidates, rare_class_data, rare_class_scores
 from unet_lab.weights import load_pretrained
 
 _ = torch.manual_seed(0)
@@ -234,6 +239,88 @@ losses_by_pixel = explore_loss(load_pretrained("small"), *sample)
 losses_by_pixel
 
 # %% [markdown]
+# ## Three losses, trained
+#
+# So far we have asked losses what they *think*. What does a network learn from them? The generator draws a **nucleolus**, a dark body in the nucleus, as a fourth class:
+
+# %% tags=["nbval-check-output"]
+data = rare_class_data(RARE_CLASS)
+pixels = np.bincount(np.concatenate([pair.mask.ravel() for pair in data.training.pairs]))
+for name, count, weight in zip(CLASSES, pixels, class_weights([p.mask for p in data.training.pairs], 4), strict=True):
+    print(f"{name:10s} {count / pixels.sum():6.2%} of the pixels, balanced weight {weight:5.2f}")
+
+# %%
+pairs = data.test.pairs[:4]
+figure = DescribedFigure(9.8, 1.6, "Four generated cells, each with its mask; the nucleolus is a spot in the nucleus.")
+for k, pair in enumerate(pairs):
+    show_image(figure.add_subplot(1, 8, 2 * k + 1), pair.image)
+    show_mask(figure.add_subplot(1, 8, 2 * k + 2), pair.mask, num_classes=4)
+figure
+
+# %% [markdown]
+# One pixel in a hundred. **Predict:** after 384 steps with plain cross entropy, how much of it does the network find? And with balanced weights, which make one nucleolus pixel as dear as
+# seventy of the background? Two rows of the table below, trained now, one seed each:
+
+# %%
+losses_protocol, outcomes = load_outcomes(LOSSES)
+rows = {outcome.candidate.name: outcome for outcome in outcomes}
+ways = {candidate.name: candidate for candidate in rare_class_candidates(data)}
+now = {}
+for name in tqdm(["cross entropy", "cross entropy, balanced weights"], unit="network"):
+    run = run_once(ways[name], RARE_CLASS, rows[name].rate, seed=0, data=data)
+    now[name] = scores(np.array(run.matrices).sum(axis=0).reshape(4, 4), average=None)
+for name, found in now.items():
+    print(f"{name:34s} nucleolus: recall {found.recall[3]:.2f}, precision {found.precision[3]:.2f}")
+
+# %% [markdown]
+# **Recall** is the share of its pixels that were found; **precision** the share of the pixels called nucleolus that are one (where none is called so, there is no number: "nan"; [08](08_evaluation.ipynb)).
+# Here is the whole table, made by `python3 lab.py loss-table`: the same network, each loss at the learning rate that suits it, five seeds, mean ± standard deviation.
+
+# %%
+for outcome in outcomes:
+    print(loss_row(outcome))
+
+# %%
+found = {outcome.candidate.name: rare_class_scores(outcome) for outcome in outcomes}
+figure = DescribedFigure(9.8, 3.6, "Recall and precision of the nucleolus for each loss, one dot for each of five seeds.")
+axes = figure.subplots()
+for (name, numbers), marker in zip(found.items(), "osv^Dx", strict=True):
+    axes.plot(numbers["recall"], np.nan_to_num(numbers["precision"]), marker, label=name, alpha=0.8)  # none called: drawn at 0
+axes.set(xlabel="recall: how much of the nucleolus is found", ylabel="precision: how much is right")
+axes.set(xlim=(-0.03, 1), ylim=(-0.03, 1))
+axes.legend(fontsize=8, loc="upper right")
+figure
+
+# %% tags=["nbval-check-output"]
+plain, weighted = found["cross entropy"], found["cross entropy, balanced weights"]
+print("the stored table was made by this protocol:", losses_protocol == RARE_CLASS)
+more = bool(weighted["recall"].min() > plain["recall"].max())
+print("balanced weights find more of it than plain cross entropy, with every seed:", more)
+print("and more than half of what they call nucleolus is none:", bool(np.nanmean(weighted["precision"]) < 0.5))
+print("highest IoU of the nucleolus:", max(found, key=lambda name: found[name]["iou"].mean()))
+recalls = [one.recall[3] for one in now.values()]
+print("now, with one seed, the weighted network finds more:", bool(recalls[1] > recalls[0]))
+
+# %% [markdown]
+# That is what weights **bring**, and what they **cost**: a pixel that may be nucleolus is called one, since a miss is so much dearer than a false alarm. Weights do not make the network
+# see better; they move the threshold. Which of the two mistakes is worse is a question about your cells, not about losses: to *find* candidates for a person to look at, take weights;
+# to measure areas, take a loss between the extremes, and look at precision and recall together.
+#
+# One caution with Dice. It asks how two areas overlap; what if a batch has no nucleolus at all?
+
+# %% tags=["nbval-check-output"]
+nowhere = torch.zeros(1, 8, 8, dtype=torch.int64)  # background only
+for called in (0, 1, 4):  # pixels that the network calls nucleolus
+    z = torch.zeros(1, 4, 8, 8)
+    z[:, 0] = 20.0
+    z.flatten(2)[:, :, :called] = torch.tensor([0.0, 0.0, 0.0, 20.0])[None, :, None]
+    of_class = soft_dice_loss(z, nowhere, average=None)[3]
+    print(f"{called} of 64 pixels called nucleolus, where there is none: Dice loss of that class {of_class:.2f}")
+
+# %% [markdown]
+# All or nothing: a single false pixel costs as much as four. With small batches most batches may lack a rare class, and Dice alone then teaches little but silence. That is a reason why
+# nnU-Net adds cross entropy to it.
+#
 # ## The gap between two cells
 #
 # Cells touch. If a network misses the thin line of background between two of them, cross entropy hardly notices: it is a few pixels. But two cells have become one. The 2015 paper

@@ -98,5 +98,5 @@ def test_contributing_is_short():
 
 
 def test_the_shipped_card_and_the_ablations_can_be_read():
-    for name in ("weights/small.json", "ablations.json"):
+    for name in ("weights/small.json", "ablations.json", "losses.json"):
         assert json.loads((ROOT / "data" / name).read_text(encoding="utf-8"))

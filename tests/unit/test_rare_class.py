@@ -2,15 +2,23 @@
 
 import numpy as np
 import pytest
+import torch
 from scipy.ndimage import label
 
 from scripts.loss_table import TINY, main
 from unet_lab.datasets import CellParameters, generate_cell
 from unet_lab.datasets.generator.nucleolus import NUCLEOLUS, generate_cell_with_nucleolus
 from unet_lab.metrics import scores
-from unet_lab.training import compare
+from unet_lab.training import compare, load_outcomes, run_once
 from unet_lab.training.outcomes import Outcome
-from unet_lab.training.rare_class import RARE_CLASS, loss_row, rare_class_candidates, rare_class_data, rare_class_scores
+from unet_lab.training.rare_class import (
+    LOSSES,
+    RARE_CLASS,
+    loss_row,
+    rare_class_candidates,
+    rare_class_data,
+    rare_class_scores,
+)
 
 MANY = [generate_cell_with_nucleolus(seed) for seed in range(60)]
 
@@ -84,3 +92,29 @@ def test_outcomes_have_the_matrices_that_the_scores_are_made_of():
     assert outcome.counts.shape == (2, 6, 4, 4)
     truth = np.bincount(np.concatenate([pair.mask.ravel() for pair in data.test.pairs]), minlength=4)
     assert outcome.counts[0].sum(axis=(0, 2)).tolist() == truth.tolist()
+
+
+def test_the_stored_table_is_complete_and_says_what_notebook_06_says():
+    protocol, outcomes = load_outcomes(LOSSES)
+    assert protocol == RARE_CLASS
+    candidates = rare_class_candidates(rare_class_data(RARE_CLASS))
+    assert [outcome.candidate.described for outcome in outcomes] == [candidate.described for candidate in candidates]
+    assert all(outcome.counts.shape == (5, 60, 4, 4) for outcome in outcomes)
+    assert all(0 < iou < 1 for outcome in outcomes for iou in outcome.ious)
+    found = {outcome.candidate.name: rare_class_scores(outcome) for outcome in outcomes}
+    plain, weighted = found["cross entropy"], found["cross entropy, balanced weights"]
+    assert weighted["recall"].min() > plain["recall"].max() + 0.2
+    assert np.nanmean(weighted["precision"]) < 0.5
+
+
+def test_a_row_of_the_stored_table_can_be_had_again():
+    """One entry, trained anew, on one thread; other processors round otherwise."""
+    _, outcomes = load_outcomes(LOSSES)
+    data = rare_class_data(RARE_CLASS)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        run = run_once(rare_class_candidates(data)[0], RARE_CLASS, outcomes[0].rate, RARE_CLASS.seeds[0], data=data)
+    finally:
+        torch.set_num_threads(threads)
+    assert run.iou == pytest.approx(outcomes[0].ious[0], abs=0.03)
