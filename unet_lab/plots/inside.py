@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from unet_lab.plots.figure import DescribedFigure, bare, panel_row
+from unet_lab.plots.images import as_rgb
 from unet_lab.plots.kernels import draw_bar, draw_map
 
 MOST_TILES = 64
@@ -59,16 +60,15 @@ def show_feature_maps(maps: np.ndarray, title: str = "", chosen: int | None = No
 
 
 def heat_over(image: np.ndarray, heat: np.ndarray, gamma: float = 0.5) -> np.ndarray:
-    """A heat map (0 and above) over a paled grey image, where there is no heat the image alone: float32 RGB (H, W, 3) in 0..1.
+    """A heat map (0 and above) over a paled image, where there is no heat the image alone: float32 RGB (H, W, 3) in 0..1.
 
     gamma : below 1 lifts small values, so that the tails are seen.
     """
-    low, high = float(image.min()), float(image.max())
-    grey = 0.35 + 0.65 * (image.astype(np.float32) - low) / (high - low if high > low else 1.0)
+    pale = 0.35 + 0.65 * as_rgb(image)
     strength = np.clip(heat / (heat.max() or 1.0), 0, 1).astype(np.float32) ** gamma
     colour = colormaps["plasma"](strength)[..., :3].astype(np.float32)
     share = np.clip(1.6 * strength, 0, 0.9)[..., None]
-    return (1 - share) * grey[..., None] + share * colour
+    return (1 - share) * pale + share * colour
 
 
 def draw_square(axes: Axes, rows: tuple[int, int], columns: tuple[int, int], colour: str, label: str = "", style="-") -> None:
