@@ -36,7 +36,7 @@ FOR_LECTURERS = {f"scripts/{name}.py" for name in ("make_notebooks", "grade", "h
 # Tests of what is left out, or of the whole course.
 LEFT_OUT_TESTS = {
     f"tests/unit/test_{name}.py"
-    for name in ("collecting", "grading", "feedback", "hand_out", "new_exercise", "papers", "progress")
+    for name in ("collecting", "grading", "feedback", "hand_out", "new_exercise", "papers", "progress", "trust")
 }
 OF_LECTURERS = re.compile(
     r"\bsolutions?\b|make-notebooks|new-exercise|hand-out|notebooks/source|`source/`|grading|lab\.py grade|CONTRIBUTING|"

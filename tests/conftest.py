@@ -37,7 +37,15 @@ LONGEST_FIRST = (
 )
 # Files whose tests share nothing: each may run in any process. They come last and fill what is left.
 SPREAD = ("test_exercises", "test_memory", "test_survival", "test_progress")
-SLOW = (*LONGEST_FIRST, *SPREAD, "test_comparison", "test_planning")  # left out by --quick
+SLOW = (
+    *LONGEST_FIRST,
+    *SPREAD,
+    "test_comparison",
+    "test_planning",
+    "test_hand_out",
+    "test_new_exercise",
+    "test_feedback",
+)  # left out by --quick
 
 
 def group_of(path: PurePath) -> str:

@@ -50,6 +50,11 @@ def test_what_tells_an_answer_is_left_out(handed_out):
     assert {name for name in names if name.endswith(".ipynb")} == {f"notebooks/{n}.ipynb" for n in [*CHOSEN, "glossary"]}
     assert "unet_lab/course/exercises/evaluation.py" in names
     assert "unet_lab/course/exercises/training.py" not in names
+    missing = re.compile(
+        r"course\.grading|scripts/(grade|hand_out|new_exercise|make_notebooks)|\"scripts\" / \"(grade|hand_out|make_n)"
+    )
+    for path in (folder / "tests").rglob("*.py"):  # each of its tests finds what it tests
+        assert not missing.search(path.read_text(encoding="utf-8")), path
     with zipfile.ZipFile(f"{folder}.zip") as archive:
         assert {name.removeprefix("students/").rstrip("/") for name in archive.namelist()} - {""} == names
 
