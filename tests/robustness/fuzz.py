@@ -11,7 +11,6 @@ import json
 import os
 import pickle
 import random
-import resource
 import struct
 import sys
 import time
@@ -425,6 +424,8 @@ def state_of(folder):
 def main(folder):
     cases = write_corpus(folder)
     before = state_of(folder)
+    import resource  # not on Windows, where the test that runs this is skipped
+
     here = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     rows, bad, slowest = {kind: Counter() for kind in KINDS}, [], 0.0
     for kind, path, read, expected in cases:

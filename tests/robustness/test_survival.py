@@ -369,7 +369,7 @@ def test_ctrl_c_ends_a_run_between_two_steps_and_keeps_best_last_and_the_place(t
     def step(*arguments, **named):
         calls.append(1)
         if len(calls) == stop_at:
-            os.kill(os.getpid(), signal.SIGINT)  # as the stop button does, in the middle of the step
+            signal.raise_signal(signal.SIGINT)  # as the stop button does, in the middle of the step
         return real(*arguments, **named)
 
     monkeypatch.setattr(loop, "training_step", step)
@@ -392,7 +392,7 @@ def test_ctrl_c_ends_a_run_between_two_steps_and_keeps_best_last_and_the_place(t
 def test_ctrl_c_pressed_twice_does_not_wait(monkeypatch):
     def step(*arguments, **named):
         for _ in range(2):
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
         time.sleep(60)
         waited.append(True)
 

@@ -88,7 +88,7 @@ def assert_ended_as_if_nothing_had_been(folder, curves):
 def test_a_killed_worker_ends_the_run_in_words_and_the_next_start_goes_on(tmp_path, curves):
     printed, status = torchrun(2, tmp_path, "dies")
     assert status != 0
-    assert "SIGKILL" in printed  # torchrun names the worker that died
+    assert sys.platform == "win32" or "SIGKILL" in printed  # torchrun names the worker that died
     # the other one was told, or torchrun stopped it first
     assert "lost another one, and the run ends. Start it again" in printed or "Sending process" in printed
     state = load_checkpoint(tmp_path / "dies.pt")

@@ -14,6 +14,7 @@ from unet_lab.inference import predict
 from unet_lab.losses import IGNORE
 from unet_lab.training import REPORT_RECIPE, TrainingSettings, evaluate, fit, plan_training, train
 from unet_lab.training.batches import epoch_batches, epoch_seed
+from unet_lab.training.device import best_device
 from unet_lab.unet import UNet
 
 CELLS = SegmentationDataset.generated(6, size=32)
@@ -325,3 +326,11 @@ def test_every_pair_is_for_validation_once_and_groups_stay_together():
     assert sorted(seen) == sorted(p.source for p in pairs)
     with pytest.raises(ValueError, match="from 2 to 3, the number of groups"):
         next(folds(data, 4))
+
+
+def test_the_device_can_be_said_from_outside(monkeypatch):
+    monkeypatch.setenv("UNET_LAB_DEVICE", "cpu")
+    assert best_device() == torch.device("cpu")
+    monkeypatch.setenv("UNET_LAB_DEVICE", "abacus")
+    with pytest.raises(ValueError, match=r"UNET_LAB_DEVICE is 'abacus'; this machine has cpu.*unset it"):
+        best_device()

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 
 
 def best_device() -> torch.device:
-    """CUDA where there is one, else Apple's MPS, else the CPU."""
+    """CUDA where there is one, else Apple's MPS, else the CPU; or what the environment variable UNET_LAB_DEVICE says.
+
+    Raises ValueError where that is no device of this machine.
+    """
+    told = os.environ.get("UNET_LAB_DEVICE", "")
+    if told:
+        return named_device(told)
     if torch.cuda.is_available():
         return torch.device("cuda")
     if torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")
+
+
+def named_device(name: str) -> torch.device:
+    """The device of that name, e.g. "cpu" or "cuda:1". Raises ValueError where this machine has none such."""
+    try:
+        torch.zeros(1, device=name)
+        return torch.device(name)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        has = [kind for kind in ("cuda", "mps") if getattr(torch, kind).is_available()]
+        message = f"UNET_LAB_DEVICE is {name!r}; this machine has {', '.join(['cpu', *has])}. Change it, or unset it."
+        raise ValueError(message) from None
 
 
 def memory_layout(device: torch.device) -> torch.memory_format:
