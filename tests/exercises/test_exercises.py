@@ -33,7 +33,9 @@ from tests.exercises import (
     answers_variations,
     answers_when_it_fails,
     answers_your_own_images,
+    tried,
 )
+from tests.exercises.tried import table
 from unet_lab.blocks import Bottleneck, DecoderStage, EncoderStage
 from unet_lab.course import CHECKS, LESSONS, check, checking, limits
 from unet_lab.course.exercises.mystery_modules import KINDS, mystery
@@ -518,6 +520,38 @@ def test_mysteries_have_the_same_shapes():
     assert {tuple(mystery(letter)(x).shape) for letter in "ABCDE"} == {(2, 3, 32, 48)}
     with pytest.raises(ValueError, match="no mystery 'F'"):
         mystery("F")
+
+
+# -- answers as students write them -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", list(tried.exercises()))
+def test_answers_written_from_the_page_alone(name):
+    exercise = tried.exercises()[name]
+    assert len(exercise.wrongs) >= 15
+    assert len(exercise.kinds) >= 4
+    assert len(exercise.rights) >= 5
+    row, remarks = exercise.row()
+    print(table.HEAD, row, *remarks, sep="\n")
+    assert row.rejected == 0, remarks
+    assert row.accepted <= 0.03 * row.wrong, remarks
+    assert row.named >= 0.8 * row.wrong, remarks
+    stored = table.stored()[name]
+    assert row[:5] == stored[:5], "the table has changed: python -m tests.exercises.tried --update"
+    assert abs(row.named - stored.named) <= 1, "the table has changed: python -m tests.exercises.tried --update"
+
+
+def test_the_table_of_answers_adds_up():
+    rows = table.stored()
+    assert [*tried.exercises(), "all"] == list(rows)
+    assert rows["all"] == table.total([row for name, row in rows.items() if name != "all"])
+
+
+def test_an_answer_s_last_definition_is_what_is_checked():
+    assert tried.answer("a = 1\na + 1") == 2
+    assert tried.answer("def f():\n    return 3\n")() == 3
+    with pytest.raises(ValueError, match="does not stand in the right answer"):
+        tried.Exercise("iou", "def f(m):\n    return m\n").wrong("kind: what", "words", "not there", "x")
 
 
 # -- manners ----------------------------------------------------------------------------------------------------------

@@ -78,7 +78,8 @@ def judged(function: Callable, answer) -> Verdict:
         clue = "Does every loop come to its end? A `while` needs something in it that makes its condition false."
         step = "Try it on a tiny input, in a cell of its own; the square in the toolbar stops it."
         neighbour = "A neighbour: `while n > 1: n / 2` runs for ever, since n stays what it is; `n = n / 2` ends."
-        finding = f"it was stopped after {limits.SECONDS:g} seconds; a right answer takes one or two."
+        seconds = f"{limits.SECONDS:g} seconds of the processor's time"
+        finding = f"it was stopped after {seconds} (other programs do not count); a right answer takes one or two."
         return Verdict("wrong", finding, (clue, step, neighbour))
     except SystemExit:
         return Verdict("wrong", "it calls exit(), which would end the notebook.", ("Take it out; a function ends with return.",))

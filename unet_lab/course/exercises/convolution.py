@@ -179,6 +179,10 @@ def block_parts(layers: list[nn.Module], first_channels: int, neighbour: str) ->
         if layer.groups != 1:
             finding = f"a convolution has groups={layer.groups}: each output channel sees a part of the channels only."
             raise Wrong(finding, "Leave groups at 1: every channel takes part.", neighbour)
+    if max(norm.eps for norm in norms) > 1e-2:
+        raise Wrong(
+            "a batch normalisation has another eps than a tiny one.", "nn.BatchNorm2d(out_channels), as it is.", neighbour
+        )
     channels = [m.out_channels for m in convolutions]
     if channels[0] != channels[1]:
         finding = f"the two convolutions give {channels} channels: the first already gives out_channels."

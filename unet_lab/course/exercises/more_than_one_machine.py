@@ -267,7 +267,7 @@ def judge(case, got, expected, models, single, start, step, sizes) -> None:
         unequal = len(set(sizes)) > 1
         if step == 2:
             clue = "The first step was right: the old gradients are still in the second. zero_grad() comes first."
-        elif abs(ratio - len(sizes)) < 0.1 and not unequal:
+        elif len(sizes) > 1 and abs(ratio - len(sizes)) < 0.1 and not unequal:
             clue = f"Your step is {ratio:.1f} times as long: all_reduce adds up. Divide by the whole batch, not by your share."
         elif ratio > 50:
             clue = f"Your step is {ratio:.0f} times as long: divide by the number of pixels of the whole batch."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from unet_lab.course.checking import Wrong, close
@@ -13,13 +15,18 @@ SEED, SIZE = 7, 160
 SHAPE = {"images": 2, "classes": 3, "height": 64, "width": 96}
 
 
+@cache
+def segmented(seed: int, size: int) -> np.ndarray:
+    return segment(generate_cell(seed, size).image)
+
+
 def nucleus_pixels(answer) -> None:
     """How many pixels of the cell of seed 7 (160 pixels) does `segment` call nucleus?"""
     if isinstance(answer, bool | np.bool_):
         raise Wrong(f"yours is {answer}, True or False; expected a count.", "Count the True ones: .sum(), not .any().")
     given = number(answer, "a count of pixels")
-    image, truth = generate_cell(SEED, SIZE)
-    prediction = segment(image)
+    truth = generate_cell(SEED, SIZE).mask
+    prediction = segmented(SEED, SIZE)
     right = int((prediction == 2).sum())
     if given == right:
         return
@@ -43,7 +50,7 @@ def nucleus_pixels(answer) -> None:
     if close(given, 100 * right / prediction.size, 0.1):
         raise Wrong(f"yours {given:.4g} is a share in per cent.", "The question is how many pixels: .sum() counts.", count)
     for seed, size in ((0, SIZE), (1, SIZE), (SEED, 96), (SEED, 128), (SEED, 64), (SEED, 256)):
-        if given == int((segment(generate_cell(seed, size).image) == 2).sum()):
+        if given == int((segmented(seed, size) == 2).sum()):
             wrong = f"the cell of seed {seed}" if seed != SEED else f"a cell of size {size}"
             finding = f"yours {given:,.0f}: that is the nucleus of {wrong}; asked is seed {SEED}, size {SIZE}."
             raise Wrong(finding, f"generate_cell(seed={SEED}, size={SIZE}) draws the cell that is meant.", count)

@@ -152,7 +152,7 @@ def too_much(members: list[psutil.Process], limits: Limits, elapsed: float, work
     if used > limits.gigabytes * 1e9:
         return f"stopped at {used / 1e9:.1f} GB of memory; {limits.gigabytes:g} GB are allowed"
     if has_had_its_time(limits.seconds, elapsed, worked):
-        return f"stopped after {limits.seconds:.0f} seconds"
+        return f"stopped after {limits.seconds:.0f} seconds of the processor's time"
     return ""
 
 
