@@ -35,7 +35,7 @@ from tests.exercises import (
     answers_your_own_images,
     tried,
 )
-from tests.exercises.tried import table
+from tests.exercises.tried import later, table
 from unet_lab.blocks import Bottleneck, DecoderStage, EncoderStage
 from unet_lab.course import CHECKS, LESSONS, check, checking, limits
 from unet_lab.course.exercises.mystery_modules import KINDS, mystery
@@ -545,6 +545,20 @@ def test_the_table_of_answers_adds_up():
     rows = table.stored()
     assert [*tried.exercises(), "all"] == list(rows)
     assert rows["all"] == table.total([row for name, row in rows.items() if name != "all"])
+
+
+def test_a_second_set_of_answers_was_hardly_taken_in():
+    """Splits that follow from the seed by a rule look random enough; the others are caught."""
+    accepted = [
+        key for key, source in later.WRONG.items() if checking.judge(CHECKS[key[0]], tried.answer(source)).state == "right"
+    ]
+    assert accepted == [("split", "training sorted by parity")]
+
+
+@pytest.mark.parametrize(("name", "what"), list(later.RIGHT))
+def test_right_answers_of_the_second_set_pass(name, what):
+    verdict = checking.judge(CHECKS[name], tried.answer(later.RIGHT[name, what]))
+    assert verdict.state == "right", verdict.finding
 
 
 def test_an_answer_s_last_definition_is_what_is_checked():
