@@ -45,6 +45,8 @@ SLOW = (
     "test_hand_out",
     "test_new_exercise",
     "test_feedback",
+    "test_own_experiment",
+    "test_rare_class",
 )  # left out by --quick
 
 
