@@ -71,7 +71,7 @@ def colour_codes(answer) -> None:
         raise Wrong("the outline would be nucleus.", "It runs around the cell, not around the nucleus.", neighbour)
     if (answer[COLOURS["cytoplasm"]], answer[COLOURS["nucleus"]]) == (2, 1):
         raise Wrong(
-            "cytoplasm (green) is 2 and nucleus (pink) 1: swapped. That is a valid order, but not this course's.",
+            "cytoplasm (green) is 2 and nucleus (pink) 1: swapped. That is another order, and not the shipped model's.",
             "The shipped model knows 0 background, 1 cell body, 2 nucleus; fine-tuned with another order it must unlearn first.",
             neighbour,
         )
