@@ -16,7 +16,9 @@
 # Afterwards you can tell the ten most frequent failures by their symptoms, choose the test that separates two suspects, and name cause and cure. The mistake that everybody makes first: to change
 # three things at once and train again.
 #
-# *About 45 minutes. Back: [13 · Fast and small](13_fast_and_small.ipynb). All notebooks: [00 · Start here](00_start_here.ipynb)*
+# *You need [06](06_losses.ipynb), [07](07_training.ipynb) and [08](08_evaluation.ipynb): the loss, the training loop, the scores.*
+#
+# *About 45 minutes. Back: [13 · Fast and small](13_fast_and_small.ipynb). Next: [15 · Your own images](15_your_own_images.ipynb)*
 
 # %%
 import math
@@ -30,7 +32,8 @@ from unet_lab.datasets import load_cells
 from unet_lab.doctor import examine_model, examine_run
 from unet_lab.doctor.faults import FAULTS, run_with_fault, unknown_fault
 from unet_lab.explorers import explore_failures, explore_faults
-from unet_lab.plots import show_symptoms
+from unet_lab.metrics import scores
+from unet_lab.plots import TRAINING_COLOUR, VALIDATION_COLOUR, DescribedFigure, show_symptoms
 from unet_lab.unet import UNet
 from unet_lab.weights import load_pretrained
 
@@ -47,8 +50,8 @@ healthy = run_with_fault()
 show_symptoms(healthy, title="a healthy run")
 
 # %% [markdown]
-# The loss falls, quickly first. Gradients shrink. Each class has outputs of its own, on both sides of zero. Masks hold the values 0, 1, 2. Truth and prediction look alike. (Upper left to lower right. The masks are four validation
-# images; orange is the nucleus.)
+# Upper row: the loss of each step, and of the validation images after each epoch; the length of the gradients; the outputs of each class, on both sides of zero. Lower row: the values in the masks, four validation
+# masks, and what is predicted for them. Classes have the order and the colours of all pages: 0 background, 1 cell body, 2 nucleus; the legend names them.
 #
 # ## Ten switches
 #
@@ -65,13 +68,14 @@ for name, fault in FAULTS.items():
 runs_by_fault = {fault: run_with_fault(fault) for fault in tqdm([None, *FAULTS], unit="run")}
 
 # %% tags=["nbval-check-output"]
-for name in FAULTS:
-    run = runs_by_fault[name]
-    falls = bool(run.losses) and np.isfinite(run.losses[-1]) and run.losses[-1] < 0.7 * run.losses[0]
-    print(f"{name:22s} {'stops: ' + run.error[:40] if run.error else 'the loss falls' if falls else 'the loss falls a little'}")
+stopped = [name for name in FAULTS if runs_by_fault[name].error]
+going = {name: runs_by_fault[name].losses for name in FAULTS if name not in stopped}
+falling = [name for name, losses in going.items() if np.mean(losses[-4:]) < 0.8 * losses[0]]
+print(f"{len(stopped)} stop:", ", ".join(stopped))
+print(f"{len(going)} run to the end; of {len(falling)} of them the training loss falls by a fifth or more:", ", ".join(falling))
 
 # %% [markdown]
-# Three stop. Those are kind: they say where. The other seven run to the end, and most of them with a pretty curve. **A falling loss proves that the network learns *something*.**
+# Those that stop are kind: they say where. The others are the dangerous ones: each shows a falling curve. **A falling loss proves that the network learns *something*.**
 #
 # ## Explore
 #
@@ -82,7 +86,29 @@ explorer = explore_failures(runs_by_fault)
 explorer
 
 # %% [markdown]
-# One of them has no bad picture at all: the leak. Everything looks healthy, because it is measured on what was learnt. No look at *results* finds it; you must look at *which images lie where*.
+# One of them has no bad picture at all: the leak. It is judged on what it has learnt. Compare its validation curve with the healthy run's, for three seeds: each pair of runs has the same network and the same training images, and
+# only the validation images differ. **Predict:** which of the two gaps, validation minus training, is larger?
+
+# %%
+pairs = {seed: (run_with_fault(None, seed), run_with_fault("leak", seed)) for seed in tqdm(range(3), unit="pair")}
+figure = DescribedFigure(9.8, 2.9, "Training and validation loss of a healthy run and of a run with a leak, for three seeds.")
+for axes, (seed, (honest, leaky)) in zip(figure.subplots(1, 3, sharey=True), pairs.items(), strict=True):
+    axes.plot(np.arange(1, len(honest.losses) + 1), honest.losses, color=TRAINING_COLOUR, lw=1, label="training (both)")
+    for run, style, name in ((honest, "s--", "validation"), (leaky, "o:", "validation with the leak")):
+        axes.plot(*zip(*run.validation_losses, strict=True), style, color=VALIDATION_COLOUR, label=name, markersize=4)
+    axes.set(title=f"seed {seed}", xlabel="step")
+figure.axes[0].set_ylabel("loss (nats)")
+figure.axes[2].legend(fontsize=8)
+figure
+
+# %%
+for seed, (honest, leaky) in pairs.items():
+    validation, leaked = (scores(run.matrices[-1], average="macro").iou for run in (honest, leaky))
+    print(f"seed {seed}: macro IoU {validation:.3f} on unseen images, {leaked:.3f} on leaked ones: {leaked - validation:+.3f}")
+
+# %% [markdown]
+# The two curves lie on each other, and the scores differ by no more than the seeds do: in so few steps nothing is learnt by heart, so the leak has not even an effect yet. It will, the longer you train ([07](07_training.ipynb): overfitting), and then
+# validation will go on praising what new images would not. Until then it shows nowhere. No look at *results* of a single run finds it; you must look at *which images lie where*.
 #
 # ## Why do they look like that?
 #
@@ -96,17 +122,21 @@ print(f"loss of a perfect answer: {torch.nn.functional.cross_entropy(perfect, to
 print(f"by hand: -ln(e / (e + 1 + 1)) = {-math.log(math.e / (math.e + 2)):.3f}")
 
 # %% [markdown]
-# So that loss never falls below 0.55, however good the masks. It trains, slowly; nothing stops.
+# So the loss never falls below that, however good the masks. It trains, and nothing stops.
 #
-# **A mask resized like an image.** Between the greys 0 and 255 lies their mean, 127.5, and the nearest code is 128. Here one row of a mask file, halved:
+# **A mask resized like an image.** The masks of this set come from another program, which wrote the nucleus as grey 128 and the cell body as 255: the *greys* are not in the classes' order. Half way between background (0) and
+# cell body (255) lies 127.5, and the nearest code is the nucleus's. Here one row of a mask file, halved:
 
 # %% tags=["nbval-check-output"]
 row = np.array([0, 0, 0, 255, 255, 255, 255, 0])
-print("pairs of pixels, their mean:   ", row.reshape(4, 2).mean(axis=1))
+means = row.reshape(4, 2).mean(axis=1)
+print("pairs of pixels, their mean:   ", means)
+for names in ({0: "background", 128: "nucleus", 255: "cell body"}, {0: "background", 255: "cell body"}):
+    print("nearest of the codes", list(names), ":", [names[min(names, key=lambda code: abs(code - mean))] for mean in means])
 print("pairs of pixels, the first one:", row.reshape(4, 2)[:, 0])
 
 # %% [markdown]
-# In this set's mask files the nucleus has grey 128, between the background's 0 and the cell body's 255: every cell gets a thin ring of nucleus around it, and the network learns to draw it.
+# Every cell gets a thin ring of nucleus around it, and the network learns to draw it. Where no other code lies between two neighbours, the edge only moves by part of a pixel. Resize masks by the nearest neighbour, and you need not think about it.
 #
 # **`eval()` forgotten.** In training mode batch norm subtracts the mean of *the batch*. So what is one image's answer?
 
@@ -132,6 +162,8 @@ for rate in (0.1, 0.5, 0.9, 1.1, 3.0):
     print(f"rate {rate}: every step multiplies w by {1 - 2 * rate:5.1f}; after 20 steps |w| = {abs(w):.3g}")
 
 # %% [markdown]
+# At rates above 1: there every step multiplies w by less than -1. (At 0.5 one step arrives; between 0.5 and 1 it jumps from side to side and still arrives.)
+#
 # ## The doctor
 #
 # What you just did by eye can be written down: outputs between 0 and 1 that add up to 1, a counter of batch norm that stands still, images that are on both sides. `examine_run` is given the symptoms, never the switch. **Predict:** how many of
@@ -221,7 +253,7 @@ check("own_doctor", my_doctor);
 #
 # When your own run fails, go from cheap to dear, and change one thing at a time:
 #
-# 1. **Look at a batch** as the network gets it: shapes, types, mean and standard deviation, the values in the masks; image and mask over each other. (Half of the ten show there, in a minute.)
+# 1. **Look at a batch** as the network gets it: shapes, types, mean and standard deviation, the values in the masks; image and mask over each other. (What is wrong with masks and normalisation shows there, in a minute.)
 # 2. **The first loss.** Is it near ln 3, for three classes? If not, something is wrong before any training.
 # 3. **Overfit one batch** ([07](07_training.ipynb)). If that fails, the fault is in network, loss or loop; data is not to blame.
 # 4. **Outputs and modes.** Logits below 0? The same answer whatever the neighbours?
@@ -234,6 +266,10 @@ check("own_doctor", my_doctor);
 for fault in FAULTS.values():
     print(f"{fault.title}\n    you see: {fault.symptom}\n    cure:    {fault.cure}")
 
+# %%
+table = runs_by_fault["flattering accuracy"].matrices[-1]
+print(f"reported: {np.trace(table) / table.sum():.1%}; always background: {table[0].sum() / table.sum():.1%}")
+
 # %% [markdown]
 # ## Recap
 #
@@ -243,11 +279,11 @@ for fault in FAULTS.values():
 # <details><summary>Validation is better than training, from the first epoch on. Two explanations?</summary>
 # Dropout or augmentation act in training only: harmless. Or validation images are among the training images: not harmless. Look at the images.</details>
 #
-# <details><summary>The same image gives another mask each time you predict it. What is it?</summary>
-# Training mode: batch norm looks at the batch, dropout draws. model.eval().</details>
+# <details><summary>An image gets one mask alone, and another when it shares its batch with other images. What is it?</summary>
+# Training mode: batch norm looks at the batch. model.eval(). (With dropout, which draws anew each time, even the same batch would get another mask each time.)</details>
 #
-# <details><summary>98.8 % accuracy. Good?</summary>
-# Compare with the answer that is always background. On this page that answer has 98.8 % too.</details>
+# <details><summary>98 % accuracy. Good?</summary>
+# Compare with the answer that is always background: the cell before this recap does.</details>
 #
 # <details><summary>Why does the doctor speak of "all background" last?</summary>
 # It is an outcome. Wrong labels, a wrong normalisation or a wild learning rate all end there; naming the outcome first would hide the cause.</details>

@@ -156,6 +156,11 @@
 #
 # 2 · overlap / (sum of both sizes); the same number as F1. Soft Dice takes probabilities, and can be a loss. Taught in [06](06_losses.ipynb).
 
+# %% [markdown] since=9 also=["effective field", "effective receptive fields"]
+# ### Effective receptive field
+#
+# The pixels on which an output does depend, measured by its gradient: a bell, much smaller than the receptive field (Luo et al. 2016). Taught in [09](09_looking_inside.ipynb).
+
 # %% [markdown] since=10 also=["elastic deformations", "elastically", "displacements"]
 # ### Elastic deformation
 #
@@ -290,6 +295,11 @@
 # ### nats
 #
 # The unit of a loss that is computed with the natural logarithm. Taught in [06](06_losses.ipynb).
+
+# %% [markdown] since=9
+# ### Occlusion
+#
+# Cover a patch of the input and see how much an answer's probability falls: a step, where saliency is a slope (Zeiler and Fergus 2014). Taught in [09](09_looking_inside.ipynb).
 
 # %% [markdown] since=13
 # ### ONNX

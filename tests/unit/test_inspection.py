@@ -25,9 +25,11 @@ from unet_lab.inspection import (
     measured_receptive_field,
     occlusion,
     receptive_field,
+    ring_means,
     saliency,
     shapes,
     shift_difference,
+    skip_counts,
     skip_worth,
     stage_names,
     step_time,
@@ -393,3 +395,24 @@ def test_a_ring_sends_less_than_twice_the_gradients_whatever_the_number_of_worke
     assert step_time(3, 1, 1.0, 0, 1, latency=0.1).exchange == pytest.approx(0.4)
     with pytest.raises(ValueError, match="workers is 0"):
         step_time(0, 1, 1.0, 1, 1)
+
+
+def test_skip_counts_of_single_images_add_up_to_what_a_skip_is_worth(small):
+    pairs = [generate_cell(seed, 64) for seed in range(3)]
+    counts = skip_counts(small, pairs)
+    assert counts.shape == (5, 3, 3, 3)
+    assert (counts.sum(axis=(2, 3)) == 64 * 64).all()
+    assert np.array_equal(counts[0, 1], confusion_matrix(pairs[1].mask, predict(small, pairs[1].image)))
+    ious = [scores(tables.sum(axis=0)).iou for tables in counts]
+    assert np.subtract(ious[0], ious[1:]).tolist() == skip_worth(small, pairs)
+
+
+def test_ring_means_keep_what_is_distance_alone_and_take_out_the_rest():
+    rows, columns = np.indices((40, 50))
+    distance = np.hypot(rows - 12, columns - 30).round()
+    falling = np.exp(-distance / 7)
+    assert np.allclose(ring_means(falling, (12, 30)), falling)
+    one_sided = falling * np.where(columns > 30, 1.5, 0.5)
+    rings = ring_means(one_sided, (12, 30))
+    assert rings.sum() == pytest.approx(one_sided.sum())
+    assert rings[12, 35] == rings[12, 25]

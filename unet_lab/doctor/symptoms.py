@@ -16,7 +16,8 @@ from unet_lab.foreign import main_output
 class Symptoms:
     """Of one run. Whatever is not known stays empty; the doctor then says less.
 
-    losses, gradient_norms : of every step. label_values : values in the masks that the loss was given, with their pixels.
+    losses, gradient_norms : of every step. validation_losses : (steps so far, loss of the validation images), after each epoch.
+    label_values : values in the masks that the loss was given, with their pixels.
     training_inputs, predicted_inputs : mean and standard deviation of what the network was given,
         while training and when it predicted.
     masks : (N, H, W), some that were learnt from. logits, truths : (N, C, H, W) and (N, H, W) of validation images.
@@ -28,6 +29,7 @@ class Symptoms:
 
     losses: list[float] = field(default_factory=list)
     gradient_norms: list[float] = field(default_factory=list)
+    validation_losses: list[tuple[int, float]] = field(default_factory=list)
     label_values: dict[int, int] = field(default_factory=dict)
     num_classes: int = 3
     training_inputs: tuple[float, float] | None = None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 
+from unet_lab.datasets.masks import CLASS_NAMES
 from unet_lab.plots.figure import CLASS_COLOURS, TRAINING_COLOUR, VALIDATION_COLOUR, DescribedFigure, bare
 from unet_lab.plots.images import show_mask
 
@@ -23,8 +24,8 @@ def show_symptoms(symptoms: Symptoms, order: tuple[int, ...] = (0, 1, 2), title:
     order : for each class of the run, whose colour it gets (0 background, 1 cell body, 2 nucleus in this course).
     """
     words = f"Loss, gradient norms, outputs, labels, truth and predictions of a run. {title}".strip()
-    figure = DescribedFigure(9.8, 4.6, words, layout="none")  # placed by hand: twice as fast as a computed layout
-    room = {"left": 0.06, "right": 0.99, "top": 0.86, "bottom": 0.08, "wspace": 0.24, "hspace": 0.55}
+    figure = DescribedFigure(9.8, 4.8, words, layout="none")  # placed by hand: twice as fast as a computed layout
+    room = {"left": 0.07, "right": 0.99, "top": 0.87, "bottom": 0.11, "wspace": 0.24, "hspace": 0.55}
     grid = figure.add_gridspec(2, 3, **room)
     upper, lower = ([figure.add_subplot(grid[row, column]) for column in range(3)] for row in range(2))
     draw_losses(upper[0], symptoms)
@@ -46,13 +47,21 @@ def show_symptom(symptoms: Symptoms, draw: Callable[[Axes, Symptoms], None], alt
 
 
 def draw_losses(axes: Axes, symptoms: Symptoms) -> None:
-    """The loss of every step."""
-    line(axes, symptoms.losses, TRAINING_COLOUR, "loss (nats)", "training loss")
+    """The loss of every step, and of the validation images after each epoch."""
+    line(axes, symptoms.losses, TRAINING_COLOUR, "loss (nats)", "loss", "training")
+    if symptoms.validation_losses:
+        steps, losses = zip(*symptoms.validation_losses, strict=True)
+        top = 1.1 * max(value for value in (*symptoms.losses, 0.1) if np.isfinite(value))
+        name = "validation" if max(losses) < 2 * top else f"validation (up to {max(losses):.0f}, beyond the axis)"
+        axes.plot(steps, losses, "s--", color=VALIDATION_COLOUR, markersize=4, label=name)
+        axes.set_ylim(0, max(top, *losses) if max(losses) < 2 * top else top)
+    if symptoms.losses:
+        axes.legend(fontsize=8)
 
 
 def draw_gradients(axes: Axes, symptoms: Symptoms) -> None:
     """The length of the gradient of every step."""
-    line(axes, symptoms.gradient_norms, VALIDATION_COLOUR, "norm", "gradient norms")
+    line(axes, symptoms.gradient_norms, "#009E73", "norm", "gradient norms")
 
 
 def draw_outputs(axes: Axes, symptoms: Symptoms, order: tuple[int, ...] = (0, 1, 2)) -> None:
@@ -66,8 +75,10 @@ def draw_outputs(axes: Axes, symptoms: Symptoms, order: tuple[int, ...] = (0, 1,
     edges = np.linspace(low, max(high, low + 1e-3), 50)
     for k in range(symptoms.logits.shape[1]):
         values = symptoms.logits[:, k].ravel()
-        axes.hist(values[np.isfinite(values)], edges, histtype="step", color=CLASS_COLOURS[order[k]], lw=1.8)
-    axes.set(xlabel="output", yticks=[])
+        name = CLASS_NAMES[order[k]] if len(order) == len(CLASS_NAMES) else f"class {k}"
+        axes.hist(values[np.isfinite(values)], edges, histtype="step", color=CLASS_COLOURS[order[k]], lw=1.8, label=name)
+    axes.set(xlabel="output", ylabel="pixels", yticks=[])
+    axes.legend(fontsize=8)
 
 
 def draw_labels(axes: Axes, symptoms: Symptoms) -> None:
@@ -80,7 +91,7 @@ def draw_labels(axes: Axes, symptoms: Symptoms) -> None:
         return
     axes.bar(range(len(values)), [100 * symptoms.label_values[v] / total for v in values], color=TRAINING_COLOUR)
     axes.set_xticks(range(len(values)), [str(v) for v in values])
-    axes.set(ylabel="of all pixels (%)", ylim=(0, 100))
+    axes.set(xlabel="value", ylabel="of all pixels (%)", ylim=(0, 100))
 
 
 def draw_truth(axes: Axes, symptoms: Symptoms, order: tuple[int, ...] = (0, 1, 2)) -> None:
@@ -115,13 +126,13 @@ def four(axes: Axes, masks: np.ndarray | None, title: str, order: tuple[int, ...
         axes.axvline(masks.shape[2] - 0.5, color="white", lw=2)
 
 
-def line(axes: Axes, values: list[float], colour: str, label: str, title: str) -> None:
+def line(axes: Axes, values: list[float], colour: str, label: str, title: str, name: str = "") -> None:
     axes.set_title(title, fontsize=10)
     if not values:
         say(axes, NOTHING)
         return
     shown = np.array(values, float)
-    axes.plot(np.arange(1, len(shown) + 1), shown, color=colour, marker="o" if len(shown) < 5 else "")
+    axes.plot(np.arange(1, len(shown) + 1), shown, color=colour, marker="o" if len(shown) < 5 else "", label=name or None)
     broken = np.flatnonzero(~np.isfinite(shown))
     if broken.size:
         axes.axvline(broken[0] + 1, color="black", ls=":")
