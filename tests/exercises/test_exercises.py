@@ -797,7 +797,8 @@ def test_an_answer_that_prints_a_lot_does_not_fill_the_page(capsys):
     assert not check("iou", chatty)
     said = capsys.readouterr()
     assert "  Your answer printed:\n  | row 0\n  | row 1\n" in said.out
-    assert "… and 99,993 lines more" in said.out
+    more = re.search(r"… and ([\d,]+) lines more", said.out)[1]
+    assert int(more.replace(",", "")) >= 99_993  # all that its calls printed
     assert len(said.out) < 2000
     assert not said.err
     assert check("iou", lambda matrix: (print("hello"), ALSO_RIGHT["iou"](matrix))[1])

@@ -302,7 +302,7 @@ right(
 right(
     "fold_norm",
     "matmul diag",
-    "def f(weight, bias, gamma, beta, mean, variance, eps):\n    s = gamma * (variance + eps).powrong(-0.5)\n    w = torch.diag(s) @ weight.flatten(1)\n    return w.view_as(weight), beta + s * (bias - mean)",
+    "def f(weight, bias, gamma, beta, mean, variance, eps):\n    s = gamma * (variance + eps).pow(-0.5)\n    w = torch.diag(s) @ weight.flatten(1)\n    return w.view_as(weight), beta + s * (bias - mean)",
 )
 right(
     "batch_plan",
