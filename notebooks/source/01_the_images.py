@@ -16,11 +16,13 @@
 # Afterwards you can say what an image and a mask are made of, turn grey codes into class indices, measure imbalance, set up a
 # baseline, and split a data set so that nothing leaks.
 #
-# *About 35 minutes. Back: [00 · Start here](00_start_here.ipynb). Next: [02 · Convolution](02_convolution.ipynb)*
+# *About 35 minutes. You need: [00](00_start_here.ipynb). Back: [00 · Start here](00_start_here.ipynb). Next: [02 · Convolution](02_convolution.ipynb)*
 
 # %%
 import numpy as np
 from PIL import Image
+from scipy.ndimage import maximum_filter, minimum_filter, uniform_filter
+from scipy.spatial import cKDTree
 
 from unet_lab.course import check
 from unet_lab.datasets import CLASS_NAMES, MASK_CODES, decode_mask, encode_mask, find_codes, load_cells, read_image, standardise
@@ -42,8 +44,17 @@ cells = load_cells()
 show_samples(cells.pairs[4:8])
 
 # %% [markdown]
-# The background is bright; the cell body is grey and grainy; the nucleus has dark clumps. But brightness, contrast and even which of
-# the two is darker change from image to image. Remember that for the baseline below.
+# All four show one cell with a nucleus inside it, and often a part of a neighbour at the edge. Brightness and contrast differ. Is the nucleus
+# always darker than the body around it, and the background always the brightest? Count:
+
+# %% tags=["nbval-check-output"]
+means = np.array([[pair.image[pair.mask == k].mean() for k in range(3)] for pair in cells.pairs])  # mean grey per image and class
+print("nucleus darker than the cell body:", (means[:, 2] < means[:, 1]).sum(), "of", len(means), "images")
+print("background brightest:             ", (means.argmax(axis=1) == 0).sum(), "of", len(means), "images")
+print("mean grey of the background: from", round(means[:, 0].min()), "to", round(means[:, 0].max()))
+
+# %% [markdown]
+# Remember these counts for the baseline below.
 #
 # ## What is in the files
 #
@@ -58,7 +69,7 @@ print("greys in all 40 masks:", find_codes(DATA / "cells" / "masks"))
 
 # %% [markdown]
 # Three **grey codes**, chosen so that people can see them: dark grey for background, light grey for the body, white for the
-# nucleus. A network wants **class indices**: 0, 1, 2. The translation is small, and the most frequent source of grief.
+# nucleus. A network wants **class indices**: 0, 1, 2. The translation is short, and easy to get wrong.
 # By hand, on six pixels:
 
 # %% tags=["nbval-check-output"]
@@ -70,8 +81,8 @@ print("back:   ", decode_mask(encode_mask(small)).tolist())
 # %% [markdown]
 # ## Break it on purpose
 #
-# You want a smaller mask, and resize it like any image. **Predict:** which greys will be in the result? (The usual way to resize,
-# bilinear interpolation, mixes neighbouring pixels.)
+# You want the mask twice as wide and twice as high, and resize it like any image. **Predict:** which greys will be in the result? (The usual
+# way to resize, bilinear interpolation, mixes neighbouring pixels.)
 
 # %% tags=["nbval-check-output"]
 resized = np.asarray(Image.fromarray(small).resize((6, 4), Image.Resampling.BILINEAR))
@@ -80,11 +91,13 @@ try:
     encode_mask(resized)
 except ValueError as error:
     print(error)
+halfway = (MASK_CODES[0] + MASK_CODES[2]) // 2
+print("halfway between background and nucleus:", halfway, "is the code of", CLASS_NAMES[MASK_CODES.index(halfway)])
 
 
 # %% [markdown]
-# A pixel between background and nucleus became light grey: *cell body*, where there is none. No plot would have shown it, and
-# a less strict encoder would have trained on it. **Masks are never interpolated: nearest neighbour, always.**
+# The three codes, and twelve mixtures of them. Where background meets nucleus, the mixture halfway is exactly the code of *cell body*, where there is none. An encoder
+# that takes the nearest code would train on it without a word. **Never interpolate a mask: resize it with nearest neighbour.**
 #
 # ## Exercise 1: write the encoder
 #
@@ -132,8 +145,7 @@ figure
 # A is inverted. B lost a class: body and background are both 0, as when a mask was saved as "cell or not". C was made smaller and
 # larger again with interpolation. D is transposed: rows and columns are swapped, so it no longer fits its image.</details>
 #
-# Which can be repaired? A, C and D; B cannot: what was not stored does not come back. The repair of C goes to the nearest code, and
-# is right but for some pixels at the edges.
+# **Predict:** which of the four can be repaired completely, which in part, and which not at all? (C by giving each pixel the class of the nearest code.)
 
 # %% tags=["nbval-check-output"]
 codes = np.array(MASK_CODES)
@@ -141,12 +153,16 @@ nearest = np.abs(broken["C"][..., None].astype(int) - codes).argmin(axis=-1)
 print("A:", (encode_mask(255 - broken["A"]) == truth).all())
 print("B:", f"{(truth == 1).sum()} pixels of cell body are lost for good")
 print("C:", f"{(nearest == truth).mean():.1%} of the pixels repaired")
+near_an_edge = maximum_filter(truth, 7) != minimum_filter(truth, 7)  # another class within 3 pixels
+print("   every wrong one within 3 pixels of another class:", near_an_edge[nearest != truth].all())
 print("D:", (encode_mask(broken["D"].T) == truth).all())
 
 # %% [markdown]
+# A and D completely. C in part: the edges are lost. B not at all: what was not stored does not come back.
+#
 # ## Explore the data
 #
-# Leaf through the set. The question that the text left open: **is there a grey, below or above which everything is nucleus?**
+# Leaf through the set. A question for it: **is there a grey, below or above which everything is nucleus?**
 # The histogram on the right has one curve per class. Where the curves lie on top of each other, no threshold can tell the
 # classes apart.
 
@@ -169,7 +185,7 @@ for name, share in zip(CLASS_NAMES, counts / counts.sum(), strict=True):
 #
 # The share of the background, of course. That is the first **baseline**: a score that costs nothing. The second baseline is two
 # thresholds: pixels darker than the first are one class, brighter than the second are background, in between the other class. We
-# try every pair of greys (in steps of 3) and keep the best. A network that does not beat both is not worth its electricity.
+# try every pair of greys (in steps of 3) and keep the best. A network must beat both, or it has learnt nothing of use.
 
 # %% tags=["nbval-check-output"]
 greys = np.concatenate([pair.image.ravel() for pair in cells.pairs])
@@ -185,19 +201,41 @@ print(f"all background:      accuracy {counts[0] / counts.sum():.3f}")
 print(f"best two thresholds: accuracy {best[0] / counts.sum():.3f}, at greys {best[1]} and {best[2]}")
 
 # %% [markdown]
+# Two thresholds do little better than not looking: as you counted above, no grey belongs to one class in all images.
+#
 # ## Standardise
 #
-# Two exposures of one cell differ in brightness and contrast, but show the same. If every image is shifted to mean 0 and scaled to
-# standard deviation 1 by itself, the difference is gone before the network sees it. That is why the brightness slider in 00
-# did almost nothing.
+# Two exposures of one cell differ in brightness and contrast, but show the same. Shift every image to mean 0 and scale it to standard deviation 1. **Whose**
+# mean and standard deviation: those of this image, or those of the whole set? Both are done. **Predict:** which of the two makes the exposures equal?
 
-# %% tags=["nbval-check-output"]
-dim = (image * 0.5 + 20).astype(np.float32)
-print("means as taken:       ", image.mean() > 0, dim.mean() < image.mean())
-print("largest difference as taken:      ", round(float(np.abs(image - dim).max())), "greys")
-print("largest difference, standardised: ", round(float(np.abs(standardise(image) - standardise(dim)).max()), 4))
+# %%
+def largest_difference(a, b):
+    return round(float(np.abs(a - b).max()), 2)
+
+
+dim = (image * 0.5 + 20).astype(np.float32)  # another exposure of the same cell: half the contrast, another brightness
+whole_set = np.stack([pair.image for pair in cells.pairs])
+mean, std = whole_set.mean(), whole_set.std()
+print("largest difference as taken:         ", largest_difference(image, dim), "greys")
+print("each by its own mean and deviation:  ", largest_difference(standardise(image), standardise(dim)))
+print("both by those of the set:            ", largest_difference((image - mean) / std, (dim - mean) / std))
 
 # %% [markdown]
+# By its own numbers: the difference is gone before a network sees it. With the set's numbers an exposure that is unlike the others stays unlike
+# them. (That is right where the grey itself has a meaning, as in computed tomography, where it measures density.) `SegmentationDataset`
+# standardises each image by its own numbers.
+#
+# There is a limit. A camera stores greys from 0 to 255; what is brighter becomes 255, and no shift brings it back. This is called **clipping**:
+
+# %%
+for shift in (20, 60, 120):
+    brighter = np.clip(image.astype(int) + shift, 0, 255)
+    difference = largest_difference(standardise(image), standardise(brighter))
+    print(f"{shift:3d} greys brighter: {(brighter == 255).mean():4.0%} of the pixels clipped, largest difference {difference}")
+
+# %% [markdown]
+# So the brightness slider in 00 changes nothing in the middle, and a lot at its end.
+#
 # ## Split, and leak
 #
 # Some pairs train the network; the others, the **validation set**, tell how good it is on what it has not seen. Usual is 80 % to
@@ -218,8 +256,51 @@ print(f"split():     {len(both)} cells on both sides; {len(training)} crops trai
 
 
 # %% [markdown]
-# This is **leakage**: the network has seen the cell, its exposure, its stain, and is asked about it again. The score comes out too
-# good, and nobody notices until the first new image. The remedy: split the *images* (better: the patients), then cut.
+# All of them. This is **leakage**: the network has seen the cell, its exposure, its stain, and is asked about it again.
+#
+# ## What a leak costs
+#
+# You need no network to measure it. Our learner here is a lookup: for each pixel it takes the mean grey of three squares around it, of 5, 15 and 41
+# pixels, finds the most similar pixel among those that it knows, and answers with that pixel's class.
+
+# %%
+def describe(pair):
+    greys = [uniform_filter(pair.image.astype(np.float32), size)[::2, ::2] for size in (5, 15, 41)]
+    return np.stack(greys, axis=-1).reshape(-1, 3), pair.mask[::2, ::2].ravel()  # every second pixel: three greys, one class
+
+
+def look_up(known, asked):
+    greys, classes = (np.concatenate(part) for part in zip(*known, strict=True))
+    questions, truth = (np.concatenate(part) for part in zip(*asked, strict=True))
+    return (classes[cKDTree(greys).query(questions)[1]] == truth).mean()  # the accuracy
+
+
+# %% [markdown]
+# Ten cells are cut into 16 crops each. The crops are dealt into five parts; each part validates once, while the other four are known: this is **cross-validation**.
+# Once the *crops* are dealt, so that a cell is on both sides; once whole *cells* are. The other thirty cells tell what the lookup is really worth on
+# cells that nobody has seen. **Predict:** which of the two comes closer to that? Three seeds:
+
+# %%
+few = [describe(pair) for pair in cells.subset(range(10)).crops(48).pairs]  # 160 crops, 16 of each cell in a row
+new = [describe(pair) for pair in cells.subset(range(10, 40)).crops(48).pairs]
+
+
+def cross_validate(parts):
+    known_and_asked = [([few[i] for i in np.flatnonzero(parts != k)], [few[i] for i in np.flatnonzero(parts == k)]) for k in range(5)]
+    return np.mean([look_up(known, asked) for known, asked in known_and_asked])
+
+
+for seed in range(3):
+    rng = np.random.default_rng(seed)
+    with_leak = cross_validate(rng.permutation(160) % 5)
+    without = cross_validate(np.repeat(rng.permutation(10) % 5, 16))
+    print(f"seed {seed}: crops dealt {with_leak:.2f}, cells dealt {without:.2f}, the leak adds {with_leak - without:.2f}")
+print(f"on thirty new cells: {look_up(few, new):.2f}")
+
+
+# %% [markdown]
+# With the leak the score promises more than new cells give, for each seed, and nobody notices until the first new image. (Without it, it is still a little too
+# good: ten cells are few.) The remedy: split the *images* (better: the patients), then cut.
 #
 # ## Exercise 2: a seeded split
 #

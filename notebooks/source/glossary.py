@@ -111,6 +111,11 @@
 #
 # Factors that let pixels of rare classes count more in the loss. Taught in [06](06_losses.ipynb).
 
+# %% [markdown] since=1 also=["clipped"] not_in=[7, 13]
+# ### Clipping
+#
+# What lies beyond the largest or smallest grey that can be stored becomes that grey; how far beyond it was is lost. Taught in [01](01_the_images.ipynb).
+
 # %% [markdown] since=4 also=["concatenate", "concatenated"]
 # ### Concatenation
 #
@@ -145,6 +150,11 @@
 # ### Cross entropy
 #
 # A loss: minus the logarithm of the probability that the true class was given. Knowing nothing of three classes costs ln 3 = 1.0986 nats a pixel. Taught in [06](06_losses.ipynb).
+
+# %% [markdown] since=1
+# ### Cross-validation
+#
+# Deal the images into parts; each part validates once, while the others train. Every image is judged, and none by a network that has seen it. Taught in [01](01_the_images.ipynb).
 
 # %% [markdown] since=16 also=["data-parallel", "data parallelism"]
 # ### Data parallel
