@@ -286,8 +286,10 @@ new = [describe(pair) for pair in cells.subset(range(10, 40)).crops(48).pairs]
 
 
 def cross_validate(parts):
-    known_and_asked = [([few[i] for i in np.flatnonzero(parts != k)], [few[i] for i in np.flatnonzero(parts == k)]) for k in range(5)]
-    return np.mean([look_up(known, asked) for known, asked in known_and_asked])
+    def crops_where(choice):
+        return [few[i] for i in np.flatnonzero(choice)]
+
+    return np.mean([look_up(crops_where(parts != k), crops_where(parts == k)) for k in range(5)])
 
 
 for seed in range(3):

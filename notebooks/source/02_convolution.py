@@ -16,7 +16,7 @@
 # Afterwards you can compute a convolution on paper, say the size of its output for any padding and stride, and say what batch
 # normalisation and ReLU do to its values, in training and in evaluation mode.
 #
-# *About 40 minutes. Back: [01 · The images](01_the_images.ipynb). Next: [03 · The contracting path](03_contracting_path.ipynb)*
+# *About 40 minutes. You need: [01](01_the_images.ipynb) (standardising). Back: [01 · The images](01_the_images.ipynb). Next: [03 · The contracting path](03_contracting_path.ipynb)*
 
 # %%
 import numpy as np
@@ -30,7 +30,7 @@ from unet_lab.course import check
 from unet_lab.datasets import generate_cell, standardise
 from unet_lab.explorers import explore_convolution, explore_norm
 from unet_lab.metrics import confusion_matrix, scores
-from unet_lab.plots import draw_map, draw_values, panel_row, show_image, show_numbers
+from unet_lab.plots import draw_bar, draw_map, draw_values, panel_row, show_image, show_numbers
 from unet_lab.weights import load_pretrained
 
 _ = torch.manual_seed(0)
@@ -73,13 +73,12 @@ def convolve(image, kernel):
 show_numbers([image, kernel, convolve(image, kernel)], ["image", "kernel", "output"])
 
 # %% [markdown]
-# Where the image gets brighter from left to right the output is large, where nothing changes it is 0: this kernel finds vertical
-# edges. A U-Net's kernels are not chosen but learnt.
+# Larger: the eights come in, with nothing to take them off. Where the image gets brighter from left to right the output is large, where nothing changes it is 0: this
+# kernel finds vertical edges. A U-Net's kernels are not chosen but learnt.
 #
 # ## Is that what PyTorch does?
 #
-# The mistake that is made most: in mathematics, a convolution turns the kernel round (by 180°) before it slides. Deep learning does not; what
-# it calls convolution is called *cross-correlation* elsewhere. **Predict:** which of the two does `torch.nn.functional.conv2d` compute?
+# In mathematics, a convolution turns the kernel round (by 180°) before it slides it. Without the turn it is called *cross-correlation*. **Predict:** which of the two does `torch.nn.functional.conv2d` compute?
 #
 # (PyTorch wants (N, C, H, W). `[None, None]` puts two directions of length 1 in front: (5, 5) becomes (1, 1, 5, 5), one image with one channel. `[0, 0]` takes them
 # off again.)
@@ -91,6 +90,9 @@ print("SciPy's convolve2d does:", np.array_equal(convolve2d(image, kernel, mode=
 print("with the kernel turned: ", np.array_equal(convolve2d(image, kernel[::-1, ::-1], mode="valid"), by_torch))
 
 # %% [markdown]
+# A cross-correlation: like our loops, PyTorch does not turn the kernel. Everybody in deep learning calls it a convolution all the same. For a network that learns
+# its kernels it makes no difference; it does when you copy a kernel from a book.
+#
 # ## Padding and stride
 #
 # 5 x 5 went in, 3 x 3 came out: the kernel's middle never stood on the border. **Padding 1** lays a frame of zeros round the image first, and
@@ -112,7 +114,7 @@ print("padding 1, all ones: corner", padded[0, 0].item(), " middle", padded[3, 3
 
 # %% [markdown]
 # The last line shows padding's price: at the corner five of nine products are with zeros that nobody photographed. A network
-# sees the border differently from the middle. The 2015 paper therefore did without padding and gave up the border.
+# sees the border differently from the middle. The 2015 paper does not pad: its output holds only pixels whose whole surroundings were in the image.
 #
 # ## Explore: step the kernel
 #
@@ -129,28 +131,47 @@ stepper
 # The same on 192 x 192 pixels. **Predict:** which of the three maps shows the lower rim of the cell most, and in which colour?
 
 # %%
-cell = standardise(generate_cell(seed=4, size=192).image)
+picture, mask = generate_cell(seed=4, size=192)
+cell, inside = standardise(picture), mask > 0
 kernels = {
     "vertical edges": [[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]],
     "horizontal edges": [[-1, -1, -1], [0, 0, 0], [1, 1, 1]],
     "mean of nine": [[1 / 9] * 3] * 3,
 }
-figure, panels = panel_row((1, 1, 1, 1), 2.8, "A cell, its vertical and horizontal edges, and its mean.", gap=0.06)
+answers = {}
+for name, numbers in kernels.items():
+    weights = torch.tensor(numbers).float()[None, None]
+    answers[name] = F.conv2d(torch.tensor(cell)[None, None], weights, padding=1)[0, 0].numpy()
+
+words = "A cell, its vertical and horizontal edges, and its mean, with colour bars."
+figure, panels = panel_row((1, 1, 1, 1), 2.3, words, gap=0.3, bar=True)
 show_image(panels[0], cell, "image")
-for axes, (name, numbers) in zip(panels[1:], kernels.items(), strict=True):
-    out = F.conv2d(torch.tensor(cell)[None, None], torch.tensor(numbers).float()[None, None])[0, 0].numpy()
-    draw_map(axes, out, name, signed=True)
+for axes, (name, out) in zip(panels[1:], answers.items(), strict=True):
+    most = np.abs(out[inside]).max()  # the colours span the cell; what lies beyond (the scale bar) has the last one
+    draw_bar(figure, axes, draw_map(axes, out, name, signed=True, most=most), "")
 figure
 
 # %% [markdown]
-# Red is above 0, blue below. The outside is bright, the cell dark: going down the image, the upper rim goes from bright to dark (blue), the lower
-# rim from dark to bright (red).
+# Red is above 0, blue below. What does each map say along the lower rim, where a pixel of the cell has a pixel of background below it? And along the upper rim?
+
+# %%
+lower = inside & ~np.roll(inside, -1, axis=0)  # the pixel below is background
+upper = inside & ~np.roll(inside, 1, axis=0)
+for name, out in answers.items():
+    signs = ["above 0" if out[rim].mean() > 0 else "below 0" for rim in (lower, upper)]
+    print(f"{name:16s} lower rim {out[lower].mean():5.1f}, {signs[0]}   upper rim {out[upper].mean():5.1f}, {signs[1]}")
+print("the cell is darker than the background:", cell[inside].mean() < cell[~inside].mean())
+
+# %% [markdown]
+# The horizontal edges, in red: the cell is darker than the background, so going down the image the lower rim goes from dark to bright (above 0), the upper
+# rim from bright to dark (below 0).
 #
 # ## Many channels
 #
 # A layer has many kernels side by side, and each gives one **channel** (a *feature map*). From the second layer on the input has many channels
 # too; then each output channel has a kernel for each input channel, and adds up over them. So the weights have the shape
-# (channels out, channels in, 3, 3). **Predict** the number of weights from 2 to 3 channels, then check one output number by hand.
+# (channels out, channels in, 3, 3). To the sum, each output channel adds one more learnt number, its **bias**: the same for every pixel.
+# **Predict** the number of weights and of biases from 2 to 3 channels, then check one output number by hand.
 
 # %% tags=["nbval-check-output"]
 layer = nn.Conv2d(2, 3, kernel_size=3)
@@ -208,6 +229,25 @@ for mode in (True, False):
 # In training mode the answer for your image depends on which other images happen to be in the batch. That is fine for learning (a
 # little noise), and a bug when you predict.
 #
+# One part of a convolution has nothing to say when a batch normalisation follows. **Predict:** what happens to a bias?
+
+# %%
+conv = nn.Conv2d(1, 2, kernel_size=3)
+x = torch.randn(4, 1, 16, 16)
+outputs = []
+for bias in (0.0, 7.0):
+    nn.init.constant_(conv.bias, bias)
+    outputs.append((conv(x), nn.BatchNorm2d(2)(conv(x))))
+(plain_0, normalised_0), (plain_7, normalised_7) = outputs
+print("equal after the convolution:        ", torch.allclose(plain_0, plain_7))
+print("equal after the batch normalisation:", torch.allclose(normalised_0, normalised_7, atol=1e-5))
+normalised_7.pow(3).sum().backward()  # some loss
+print("gradient of the weights, of the bias: ", *(f"{p.grad.abs().max().item():.4f}" for p in (conv.weight, conv.bias)))
+
+# %% [markdown]
+# The bias shifts the whole channel, and batch normalisation takes the channel's mean off again. So the bias does nothing and learns nothing; the learnt *shift* of the
+# batch normalisation does its work. Many networks leave it out (`bias=False`); ours keeps it, as the 2023 report does.
+#
 # ## Explore: what it does to the values
 #
 # The image's contrast is doubled here, as on another microscope. **Find out:** in which mode does batch normalisation wipe the change away, in
@@ -220,36 +260,43 @@ norms
 # %% [markdown]
 # ## Break it on purpose: `eval()` forgotten
 #
-# (`with torch.no_grad():` tells PyTorch that we only look and do not train, which is faster.) The shipped network, five cells: once as it should be; once left in training mode, each image alone; once in training mode, each image in a
-# batch with three empty fields (all grey). And then in evaluation mode *again*, after it has looked at twenty batches of empty fields in training mode. **Predict**
-# the four scores: which of them suffer?
+# (`with torch.no_grad():` tells PyTorch that we only look and do not train, which is faster.) The shipped network on five cells, once as it should be; once left in
+# training mode, each image alone; once in training mode, each image in a batch with three empty fields (all grey). And then in evaluation mode *again*, after
+# it has looked at twenty batches of empty fields in training mode. **Predict** the four scores: which of them suffer? Three sets of five cells:
 
 # %%
 model = load_pretrained("small")
 kept = {name: value.clone() for name, value in model.state_dict().items()}
-cells, empty = [generate_cell(seed, 192) for seed in range(5)], torch.zeros(3, 1, 192, 192)
+empty = torch.zeros(3, 1, 192, 192)
 
 
-def macro_iou(answer):
+def macro_iou(cells, answer):
     matrix = np.zeros((3, 3), int)
-    for picture_of, truth in cells:
-        x = torch.from_numpy(standardise(picture_of))[None, None]
+    for picture, truth in cells:
         with torch.no_grad():
-            matrix += confusion_matrix(truth, answer(x)[0].argmax(0).numpy())
+            matrix += confusion_matrix(truth, answer(torch.from_numpy(standardise(picture))[None, None])[0].argmax(0).numpy())
     model.load_state_dict(kept)  # training mode also moved the running averages: put them back
     return scores(matrix).iou
 
 
-print(f"evaluation mode:                     {macro_iou(model.eval()):.2f}")
-print(f"training mode, alone:                {macro_iou(model.train()):.2f}")
-print(f"training mode, among empty fields:   {macro_iou(lambda x: model(torch.cat([x, empty]))):.2f}")
-with torch.no_grad():
-    for _ in range(20):
-        model(empty)
-print(f"evaluation mode, after empty fields: {macro_iou(model.eval()):.2f}")
+def look_at_empty_fields():
+    with torch.no_grad():
+        for _ in range(20):
+            model(empty)
+
+
+# %%
+print("seeds      evaluation  training, alone  training, among empty fields  evaluation, after empty fields")
+for first in (0, 100, 200):
+    cells = [generate_cell(seed, 192) for seed in range(first, first + 5)]
+    numbers = [macro_iou(cells, model.eval()), macro_iou(cells, model.train())]
+    numbers.append(macro_iou(cells, lambda x: model(torch.cat([x, empty]))))
+    look_at_empty_fields()
+    numbers.append(macro_iou(cells, model.eval()))
+    print(f"{first:3d} to {first + 4:3d}  " + "{:10.2f}  {:15.2f}  {:28.2f}  {:30.2f}".format(*numbers))
 
 # %% [markdown]
-# The second line is why this bug is so frequent: on images like those of the training it hardly shows. The third: the answer for one image depends on its
+# The second column is why this bug is so frequent: in two of the three sets it does not show at all. The third: the answer for one image depends on its
 # neighbours in the batch. The fourth: a network left in training mode is changed by merely *looking*, since its running averages follow whatever it sees.
 #
 # ## The block

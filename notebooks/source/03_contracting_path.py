@@ -16,7 +16,7 @@
 # Afterwards you can explain pooling and the doubling of channels, compute how far any unit sees (its *receptive field*), and say which image sizes
 # a U-Net accepts and why.
 #
-# *About 40 minutes. Back: [02 · Convolution](02_convolution.ipynb). Next: [04 · The expansive path](04_expansive_path.ipynb)*
+# *About 40 minutes. You need: [02](02_convolution.ipynb). Back: [02 · Convolution](02_convolution.ipynb). Next: [04 · The expansive path](04_expansive_path.ipynb)*
 
 # %%
 import numpy as np
@@ -59,6 +59,27 @@ print("all moved by one pixel, same result:    ", np.array_equal(pooled, moved.r
 # Pooling says *that* there was a 9, not where in the square. This is what the contracting path gives up: **what** is kept, **where** is lost. (The
 # skips will bring it back: notebook 04.)
 #
+# The other common kind, **average pooling**, keeps the mean of every 2 x 2 values. **Predict:** which of the two still shows a single bright pixel after three poolings,
+# and which still knows how much light there was in all?
+
+# %%
+spots = np.zeros((16, 16))
+spots[3, 4], spots[11, 10], spots[12, 13] = 8, 8, 8
+pooled_thrice = {name: torch.tensor(spots)[None, None] for name in ("max", "average")}
+for _ in range(3):
+    pooled_thrice["max"] = F.max_pool2d(pooled_thrice["max"], 2)
+    pooled_thrice["average"] = F.avg_pool2d(pooled_thrice["average"], 2)
+show_numbers([values[0, 0].numpy() for values in pooled_thrice.values()], ["maximum, 3 times", "average, 3 times"])
+
+# %% tags=["nbval-check-output"]
+for name, values in pooled_thrice.items():
+    mean = "the image's mean" if torch.isclose(values.mean(), torch.tensor(spots.mean())) else "another mean"
+    print(f"{name:8s} brightest {values.max().item():.2f} (before: {spots.max():.2f}), {mean}")
+
+# %% [markdown]
+# Max pooling keeps the brightness of the spots, and forgets that two lay in the lower right. Average pooling keeps the mean, and a single bright pixel fades a little more with
+# each pooling. The U-Net takes the maximum: where a feature was found, it stays found.
+#
 # ## Half the size, twice the channels
 #
 # An `EncoderStage` is a block of two convolutions, then a pooling. It returns two things: what goes on down, and what goes across as a **skip**.
@@ -83,11 +104,11 @@ for name, values in maps.items():
     print(f"{name:16s} {channels:4d} channels of {height:3d} x {width:3d}: {values.size:7,d} numbers")
 
 # %% [markdown]
-# A quarter of the pixels, twice the channels: half the numbers. The image is squeezed, and the network must choose what is worth keeping. Here is the
-# liveliest channel of every level of the trained network:
+# A quarter of the pixels, twice the channels: half the numbers. The image is squeezed, and the network must choose what is worth keeping. Here is, of
+# every level of the trained network, the channel with the largest standard deviation:
 
 # %%
-figure, panels = panel_row([1] * 6, 2.1, "The image and the liveliest channel of each level.", gap=0.06)
+figure, panels = panel_row([1] * 6, 2.1, "The image, and of each level the channel that varies most.", gap=0.06)
 show_image(panels[0], cell.image, "image, 192²")
 for axes, (name, values) in zip(panels[1:], maps.items(), strict=True):
     channel = values.std(axis=(1, 2)).argmax()
@@ -103,7 +124,7 @@ figure
 # - **width**: how many pixels one unit sees; 1 before the first layer;
 # - **step**: how many pixels lie between neighbouring units; 1 before the first layer.
 #
-# A layer with kernel *k* adds (k − 1) · step to the width. Then its stride multiplies the step. **The mistake that is made most:** to forget the step, or to multiply
+# A layer with kernel *k* adds (k − 1) · step to the width. Then its stride multiplies the step. Two mistakes are easy to make: to forget the step, and to multiply
 # it too early. Do it on paper for convolution, convolution, pooling, convolution: 1 → ? → ? → ? → ?
 
 # %% tags=["nbval-check-output"]
@@ -118,7 +139,7 @@ for name, kernel, stride in [("3x3", 3, 1), ("3x3", 3, 1), ("pool", 2, 2), ("3x3
 #
 # A formula can be misremembered; a gradient cannot. The **gradient** says, for every pixel, how much a number changes when that pixel is changed a little. PyTorch computes
 # it: `requires_grad=True` on the image, `.backward()` on the number, and `image.grad` holds one value for each pixel. Inside the field of a unit it is not 0, outside it is. So
-# build each stack, ask one unit for its gradient, and count. (All weights are 1, so that nothing cancels.)
+# build each stack, ask one unit for its gradient, and measure from the first pixel with a gradient to the last. (All weights are 1, so that nothing cancels.)
 #
 # **Write down nine widths first.** c is a 3x3 convolution, C a 5x5, p a 2x2 pooling with stride 2, s a 3x3 convolution with stride 2, d a 3x3
 # convolution with dilation 2 (its nine weights stand 2 pixels apart).
@@ -133,14 +154,19 @@ def measured(stack):
         nn.init.ones_(layer.weight)
     x = torch.zeros(1, 1, 100, 100, requires_grad=True)
     nn.Sequential(*chain)(x)[0, 0, 0, 0].backward()
-    return int((x.grad[0, 0].abs().sum(dim=1) > 0).sum())
+    rows = x.grad[0, 0].abs().sum(dim=1).nonzero()  # the rows on which the unit depends
+    return int(rows.max() - rows.min()) + 1, len(rows)
 
 
 for stack in ("c", "cc", "C", "ccc", "ccp", "ccpc", "ss", "dd", "ccpccpcc"):
-    print(f"{stack:9s} {measured(stack):3d} pixels")
+    width, used = measured(stack)
+    print(f"{stack:9s} {width:3d} pixels wide" + (f", of which it uses only {used}" if used < width else ""))
 
 # %% [markdown]
 # How many of the nine did you have? (A pooling of 2 x 2 is measured here as a 2x2 convolution of stride 2: it looks at the same four pixels.)
+#
+# `dd` has gaps: two dilated convolutions in a row reach over 9 pixels and never look at every second one. Dilation widens the field without a pooling; the price is this
+# grid of holes, unless the dilations differ from layer to layer.
 #
 # ## The encoder, by formula and by gradient
 #
@@ -157,10 +183,10 @@ for level in range(5):
     print(f"{layer:16s} formula {widths[0]:3d}, gradient {widths[1]:3d} pixels; without pooling: {alone} convolutions")
 
 # %% [markdown]
-# The bottleneck has ten convolutions above it and sees as far as 70 of them would without pooling: that is what pooling is for. From level to level the field
-# more than doubles, because the step does.
+# A unit at the bottom has ten convolutions of 3 x 3 between the image and itself (two per level, five levels), and sees as far as the last line's number of them would without
+# pooling: that is what pooling is for. From level to level the field more than doubles, because the step does.
 #
-# And the whole U, back at full size? The answer is not one number. Where a pixel stands in the pooling grid decides which pooled squares it gets
+# And the whole U, back at full size? From depth 3 on the answer is not one number. Where a pixel stands in the pooling grid decides which pooled squares it gets
 # its answer from, so neighbouring pixels have fields of different width. (Answer keys that give one number are wrong.)
 
 # %% tags=["nbval-check-output"]
@@ -174,8 +200,8 @@ print("by gradient, depth 3, pixels 80 to 87:", [last - first + 1 for first, las
 # %% [markdown]
 # ## Explore: size, depth, and what a unit sees
 #
-# The frames are the fields of one unit of each level. **Find out:** at which depth does one unit of the bottleneck see the whole cell? What happens
-# to the fields when only the image gets larger? Then slide the size to 100 and read why it is refused.
+# The frames are the fields of one unit of each level; the last column of the table is the field's *width* as a share of the image's width, not its area. **Find
+# out:** at which depth does one unit of the bottleneck see the whole cell? What happens to the fields when only the image gets larger? Then slide the size to 100 and read why it is refused.
 
 # %%
 explorer = explore_contracting(cell.image)
@@ -184,7 +210,7 @@ explorer
 # %% [markdown]
 # ## Break it on purpose
 #
-# **Predict:** 100 x 100 into a U-Net of depth 4. 100 → 50 → 25 → ? And what if nobody checked: how large would the decoder's map be, and the skip
+# **Predict:** 100 x 100 into a U-Net of depth 4 (with padding). 100 → 50 → 25 → ? And what if nobody checked: how large would the decoder's map be, and the skip
 # that it must be laid beside?
 
 # %% tags=["nbval-check-output"]

@@ -16,11 +16,12 @@
 # Afterwards you can assemble a U-Net from its parts, say the size of every feature map in it, and count its parameters, its
 # multiplications and its memory on paper.
 #
-# *About 40 minutes. Back: [04 · The expansive path](04_expansive_path.ipynb). Next: [06 · Losses](06_losses.ipynb)*
+# *About 45 minutes. You need: [02](02_convolution.ipynb), [03](03_contracting_path.ipynb), [04](04_expansive_path.ipynb). Back: [04 · The expansive path](04_expansive_path.ipynb). Next: [06 · Losses](06_losses.ipynb)*
 
 # %%
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from unet_lab.blocks import Bottleneck, DecoderStage, EncoderStage
 from unet_lab.course import check
@@ -28,6 +29,7 @@ from unet_lab.datasets import generate_cell, standardise
 from unet_lab.explorers import explore_unet
 from unet_lab.geometry import nearest_sizes, output_size, size_ledger
 from unet_lab.plots import TRAINING_COLOUR, VALIDATION_COLOUR, DescribedFigure, draw_unet
+from unet_lab.training import training_memory
 from unet_lab.unet import UNet
 
 _ = torch.manual_seed(0)
@@ -35,19 +37,16 @@ _ = torch.manual_seed(0)
 # %% [markdown]
 # ## The figure
 #
-# This is the network of Ronneberger, Fischer and Brox (2015), drawn from its settings. Every box is a **feature map**: as tall as its
-# size in pixels, as wide as its number of channels. On the left, the **contracting path**: what is there? On the right, the
-# **expansive path**: where is it? Across, the **skips**.
+# This is the network of Ronneberger, Fischer and Brox (2015), drawn from its settings. Every box is a **feature map**: the larger its size in pixels, the taller;
+# the more channels, the wider. (Not to scale: drawn true, the bottom would be too thin to see, so the sides grow with the square root.) On the left, the **contracting path**: what is there? On the right, the
+# **expansive path**: where is it? Across, the **skips**. A skip is cropped to the map that it is laid beside: twice the size of the box below on the
+# right. Check one: 28 is doubled to 56, so of 64 pixels 56 stay, and 4 go on each side.
 
 # %%
 draw_unet(size=572, depth=4, base_channels=64, padding="valid")
 
 # %% [markdown]
 # ## One step down, one step up
-#
-# Four words first. A **convolution** slides a small window, 3 x 3 pixels, over the image and writes down a weighted sum at every place; it is
-# done with many sets of weights side by side, and each gives one **channel**. **Batch normalisation** brings every channel to a common
-# scale. **ReLU** cuts negative values to 0. **Pooling** keeps the largest of every 2 x 2 values, so that the size is halved.
 #
 # Three parts make a U. An `EncoderStage` convolves twice, keeps the result for the skip, and halves the size. The `Bottleneck` convolves
 # twice. A `DecoderStage` doubles the size, lays the skip beside it (**concatenation**: the channels add up) and convolves twice.
@@ -67,9 +66,49 @@ for name, tensor in [("in", x), ("skip", skip), ("pooled", pooled), ("bottom", b
     print(f"{name:7s}", tuple(tensor.shape))
 
 # %% [markdown]
+# ## The head
+#
+# The last layer, `head`, is a convolution with a kernel of **1 x 1**: at every pixel by itself, it makes of 8 channels 3 numbers, one per class. It does not look at
+# neighbours; it is a small table of weights, applied to each pixel. By hand, for the pixel in row 5 and column 7:
+
+# %% tags=["nbval-check-output"]
+features = top[0, :, 5, 7]                                    # (8,), all that the network knows about this pixel
+by_hand = head.weight[:, :, 0, 0] @ features + head.bias      # (3, 8) times (8,), and a bias per class: (3,)
+print("weights", tuple(head.weight.shape), " by hand equals the head:", torch.allclose(by_hand, logits[0, :, 5, 7], atol=1e-5))
+
+# %% [markdown]
+# The three numbers are **logits**: of any size, the largest wins. To read them as probabilities you need one more step, and which one depends on the question:
+#
+# - **several classes, of which a pixel has exactly one:** one logit per class, and **softmax** over them: exp of each, divided by their sum. Ours: three.
+# - **yes or no:** one logit is enough, and the **sigmoid**, 1 / (1 + exp(-logit)). The head is `nn.Conv2d(8, 1, kernel_size=1)`.
+# - **yes or no, with two logits:** softmax over the two, as in the 2015 paper. **Predict:** can two logits say anything that one cannot?
+
+# %% tags=["nbval-check-output"]
+three = torch.tensor([2.0, 1.0, -1.0])
+print("softmax of three, by hand:", torch.allclose(three.softmax(dim=0), three.exp() / three.exp().sum()))
+print("and it adds up to 1:      ", torch.isclose(three.softmax(dim=0).sum(), torch.tensor(1.0)).item())
+one = torch.tensor(1.5)
+print("sigmoid, by hand:         ", torch.isclose(one.sigmoid(), 1 / (1 + (-one).exp())).item())
+two = torch.tensor([0.7, 2.2])
+alike = torch.isclose(two.softmax(dim=0)[1], (two[1] - two[0]).sigmoid()).item()
+print("softmax of two is the sigmoid of their difference:", alike)
+print("sigmoids of three add up to 1:", torch.isclose(three.sigmoid().sum(), torch.tensor(1.0)).item())
+
+# %% [markdown]
+# No: only the difference of the two counts. And several sigmoids do not add up to 1: they are for classes that may *overlap*, where each is a yes or no of its own.
+#
+# The network itself ends with the logits, without softmax or sigmoid. The losses of notebook 06 contain that step, computed so that large logits do not
+# overflow, and the largest logit is also the largest probability:
+
+# %% tags=["nbval-check-output"]
+print("same class with and without softmax:", torch.equal(logits.argmax(dim=1), logits.softmax(dim=1).argmax(dim=1)))
+print("a loss on logits is finite:   ", bool(F.cross_entropy(torch.tensor([[1000.0, 0.0]]), torch.tensor([1])).isfinite()))
+print("the log of a softmax is finite:", bool(torch.tensor([1000.0, 0.0]).softmax(dim=0).log().isfinite().all()))
+
+# %% [markdown]
 # ## Is the skip worth anything?
 #
-# The mistake that is made most: a decoder that *has* skips, wired so that they carry nothing. Shapes do not show it. So test it: if
+# An easy mistake: a decoder that *has* skips, wired so that they carry nothing. Shapes do not show it. So test it: if
 # the skip matters, then another skip gives another output.
 
 # %% tags=["nbval-check-output"]
@@ -109,7 +148,7 @@ class UNetByHand(nn.Module):
 
 
 # %% [markdown]
-# That is all of it. Is it the library's `UNet`? Give both the same weights and the same image. If the names of the parameters
+# In reverse: the last one remembered is the first one needed. That is all of it. Is it the library's `UNet`? Give both the same weights and the same image. If the names of the parameters
 # fit and the outputs are equal to the last bit, they are one network.
 
 # %% tags=["nbval-check-output"]
@@ -155,7 +194,7 @@ print("sum:       ", f"{sum(count.values()):12,}")
 
 
 # %% [markdown]
-# Each level down has twice the channels, so four times the weights: the bottleneck and its two neighbours hold most of the network.
+# At the bottom. Each level down has twice the channels, so four times the weights: the bottleneck and its two neighbours, `encoder 3` and `decoder 3`, hold most of the network.
 #
 # ## Count the work and the memory
 #
@@ -163,7 +202,7 @@ print("sum:       ", f"{sum(count.values()):12,}")
 # **multiply-adds**, and its feature map takes b·H·W numbers of 4 bytes. Going down a level, the pixels are quartered while the
 # weights are multiplied by four. **Predict:** which level has the most work? Which the most memory?
 
-# %%
+# %% tags=["nbval-check-output"]
 def block_work(a, b, size):
     return 9 * (a * b + b * b) * size**2
 
@@ -174,7 +213,11 @@ inputs = [1, 64, 128, 256, 512]
 work = [block_work(inputs[k], width * 2**k, size // 2**k) for k in range(5)]
 work = [w + (block_work(2 * width * 2**k, width * 2**k, size // 2**k) if k < 4 else 0) for k, w in enumerate(work)]
 memory = [(2 if k < 4 else 1) * 4 * width * 2**k * (size // 2**k) ** 2 / 2**20 for k in range(5)]
-figure = DescribedFigure(10, 3, "Work and memory per level of the U: work is similar at all levels, memory halves at each.")
+for name, w, m in zip(levels, work, memory, strict=True):
+    print(f"{name:10s} {w / 1e9:5.1f} billion multiply-adds, {m:4.0f} MiB of skip and decoder maps")
+
+# %%
+figure = DescribedFigure(10, 3, "Work and memory per level: work is alike at four levels and less at the bottleneck; memory halves at each level.")
 for axes, values, label, colour in zip(
     figure.subplots(1, 2), ([w / 1e9 for w in work], memory), ("billion multiply-adds", "MiB of skip and decoder maps"),
     (TRAINING_COLOUR, VALIDATION_COLOUR), strict=True,
@@ -184,8 +227,27 @@ for axes, values, label, colour in zip(
 figure
 
 # %% [markdown]
-# The work is spread over the levels, the memory sits at the top: that is why a large image fills your memory long before a deep network
-# does.
+# The work is spread evenly over the levels (the bottleneck has no decoder, so a third of it), the memory sits at the top. Twice the side of the image is four times the pixels, and
+# four times the maps; one more level adds little.
+#
+# ## Training needs more
+#
+# To predict, a map can be forgotten as soon as nobody waits for it. To train, PyTorch keeps what *every* layer was given, because the gradients on the way back are computed from it;
+# and for each weight there is a gradient, and two running means of the optimiser Adam (07). **Predict:** for one image of 512 x 512 and the report's network, which is the largest part?
+
+# %% tags=["nbval-check-output"]
+needed = training_memory(report, (512, 512), batch_size=1)
+for what, number in [
+    ("weights", needed.weights), ("gradients and Adam's means", needed.optimizer), ("kept for the way back", needed.activations),
+    ("gradients on the way back", needed.passing), ("the batch, a copy of the weights", needed.copies), ("all", needed.total),
+]:
+    print(f"{what:34s} {number / 2**20:6.0f} MiB")
+for batch_size in (2, 4):
+    print(f"all, with a batch of {batch_size}:           {training_memory(report, (512, 512), batch_size).total / 2**20:6.0f} MiB")
+
+# %% [markdown]
+# What is kept for the way back: it grows with the pixels and with the batch, while the part of the weights stays. If training runs out of memory, take a smaller batch or smaller
+# crops first. (`training_memory` adds up what the layers keep, without running them; 13 holds it against what a training really takes.)
 #
 # ## The ledger: 572 becomes 388
 #
@@ -228,7 +290,7 @@ except ValueError as error:
 print("sizes next to 100:", nearest_sizes(100), "  and at depth 2:", output_size(100, depth=2))
 
 # %% [markdown]
-# Many U-Nets crop or pad here in silence, and give you a mask of 96 x 96 for an image of 100 x 100. Ours refuses; `predict` pads the image
+# A U-Net that crops its skips to fit, in silence, gives you a mask of 96 x 96 for an image of 100 x 100 (6 doubled four times). Ours refuses; `predict` pads the image
 # and crops the answer, openly.
 #
 # ## Explore: your own U

@@ -41,6 +41,11 @@
 #
 # Change images and masks at random, in ways that leave the truth true: turn, mirror, bend, darken. A network learns from the changes what does not matter. Taught in [10](10_augmentation.ipynb).
 
+# %% [markdown] since=3
+# ### Average pooling
+#
+# Keep the mean of each 2x2 pixels. The mean of the image stays; a single bright pixel fades. Taught in [03](03_contracting_path.ipynb).
+
 # %% [markdown] since=1 also=["baselines"]
 # ### Baseline
 #
@@ -60,6 +65,11 @@
 # ### bfloat16
 #
 # A number of 16 bits with the range of a float32 and two to three digits. Faster where the processor has instructions for it. Taught in [13](13_fast_and_small.ipynb).
+
+# %% [markdown] since=2 not_in=[17] also=["bias", "biases"]
+# ### Bias of a convolution
+#
+# One learnt number per output channel, added at every pixel after the weighted sum. Before a batch norm it does nothing. Taught in [02](02_convolution.ipynb).
 
 # %% [markdown] since=17 also=["bias"]
 # ### Bias of a measurement
@@ -165,6 +175,11 @@
 # ### Dice
 #
 # 2 · overlap / (sum of both sizes); the same number as F1. Soft Dice takes probabilities, and can be a loss. Taught in [06](06_losses.ipynb).
+
+# %% [markdown] since=3 also=["dilated"]
+# ### Dilation
+#
+# A kernel whose weights stand apart: with dilation 2, a 3x3 kernel reaches over 5x5 pixels and looks at nine of them. Taught in [03](03_contracting_path.ipynb).
 
 # %% [markdown] since=9 also=["effective field", "effective receptive fields"]
 # ### Effective receptive field

@@ -94,6 +94,15 @@ def test_a_drawn_u_has_a_box_per_feature_map_and_marks_what_does_not_fit():
     assert sum(math.isclose(p.get_facecolor()[0], 0.8, abs_tol=0.01) for p in axes.patches) == 1  # the odd size, in pink
 
 
+def test_a_drawn_u_says_its_scale_and_what_each_skip_is_cropped_to():
+    texts = " ".join(t.get_text() for t in draw_unet().axes[0].texts)
+    assert "square root" in texts
+    for given, below in ((568, 196), (280, 100), (136, 52)):  # as in figure 1 of the paper: the box on the right, doubled
+        assert f"cropped from {given} to 2·{below} = {2 * below}" in texts
+    assert "64 to 56" in texts
+    assert "cropped" not in " ".join(t.get_text() for t in draw_unet(512, padding="same").axes[0].texts)
+
+
 def test_a_mosaic_holds_every_map_in_its_own_range():
     maps = np.stack([np.full((3, 4), 7.0), np.arange(12.0).reshape(3, 4), -np.arange(12.0).reshape(3, 4)])
     whole, columns = mosaic(maps)

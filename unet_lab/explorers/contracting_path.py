@@ -36,7 +36,7 @@ def explore_contracting(image: np.ndarray) -> Explorer:
         left.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5))
         draw_cross(left, *at)
         right.axis("off")
-        heads = ["", "channels", "size", "after pooling", "sees", "of the image"]
+        heads = ["", "channels", "size", "after pooling", "sees", "of the width"]
         table = right.table(cells, colLabels=heads, bbox=(0, 0.1, 1, 0.9), colWidths=[1.3, 1, 1.2, 1.4, 1, 1.2])
         table.auto_set_font_size(False)
         table.set_fontsize(9)

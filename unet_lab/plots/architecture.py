@@ -12,8 +12,9 @@ from unet_lab.plots.figure import ERROR_COLOUR, DescribedFigure
 def draw_unet(
     size: int = 572, depth: int = 4, base_channels: int = 64, padding: str = "valid", in_channels: int = 1, num_classes: int = 2
 ) -> DescribedFigure:
-    """The U as in figure 1 of the 2015 paper: a box per feature map, tall as its size, wide as its channels.
+    """The U as in figure 1 of the 2015 paper: a box per feature map, taller for a larger size, wider for more channels.
 
+    The sides grow with the square root of size and channels, and the figure says so: to scale, the deep maps would vanish.
     Any size, width, depth and padding; sizes that do not fit are drawn rounded down and marked in the error colour.
     """
     ledger = dict(size_ledger(size, depth, padding))
@@ -42,9 +43,8 @@ def draw_unet(
         arrow(axes, (from_below[0] + 0.32, from_below[1] + 0.12), (right[k][0] - 0.25, right[k][1] - 0.45), green)
         start, end = (left[k][0] + 0.4, left[k][1]), (right[k][0] - 0.4, right[k][1])
         arrow(axes, start, end, grey, "--")
-        lost = ledger[f"encoder {k}"] - ledger[f"up {k}"]
         room = end[0] - start[0]
-        note = f"{'skip, cropped by' if room > 3 else 'crop'} {lost} px" if lost else "skip"
+        note = skip_note(ledger[f"encoder {k}"], ledger[f"up {k}"], long=room > 3)
         if room > 1:
             axes.text((start[0] + end[0]) / 2, start[1] + 0.07, note, ha="center", fontsize=9, color=grey)
     arrow(axes, (right[0][0] + 0.35, 0), (right[0][0] + 1.0, 0), blue)
@@ -54,9 +54,18 @@ def draw_unet(
         Patch(color=green, label="2x2 up-convolution"),
         Patch(color=grey, label="skip: copy and concatenate"),
     ]
+    scale = "Height and width of a box grow with the square root\nof its size in pixels and of its number of channels (ch)."
+    axes.text(-1.9, -1.25 * depth - 0.7, scale, ha="left", va="bottom", fontsize=8, color=grey)
     figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     axes.set(xlim=(-2, 3 * depth + 2), ylim=(-1.25 * depth - 0.75, 0.8))
     return figure
+
+
+def skip_note(given: int, kept: int, long: bool) -> str:
+    """What is written at a skip of `given` pixels that is cropped to `kept`, twice the size of the map below: 64 to 2·28."""
+    if given == kept:
+        return "skip"
+    return f"skip, cropped from {given} to 2·{kept // 2} = {kept}" if long else f"{given} to {kept}"
 
 
 def box_colour(name: str, ledger: dict[str, int]) -> str:
