@@ -170,7 +170,7 @@ print("the cell is darker than the background:", cell[inside].mean() < cell[~ins
 #
 # A layer has many kernels side by side, and each gives one **channel** (a *feature map*). From the second layer on the input has many channels
 # too; then each output channel has a kernel for each input channel, and adds up over them. So the weights have the shape
-# (channels out, channels in, 3, 3). To the sum, each output channel adds one more learnt number, its **bias**: the same for every pixel.
+# (channels out, channels in, 3, 3). To the sum, each output channel adds one more learnt number, the same for every pixel: these are the layer's **biases**, one bias per output channel.
 # **Predict** the number of weights and of biases from 2 to 3 channels, then check one output number by hand.
 
 # %% tags=["nbval-check-output"]

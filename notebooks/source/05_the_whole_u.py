@@ -217,7 +217,8 @@ for name, w, m in zip(levels, work, memory, strict=True):
     print(f"{name:10s} {w / 1e9:5.1f} billion multiply-adds, {m:4.0f} MiB of skip and decoder maps")
 
 # %%
-figure = DescribedFigure(10, 3, "Work and memory per level: work is alike at four levels and less at the bottleneck; memory halves at each level.")
+words = "Work and memory per level: work is alike at four levels and less at the bottleneck; memory halves at each level."
+figure = DescribedFigure(10, 3, words)
 for axes, values, label, colour in zip(
     figure.subplots(1, 2), ([w / 1e9 for w in work], memory), ("billion multiply-adds", "MiB of skip and decoder maps"),
     (TRAINING_COLOUR, VALIDATION_COLOUR), strict=True,
@@ -243,11 +244,12 @@ for what, number in [
 ]:
     print(f"{what:34s} {number / 2**20:6.0f} MiB")
 for batch_size in (2, 4):
-    print(f"all, with a batch of {batch_size}:           {training_memory(report, (512, 512), batch_size).total / 2**20:6.0f} MiB")
+    total = training_memory(report, (512, 512), batch_size).total
+    print(f"all, with a batch of {batch_size}:              {total / 2**20:6.0f} MiB")
 
 # %% [markdown]
 # What is kept for the way back: it grows with the pixels and with the batch, while the part of the weights stays. If training runs out of memory, take a smaller batch or smaller
-# crops first. (`training_memory` adds up what the layers keep, without running them; 13 holds it against what a training really takes.)
+# crops first. (`training_memory` adds up what the layers keep, without running them.)
 #
 # ## The ledger: 572 becomes 388
 #

@@ -16,7 +16,7 @@
 # Afterwards you can write the training loop, choose a learning rate, overfit one batch before you trust anything, train a U-Net on
 # your CPU, stop it and go on later.
 #
-# *About 40 minutes. Back: [06 · Losses](06_losses.ipynb). Next: [08 · Evaluation](08_evaluation.ipynb)*
+# *About 45 minutes. You need: [05](05_the_whole_u.ipynb), [06](06_losses.ipynb) (cross entropy). Back: [06 · Losses](06_losses.ipynb). Next: [08 · Evaluation](08_evaluation.ipynb)*
 
 # %%
 import math
@@ -35,6 +35,7 @@ from unet_lab.losses import cross_entropy
 from unet_lab.metrics import scores
 from unet_lab.plots import ERROR_COLOUR, TRAINING_COLOUR, VALIDATION_COLOUR, DescribedFigure, show_curves, show_triplets
 from unet_lab.training import best_device, evaluate, fit, has_bfloat16, in_words, plan_training, train
+from unet_lab.training.checkpoint import load_checkpoint
 from unet_lab.unet import UNet
 
 _ = torch.manual_seed(0)
@@ -90,8 +91,7 @@ with torch.no_grad():
 # ## Overfit one batch first
 #
 # The cheapest test of a whole pipeline: can the network learn *four images by heart*? If not, no amount of data will help; something is
-# wired wrongly. Here is the loop, all of it: **forward, loss, forget old gradients, backward, step.** The optimiser, **Adam**, is gradient
-# descent that fits the length of the step to each weight by itself.
+# wired wrongly. Here is the loop, all of it: **forward, loss, forget old gradients, backward, step.** (The optimiser, **Adam**, is opened below.)
 
 # %%
 optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
@@ -105,11 +105,48 @@ for _ in tqdm(range(50), desc="overfitting", unit="step"):
     optimizer.step()
     losses.append(loss.item())
 
+# %%
+figure = DescribedFigure(7, 2.8, f"Loss of the four images over 50 steps: from {losses[0]:.2f} to {losses[-1]:.2f}.")
+axes = figure.subplots()
+axes.plot(range(1, 51), losses, color=TRAINING_COLOUR)
+axes.axhline(math.log(3), color="#666666", ls="--", lw=1)
+axes.text(50, math.log(3), "ln 3", ha="right", va="bottom", color="#666666")
+axes.set(xlabel="step", ylabel="cross entropy (nats)", ylim=(0, None), title="four images, again and again")
+figure
+
 # %% tags=["nbval-check-output"]
 print("learnt by heart, loss below 0.1:", losses[-1] < 0.1)
 
 # %% [markdown]
-# It can. (It has learnt nothing about other cells, of course: that is the next step.)
+# It can. (That says nothing about other cells: that is the next step.)
+#
+# ## Adam, in three lines
+#
+# Plain gradient descent takes large steps where the gradient is large. **Adam** keeps two running means for each weight, of its gradient and of the gradient's square, and divides the one by the
+# root of the other (both made up for having started at 0). By hand, on the one weight from above:
+
+# %% tags=["nbval-check-output"]
+def adam_by_hand(scale, steps=5, rate=0.1):
+    w, mean, square = 0.0, 0.0, 0.0
+    for t in range(1, steps + 1):
+        g = scale * 2 * (3 * w - 6) * 3  # the gradient of scale · (3w - 6)²
+        mean = 0.9 * mean + 0.1 * g
+        square = 0.999 * square + 0.001 * g**2
+        w -= rate * (mean / (1 - 0.9**t)) / (math.sqrt(square / (1 - 0.999**t)) + 1e-8)
+    return w
+
+
+w = torch.tensor(0.0, requires_grad=True)
+adam = torch.optim.Adam([w], lr=0.1)
+for _ in range(5):
+    adam.zero_grad()
+    ((3 * w - 6) ** 2).backward()
+    adam.step()
+print(f"after 5 steps: by hand {adam_by_hand(1):.3f}, by PyTorch {w.item():.3f}")
+print(f"the loss a thousand times larger: {adam_by_hand(1000):.3f}")
+
+# %% [markdown]
+# Each of the first steps is about as long as the learning rate, 0.1, however large the gradient is. So Adam does not care whether a loss is a mean or a sum.
 #
 # ## The learning rate
 #
@@ -128,9 +165,37 @@ figure
 # %% [markdown]
 # Too low: a line that hardly sinks. Too high: it jumps up first, and may never come back. Right: as high as it goes while it still sinks.
 #
+# ## A schedule
+#
+# One rate need not serve a whole run: large steps get far, small ones settle. A **schedule** changes the learning rate after every step. `train` uses **one cycle** (Smith and Topin 2017)
+# unless you say `schedule="constant"`. **Predict:** with a rate of 0.01, with which rate does the first of 384 steps begin?
+
+# %% tags=["nbval-check-output"]
+steps = 8 * 384 // 8  # epochs · images / batch size, as in the run below
+optimizer = torch.optim.Adam([torch.zeros(1, requires_grad=True)], lr=0.01)
+scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.01, total_steps=steps)
+schedule = []
+for _ in range(steps):
+    schedule.append(optimizer.param_groups[0]["lr"])
+    optimizer.step()
+    if len(schedule) < steps:
+        scheduler.step()
+highest = schedule.index(max(schedule))
+print(f"first {schedule[0]:g}, highest {max(schedule):g} after {highest / steps:.0%} of the steps, last {schedule[-1]:.0e}")
+
+# %%
+figure = DescribedFigure(7, 2.4, "The learning rate over a run: up to 0.01 in the first third, then down to nearly 0.")
+axes = figure.subplots()
+axes.plot(range(1, steps + 1), schedule, color=TRAINING_COLOUR)
+axes.set(xlabel="step", ylabel="learning rate", title="one cycle")
+figure
+
+# %% [markdown]
+# With a 25th of it: up along half a cosine while the network is still far off, then down to nearly 0, so that the last steps change little.
+#
 # ## Train for real
 #
-# `train` is the loop above over all batches, as a **generator**: after each epoch (each image seen once) it hands you a report, and your
+# `train` is the loop above over all batches, with this schedule, as a **generator**: after each epoch (each image seen once) it hands you a report, and your
 # `for` decides what to do with it. `watch_training` is a `for` that draws. **Press Stop** when you have seen enough: what was
 # learnt is kept.
 
@@ -164,6 +229,24 @@ pairs = validation.pairs[4:7]
 show_triplets([p.image for p in pairs], [p.mask for p in pairs], [predict(model, p.image) for p in pairs])
 
 # %% [markdown]
+# ## The best epoch is not always the last
+#
+# With the schedule, the last steps are small and the last epoch often is the best. Here are 24 cells instead of 384, and a constant rate. **Predict:** is the last epoch the best? Three seeds:
+
+# %%
+few, few_validation, runs = training.subset(range(24)), validation.subset(range(24)), []
+for seed in range(3):
+    _ = torch.manual_seed(seed)
+    small = UNet(base_channels=8, depth=3)
+    runs.append(fit(small, few, few_validation, epochs=18, batch_size=4, learning_rate=0.02, schedule="constant", seed=seed))
+    best_of, last = runs[-1].best, runs[-1].reports[-1]
+    print(f"seed {seed}: best epoch {best_of.epoch:2d} of {last.epoch}, IoU {best_of.iou:.3f}; in the last epoch {last.iou:.3f}")
+show_curves(runs[0].reports)
+
+# %% [markdown]
+# The training loss sinks, the validation scores jump up and down. `fit`, `train` and the monitor keep the weights of the epoch with the highest validation IoU and give them back
+# at the end. (You have then chosen by the validation images, so their score is a little too good: for a report, keep a **test set** that chose nothing. Notebook 15 does.)
+#
 # ## The same network, other cells
 #
 # **Predict:** the network has reached a high score on plain cells. What will it reach on cells of the full variety, which it never saw?
@@ -175,7 +258,7 @@ for difficulty in (0.25, 0.5, 1.0):
     print(f"difficulty {difficulty}: accuracy {result.accuracy:.3f}, IoU {result.iou:.3f} (macro)")
 
 # %% [markdown]
-# A validation score holds for images *like the training images*, and for no others. Nothing in the curves above warned you. The shipped
+# Less and less, the further the cells are from those of the training. A validation score holds for images *like the training images*, and for no others. Nothing in the curves above warned you. The shipped
 # model was trained on the full variety, for longer, at 192 x 192 pixels (`python3 lab.py train-small`).
 #
 # ## The report's log, and ours
@@ -191,7 +274,7 @@ history = fit(UNet.small(), training.subset(range(120)), epochs=1, batch_size=3,
 print(history.log())
 
 # %% [markdown]
-# The numbers are thousands of times larger than ours above, and yet may say the same. **Divide by the pixels in a batch**: which size of image had
+# The sum grows with the pixels of a batch, so the two logs cannot be compared as they are. **Divide by the pixels in a batch**: which size of image had
 # the report, if its first loss was to be below ln 3, what a network that knows nothing pays?
 
 # %% tags=["nbval-check-output"]
@@ -203,7 +286,7 @@ for side in (512, 1024):
 print(f"ours, 64 x 64: {history.reports[0].loss / (3 * 64 * 64):.2f} nats per pixel in the first epoch")
 
 # %% [markdown]
-# So the report's images most likely were 1024 x 1024. A log can be read like evidence; 08 goes on with that.
+# With 512 x 512 the report's first epoch would be worse than knowing nothing; so its images most likely were 1024 x 1024. Notebook 08 reads more from that log.
 #
 # ## Stop, and go on
 #
@@ -227,12 +310,24 @@ with tempfile.TemporaryDirectory() as folder:
     file = Path(folder) / "run.pt"
     for _ in train(fresh(), few, checkpoint=file, **settings):
         break  # as if the laptop had been closed
+    state = load_checkpoint(file)
     resumed = fresh()
     epochs = [report.epoch for report in train(resumed, few, checkpoint=file, **settings)]
 pairs = zip(straight.parameters(), resumed.parameters(), strict=True)
 print("epochs reported:", epochs, "  equal to the last bit:", all(torch.equal(a.cpu(), b.cpu()) for a, b in pairs))
 
 # %% [markdown]
+# It is. What must a file hold for that? The weights alone would not do: Adam would start with empty means, and other images would come next. We opened it before the run went on:
+
+# %% tags=["nbval-check-output"]
+for name, value in sorted(state.items()):
+    size = f"{len(value)} entries" if hasattr(value, "__len__") and not isinstance(value, str) else ""
+    print(f"{name:16s} {type(value).__name__:9s} {size}")
+
+# %% [markdown]
+# `model` are the weights as they are, `best` those of the best epoch; `optimizer` holds Adam's means, `scheduler` where in the cycle the run is; `random_states` the states of the random number generators. To *use*
+# a network you need its weights only: `save_weights`.
+#
 # Before a run of hours, ask what it will take. `plan_training` measures three steps on a copy of the network, and estimates the memory. The
 # report trained 100 epochs at full width on whole images of 1024 x 1024; **predict** how long your machine would need for just 256 x 256:
 

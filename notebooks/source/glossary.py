@@ -66,7 +66,7 @@
 #
 # A number of 16 bits with the range of a float32 and two to three digits. Faster where the processor has instructions for it. Taught in [13](13_fast_and_small.ipynb).
 
-# %% [markdown] since=2 not_in=[17] also=["bias", "biases"]
+# %% [markdown] since=2 not_in=[17] also=["biases"]
 # ### Bias of a convolution
 #
 # One learnt number per output channel, added at every pixel after the weighted sum. Before a batch norm it does nothing. Taught in [02](02_convolution.ipynb).
@@ -391,6 +391,11 @@
 #
 # How much the output changes with each pixel of the input: the gradient, shown as an image. Taught in [09](09_looking_inside.ipynb).
 
+# %% [markdown] since=7 also=["one cycle"]
+# ### Schedule
+#
+# How the learning rate changes over a run. One cycle: up in the first third, then down to nearly 0. Taught in [07](07_training.ipynb).
+
 # %% [markdown] since=0 not_in=[17] also=["seeds"]
 # ### Seed
 #
@@ -400,6 +405,11 @@
 # ### Segmentation
 #
 # Saying for every pixel of an image what it shows. Taught in [00](00_start_here.ipynb).
+
+# %% [markdown] since=5 not_in=[11] also=["sigmoids"]
+# ### Sigmoid
+#
+# 1 / (1 + exp(-x)): makes a probability of one logit, for a question with yes or no. Taught in [05](05_the_whole_u.ipynb).
 
 # %% [markdown] since=3 not_in=[15] also=["skip", "skips", "skip connections"]
 # ### Skip connection
@@ -425,6 +435,11 @@
 # ### Tensor
 #
 # An array in PyTorch, with a memory of how it was computed, so that gradients can be had. Taught in [00](00_start_here.ipynb).
+
+# %% [markdown] since=7 not_in=[15]
+# ### Test set
+#
+# Images that neither trained nor chose anything: judged once, at the end. Taught in [15](15_your_own_images.ipynb).
 
 # %% [markdown] since=8 not_in=[13] also=["tiles", "tiled", "tiling"]
 # ### Tile
