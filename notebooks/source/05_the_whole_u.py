@@ -245,7 +245,8 @@ for what, number in [
     print(f"{what:34s} {number / 2**20:6.0f} MiB")
 for batch_size in (2, 4):
     total = training_memory(report, (512, 512), batch_size).total
-    print(f"all, with a batch of {batch_size}:              {total / 2**20:6.0f} MiB")
+    what = f"all, with a batch of {batch_size}"
+    print(f"{what:34s} {total / 2**20:6.0f} MiB")
 
 # %% [markdown]
 # What is kept for the way back: it grows with the pixels and with the batch, while the part of the weights stays. If training runs out of memory, take a smaller batch or smaller

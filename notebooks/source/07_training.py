@@ -244,7 +244,7 @@ for seed in range(3):
 show_curves(runs[0].reports)
 
 # %% [markdown]
-# Sometimes it is, sometimes not; the run that is drawn (seed 0) jumps up and down to its end. `fit`, `train` and the monitor keep the weights of the epoch with the highest validation IoU and give them back
+# With steps this large the scores jump up and down to the end, and it is chance which epoch comes out best; seed 0 is drawn. `fit`, `train` and the monitor keep the weights of the epoch with the highest validation IoU and give them back
 # at the end. (You have then chosen by the validation images, so their score is a little too good: for a report, keep a **test set** that chose nothing. Notebook 15 does.)
 #
 # ## The same network, other cells
