@@ -16,6 +16,8 @@
 # Afterwards you can start a data-parallel training with `torchrun`, say what is averaged and when, make a loop of your own run under 1, 2
 # and 4 workers with one result, and tell when one more worker is not worth it.
 #
+# *You need [07](07_training.ipynb) (the training loop, gradients, checkpoints) and [02](02_convolution.ipynb) (batch norm).*
+#
 # *About 40 minutes. Back: [15 · Your own images](15_your_own_images.ipynb)*
 
 # %%
@@ -48,7 +50,7 @@ _ = torch.manual_seed(0)
 # same network again, and the next batch can come.
 #
 # Is that the same as one process with all four images? The loss is a mean over pixels, and the gradient of a mean is the mean of
-# gradients. **Predict** the largest difference between the two gradients below: exactly 0, about 10⁻⁸, or about 10⁻³?
+# gradients. **Predict** the difference between the whole batch's gradient and the mean of the two halves', relative to its length: exactly 0, about 10⁻⁷, or about 10⁻³?
 
 # %%
 cells = SegmentationDataset.generated(4, size=32)
@@ -71,7 +73,7 @@ def difference(a, b):
 whole = gradient(plain, image, mask)
 halves = [gradient(plain, image[:2], mask[:2]), gradient(plain, image[2:], mask[2:])]
 print("numbers in the gradient:", len(whole))
-print("the two halves agree with each other:", difference(*halves) < 1e-3)
+print("the two halves agree with each other, to 1e-5: ", difference(*halves) < 1e-5)
 print("their mean agrees with the whole batch, to 1e-5:", difference(whole, (halves[0] + halves[1]) / 2) < 1e-5)
 
 # %%
@@ -79,7 +81,7 @@ print(f"half against half {difference(*halves):.2f}")
 print(f"mean of halves against whole {difference(whole, (halves[0] + halves[1]) / 2):.1e}")
 
 # %% [markdown]
-# Not exactly 0: the sums are taken in another order, and floating-point sums depend on it in the last digit. That is all that differs.
+# Not exactly 0: the sums are taken in another order, and floating-point sums depend on it in the last digits. That is all that differs: a float32 carries about seven digits.
 #
 # ## Break it: unequal shares
 #
@@ -92,7 +94,7 @@ print("mean of the two, as before:", "right" if difference(whole, (three + one) 
 print("weighed by 3/4 and 1/4:    ", "right" if difference(whole, 0.75 * three + 0.25 * one) < 1e-5 else "wrong")
 
 # %% [markdown]
-# The lone image pulled as hard as the other three together. `unet_lab.training.train` lets every worker divide its *sum* by the number of pixels of
+# Wrong: the lone image pulled as hard as the other three together. `unet_lab.training.train` lets every worker divide its *sum* by the number of pixels of
 # the *whole* batch. In exercise 2 you will do the same.
 #
 # ## Break it again: batch norm
@@ -112,8 +114,20 @@ for name, part in (("all four", first), ("worker 0", first[:2]), ("worker 1", fi
 print(f"gradient off by {difference(whole, (halves[0] + halves[1]) / 2):.0%}")
 
 # %% [markdown]
-# Batch norm divides by the standard deviation *of the batch that it sees*, and a worker sees its own share only. With 16 images each that hardly matters; with one or two
-# it is another training. The cure is **synchronised batch norm**: the workers exchange sums and counts, and all use the mean and the
+# Batch norm divides by the standard deviation *of the batch that it sees*, and a worker sees its own share only. How much does that matter when the shares are larger? The gradient's error, for three sets of images:
+
+# %%
+for first_seed in (0, 1000, 2000):
+    many = SegmentationDataset.generated(32, size=32, first_seed=first_seed)
+    images, masks = (torch.stack(part) for part in zip(*(many[i] for i in range(32)), strict=True))
+    errors = []
+    for each in (1, 4, 16):
+        parts = [gradient(normed, images[i : i + each], masks[i : i + each]) for i in (0, each)]
+        errors.append(difference(gradient(normed, images[: 2 * each], masks[: 2 * each]), (parts[0] + parts[1]) / 2))
+    print("images for each of two workers: " + ", ".join(f"{n}: {e:.0%} off" for n, e in zip((1, 4, 16), errors, strict=True)))
+
+# %% [markdown]
+# The smaller the share, the farther off. The cure is **synchronised batch norm**: the workers exchange sums and counts, and all use the mean and the
 # standard deviation of the whole batch. PyTorch has it for GPUs as `nn.SyncBatchNorm`; `unet_lab.training.distributed.SyncedBatchNorm2d` writes it out in 15 lines, for
 # CPUs too.
 #
@@ -188,7 +202,56 @@ figure
 
 # %% [markdown]
 # Without batch norm, and with synchronised batch norm, 1, 2 and 4 workers are one training. Left to each worker, batch norm makes three trainings of
-# it. None of the three is wrong; but a result that changes with the number of machines is hard to report.
+# it; after three epochs they still lie close (the titles say how close), but they are not the same. None of the three is wrong; but a result that changes with the number of machines is hard to report.
+#
+# ## The same in plain PyTorch
+#
+# In other people's code you will meet two names. **`DistributedDataParallel`** (DDP) wraps the network: it copies rank 0's weights to all workers at the start and averages the gradients during `backward()`.
+# **`DistributedSampler`** gives each worker its share of the images; `set_epoch` makes it shuffle anew in each epoch. Your loop stays as it was. **Predict:** with two workers and a batch of 8 images each, which
+# single-process batch size gives the same losses?
+
+# %%
+plain_script = folder / "ddp.py"
+_ = plain_script.write_text('''
+import sys, torch, torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader, DistributedSampler
+from unet_lab.datasets import SegmentationDataset
+from unet_lab.losses import cross_entropy
+from unet_lab.unet import UNet
+
+dist.init_process_group("gloo")                                  # on GPUs "nccl"
+cells = SegmentationDataset.generated(32, size=32)
+torch.manual_seed(0)
+model = DistributedDataParallel(UNet(base_channels=4, depth=2, norm=None))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+sampler = DistributedSampler(cells, shuffle=False)               # shuffle=False: so that both ways see the same batches
+for epoch in range(3):
+    sampler.set_epoch(epoch)
+    for image, mask in DataLoader(cells, batch_size=16 // dist.get_world_size(), sampler=sampler):
+        loss = cross_entropy(model(image), mask)                 # the mean over this worker's share
+        optimizer.zero_grad()
+        loss.backward()                                          # here the gradients are averaged
+        optimizer.step()
+        dist.all_reduce(loss.detach_())                          # only to print the whole batch's loss
+        if dist.get_rank() == 0:
+            print("loss", loss.item() / dist.get_world_size(), flush=True)
+dist.destroy_process_group()
+''')
+# %%
+by_ddp = {}
+for workers in (1, 2):
+    status, printed = torchrun(workers, plain_script)
+    assert status == 0, printed
+    by_ddp[workers] = [float(line.split()[1]) for line in printed.splitlines() if line.startswith("loss ")]
+
+# %% tags=["nbval-check-output"]
+print("steps:", len(by_ddp[1]), len(by_ddp[2]))
+print("one curve, to 1e-4:", max(abs(a / b - 1) for a, b in zip(by_ddp[1], by_ddp[2], strict=True)) < 1e-4)
+
+# %% [markdown]
+# A batch of 16, the sum of both. What DDP leaves to you: it averages workers, not pixels, so that unequal shares are weighed wrongly (the sampler avoids them: it repeats images until all shares are equal, also in validation,
+# where they then count twice); and batch norm stays each worker's own until you convert the network with `nn.SyncBatchNorm.convert_sync_batchnorm`, on GPUs.
 #
 # ## A worker dies
 #
@@ -225,7 +288,7 @@ print("ended well:", status == 0, "  epochs in the checkpoint:", len(load_checkp
 #
 # ## Is it faster?
 #
-# Not here: this machine has a few cores, and one process already uses them all. Data parallelism pays where each worker has cores, or a
+# Not on a laptop, where one process can already use all cores. Data parallelism pays where each worker has cores, or a
 # GPU, of its own. What it costs is the **exchange**: in every step each worker sends about twice its gradients, 4 bytes a parameter. Measure what one image
 # costs with one thread, as each worker above had it:
 
@@ -258,6 +321,8 @@ explorer
 
 
 # %% [markdown]
+# With "8 images for each worker" 16 workers have 16 times the images in each step, but each step also waits for the exchange, which the explorer adds: it names the speed-up, and it is less than 16.
+#
 # With more workers the effective batch grows, and with it the learning rate that fits: a mean over more images is less noisy. A rule of thumb for
 # plain gradient descent is *twice the batch, twice the rate, after a warm-up* (Goyal et al. 2017, arXiv 1706.02677). For Adam less than that is
 # safer. Keep `batch_size` while you compare.
@@ -318,15 +383,18 @@ check("data_parallel_step", my_step);
 #
 # `FIRST_MACHINE` is the name or address of one of them; port 29500 must be open between them. (The `export` makes a restart on several machines forget
 # the addresses of workers that died.) The checkpoint must lie in a folder that both can reach. On a Slurm cluster, as `sbatch train.sh`:
-#
-# ```
-# !/bin/bash
-# #SBATCH --nodes=2 --ntasks-per-node=1 --cpus-per-task=8 --gpus-per-node=2 --time=04:00:00 --requeue
-# export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1
-# srun torchrun --nnodes=$SLURM_NNODES --nproc-per-node=2 --max-restarts=3 --rdzv-id=$SLURM_JOB_ID --rdzv-backend=c10d \
-#      --rdzv-endpoint=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1):29500 train_cells.py losses.json
-# ```
-#
+
+# %%
+slurm = folder / "train.sh"
+slurm.write_text('''#!/bin/bash
+#SBATCH --nodes=2 --ntasks-per-node=1 --cpus-per-task=8 --gpus-per-node=2 --time=04:00:00 --requeue
+export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1
+srun torchrun --nnodes=$SLURM_NNODES --nproc-per-node=2 --max-restarts=3 --rdzv-id=$SLURM_JOB_ID --rdzv-backend=c10d \\
+     --rdzv-endpoint=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1):${PORT:-29500} train_cells.py losses.json
+''')
+print(slurm.read_text())
+
+# %% [markdown]
 # `--requeue` starts the job again when the cluster took its machines away; with `checkpoint=` it goes on. Where each worker has a GPU, the same call uses
 # NCCL instead of gloo and PyTorch's own synchronised batch norm. Whoever can reach the port can join the run: use it inside a network that you trust.
 #
@@ -341,6 +409,9 @@ check("data_parallel_step", my_step);
 #
 # <details><summary>Your colleague sees another loss curve on 8 workers than on 1. Two suspects?</summary>
 # Batch norm that is not synchronised, and unequal shares averaged without weights. (A third: each worker with another seed for its weights.)</details>
+#
+# <details><summary>DistributedDataParallel without a DistributedSampler: what happens?</summary>
+# Every worker trains on all images: the same gradients, averaged, at several times the cost. Nothing fails.</details>
 #
 # <details><summary>Why does a run hang, without an error, when one worker skips a batch?</summary>
 # The others wait in all_reduce. Every worker must take part in every exchange, with an empty share if need be.</details>

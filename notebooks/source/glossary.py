@@ -181,6 +181,11 @@
 #
 # A kernel whose weights stand apart: with dilation 2, a 3x3 kernel reaches over 5x5 pixels and looks at nine of them. Taught in [03](03_contracting_path.ipynb).
 
+# %% [markdown] since=16 also=["DDP"]
+# ### DistributedDataParallel
+#
+# PyTorch's wrapper for data-parallel training: it averages the workers' gradients during backward. A DistributedSampler gives each worker its share of the images. Taught in [16](16_more_than_one_machine.ipynb).
+
 # %% [markdown] since=9 also=["effective field", "effective receptive fields"]
 # ### Effective receptive field
 #
