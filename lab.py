@@ -301,7 +301,7 @@ def make_complete():
         os.remove(READY)
         print("The list of packages has changed: bringing .venv up to date.")
     install_pytorch()
-    install("JupyterLab and the rest", ["-e", HERE + "[fast,test]"])
+    install("JupyterLab and the rest", ["-e", HERE + "[fast,share,test]"])
     write(READY, fingerprint())
     os.remove(LOG)
     print("Set up.")

@@ -59,7 +59,7 @@ def test_every_dependency_is_named_once_with_a_range_and_pinned_inside_it():
 
 
 def test_lab_py_installs_the_extras_that_the_pages_need_and_no_more():
-    assert 'HERE + "[fast,test]"' in (ROOT / "lab.py").read_text(encoding="utf-8")
+    assert 'HERE + "[fast,share,test]"' in (ROOT / "lab.py").read_text(encoding="utf-8")
     assert set(PROJECT["optional-dependencies"]) == {"fast", "share", "test"}
 
 
@@ -72,7 +72,7 @@ def test_installed_versions_are_the_pinned_ones():
     if not (ROOT / ".venv").is_dir() or not (ROOT / ".venv").samefile(sys.prefix):
         pytest.skip("not the environment that lab.py made (conda's may hold other versions within the ranges)")
     extras = PROJECT["optional-dependencies"]
-    installed = [*PROJECT["dependencies"], *extras["fast"], *extras["test"]]  # what lab.py installs; the rest is asked for
+    installed = [*PROJECT["dependencies"], *extras["fast"], *extras["share"], *extras["test"]]  # what lab.py installs
     here = [line for line in installed if (marker := Requirement(line.split("#")[0]).marker) is None or marker.evaluate()]
     for name in _listed(line.split(";")[0] for line in here):
         assert version(name).split("+")[0] == pinned()[name].removeprefix("=="), name

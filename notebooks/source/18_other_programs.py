@@ -160,7 +160,7 @@ for wrong in ({}, {"authors": ["Ada Lovelace"]}, {"authors": ["Ada Lovelace"], "
         print(str(error).partition(": ")[0])
 
 # %% [markdown]
-# Without a licence nobody may use your network, whatever you meant. With everything said (the extra `share` must be installed: `pip install -e ".[share]"`):
+# Without a licence nobody may use your network, whatever you meant. With everything said, bioimageio.core tests the package before it is written:
 
 # %%
 try:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from unet_lab.acceleration import export
+from unet_lab.acceleration import export, runtimes
 from unet_lab.acceleration.runtimes import missing
 from unet_lab.acceleration.sharing import About, check_classes, test_image, warn_of_outliers
 from unet_lab.acceleration.zoo_package import as_input, document, draw_cover, prepared, smallest_size, takes_any_size
@@ -28,7 +28,6 @@ needs_share = pytest.mark.skipif(
     bool(missing("bioimageio") or missing("bioimageio.core")),
     reason='bioimageio.core is not installed: pip install -e ".[share]"',
 )
-without_share = pytest.mark.skipif(not missing("bioimageio"), reason="bioimageio is installed")
 IMAGE = generate_cell(3, 96).image
 
 
@@ -163,8 +162,8 @@ def test_an_empty_mask_and_missing_class_names_are_refused():
         check_classes(("background", "cell"), nothing)
 
 
-@without_share
-def test_without_the_extra_it_says_what_to_install(model, tmp_path):
+def test_without_the_extra_it_says_what_to_install(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(runtimes, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"bioimageio\.spec and bioimageio\.core: pip install -e \"\.\[share\]\""):
         export(model, tmp_path / "my.zip", IMAGE, format="bioimageio", **TOLD)
 
