@@ -806,7 +806,7 @@ def test_an_answer_that_prints_a_lot_does_not_fill_the_page(capsys):
 
 
 def test_an_error_names_the_line_of_the_student_s_own_cell(capsys):
-    code = "def f(matrix):\n    a = 1\n    return matrix @ matrix[:2]\n"
+    code = "def f(matrix):\n    a = 1\n    return matrix.no_such_thing\n"
     namespace = {}
     exec(compile(code, "<ipython-input-3>", "exec"), namespace)
     check("iou", namespace["f"])

@@ -101,12 +101,15 @@ odd = (7
 %time odd += 0
 my_iou?
 """
+GROWS = (
+    "    while True: kept.append(np.ones(25_000_000)), time.sleep(0.05)\n"  # with pauses: the memory is what it is stopped for
+)
 CLASS = {
     "ada": notebook(),
     "bob": notebook(WRONG["confusion_matrix"]),
     "cleo": notebook(untried=ASKED),
     "dan": notebook((BODY, "    while True: pass\n" + BODY)),
-    "eve": notebook((BODY, "    kept = []\n    while True: kept.append(np.ones(50_000_000))\n" + BODY)),
+    "eve": notebook((BODY, f"    import time\n    kept = []\n{GROWS}" + BODY)),
     "finn": notebook((DEF, "import os; os._exit(7)\n" + DEF)),
     "gus": notebook((DEF, "import shutil; shutil.rmtree(PLACE)\n" + DEF)),
     "hana": notebook(
@@ -209,7 +212,7 @@ def marked(tmp_path_factory):
     before = {p: p.read_bytes() for p in folder.rglob("*.ipynb")}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UNET_LAB_SIGN", sign := str(folder))
-        rows = [row for found in grade(find_submissions(folder, roster), Limits(12, 1.5), jobs=2) for row in found]
+        rows = [row for found in grade(find_submissions(folder, roster), Limits(12, 0.8), jobs=2) for row in found]
     assert not left_over(sign)
     assert before == {p: p.read_bytes() for p in folder.rglob("*.ipynb")}, "a submission changed another"
     return {student: [row for row in rows if row.student == student] for student in MARKS}
@@ -253,7 +256,7 @@ def test_right_wrong_and_untried_answers_are_told_apart(marked):
     ("student", "state", "words"),
     [
         ("dan", "wrong", "it was stopped after 3 seconds"),
-        ("eve", "error", "GB of memory; 1.5 GB are allowed"),
+        ("eve", "error", "GB of memory; 0.8 GB are allowed"),
         ("finn", "error", "its process ended by itself, with status 7"),
         ("gus", "error", "a notebook may not change"),
         ("pia", "error", "exit()"),
@@ -409,7 +412,7 @@ def test_tables_have_a_line_a_student_the_best_answer_and_no_formula(tmp_path, m
     assert table["cleo"]["iou"] == ""
     assert table["kai"]["confusion_matrix"] == "error"
     assert (table["zoe"]["passed"], table["zoe"]["reported only"], table["zoe"]["iou"]) == ("0", "1", "(1)")
-    assert "1.5 GB are allowed" in table["eve"]["remarks"]
+    assert "0.8 GB are allowed" in table["eve"]["remarks"]
     assert "'=cmd|' /C calc'!A0" in table
     answers = list(csv.DictReader(details.read_text(encoding="utf-8-sig").splitlines()))
     assert len(answers) == len(rows)
