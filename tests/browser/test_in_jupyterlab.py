@@ -45,7 +45,7 @@ def test_the_first_use_of_a_word_leads_to_the_glossary_and_to_the_word_in_it(pag
     until(page, lambda: link.is_visible(), 10)
 
     link.click()
-    word = page.locator("h3:visible", has_text="Receptive field").first
+    word = page.locator("h3:visible", has_text=re.compile("^Receptive field")).first
 
     def in_sight():
         place = word.bounding_box()
