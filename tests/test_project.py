@@ -211,3 +211,10 @@ def test_nothing_of_the_real_images_is_in_the_project(real):
         return {hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
     assert not digests(real, "*.png") & digests(ROOT, "*.png")
+
+
+def test_the_readme_names_the_minutes_that_the_pages_name():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
+        minutes = re.search(r"About (\d+) minutes", path.read_text(encoding="utf-8"))[1]
+        assert re.search(rf"\| `{path.stem}` \|.*\| {minutes} \|", readme), path.stem
