@@ -183,7 +183,7 @@ except ImportError as error:
 # | Python | `bioimageio.core.predict(model="my_unet.zip", …)` | what ran in the test above |
 # | any ONNX program | `cells.onnx`, and prepare images yourself | all that the section above broke |
 #
-# The course's own tests run the last two; the first three are told by their makers' manuals. Whichever you take: segment one image in both programs, and compare, before you segment a hundred.
+# The course's own tests run the last two; the first three were not tried here, and their menus change: their manuals have the last word. Whichever you take: segment one image in both programs, and compare, before you segment a hundred.
 #
 # One thing is lost even here. `standardise` cuts off hot pixels before it measures mean and standard deviation; the package does not. On most images that is the same:
 
