@@ -10,11 +10,12 @@ from unet_lab.datasets import SegmentationDataset, generate_cell, load_cells, sp
 from unet_lab.doctor import Symptoms, examine_model, examine_run, observe
 from unet_lab.doctor.faults import FAULTS, run_with_fault, unknown_fault
 from unet_lab.doctor.run_checks import RIM, bulk_share, rim_share
-from unet_lab.doctor.symptoms import fingerprint, gradient_norm, neighbours_matter, norm_updates
+from unet_lab.doctor.symptoms import fingerprint, neighbours_matter, norm_updates
 from unet_lab.explorers import explore_failures, explore_faults
 from unet_lab.metrics import scores
 from unet_lab.plots import show_symptoms
 from unet_lab.training import fit
+from unet_lab.training.loop import gradient_norm
 from unet_lab.unet import UNet
 from unet_lab.weights import load_pretrained
 

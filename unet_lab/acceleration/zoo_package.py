@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from unet_lab.acceleration.exporting import onnx_bytes
 from unet_lab.acceleration.runtimes import OnnxRuntime, missing, quiet
+from unet_lab.datasets.standardise import channels_first
 from unet_lab.foreign import Geometry
 
 COVER_COLOURS = ((86, 180, 233), (213, 94, 0), (0, 158, 115), (240, 228, 66), (0, 114, 178), (204, 121, 167))  # from class 1 on
@@ -42,7 +43,7 @@ def smallest_size(geometry: Geometry) -> int:
 
 def as_input(image: np.ndarray) -> np.ndarray:
     """An image as the package takes it: float32 (1, C, H, W), its numbers as they are."""
-    return np.ascontiguousarray(np.atleast_3d(image).transpose(2, 0, 1)[None], np.float32)
+    return channels_first(image)[None].astype(np.float32)
 
 
 def prepared(image: np.ndarray) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset, Subset
 
 from unet_lab.datasets.pairs import Pair, SegmentationDataset
-from unet_lab.datasets.standardise import standardise
+from unet_lab.datasets.standardise import channels_first, standardise
 from unet_lab.losses import IGNORE
 
 LOOKED_AT = 4  # samples that are read at the start, to know channels, classes and size
@@ -167,7 +167,7 @@ def image_tensor(image: Any) -> Tensor:
         return image.float()
     if not isinstance(image, np.ndarray):
         raise TypeError(f"the image is a {type(image).__name__}; allowed are a float tensor (C, H, W) or a NumPy array.")
-    return torch.from_numpy(np.ascontiguousarray(np.atleast_3d(standardise(image)).transpose(2, 0, 1)))
+    return torch.from_numpy(channels_first(standardise(image)))
 
 
 def mask_tensor(mask: Any) -> Tensor:

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 
 from unet_lab.datasets.generator.cells import generate_cell
 from unet_lab.datasets.masks import check_indices
-from unet_lab.datasets.standardise import check_image, standardise
+from unet_lab.datasets.standardise import channels_first, check_image, standardise
 from unet_lab.losses import IGNORE
 
 
@@ -89,8 +89,8 @@ class SegmentationDataset(Dataset):
 
     def __getitem__(self, index: int) -> tuple[Tensor, ...]:
         image, mask, _, _, weights = self.pairs[index]
-        image = np.ascontiguousarray(np.atleast_3d(standardise(image)).transpose(2, 0, 1))  # (C, H, W)
-        both = torch.from_numpy(image), torch.from_numpy(mask.astype(np.int64))  # (H, W)
+        image = torch.from_numpy(channels_first(standardise(image)))  # (C, H, W)
+        both = image, torch.from_numpy(mask.astype(np.int64))  # (H, W)
         return both if weights is None else (*both, torch.from_numpy(weights))  # (H, W)
 
     def with_weights(self, weights: Callable[[np.ndarray], np.ndarray] | Sequence[np.ndarray]) -> SegmentationDataset:

@@ -27,6 +27,11 @@ def standardise(image: np.ndarray) -> np.ndarray:
     return (image - image.mean(axis=(0, 1))) / np.where(std > 0, std, np.float32(1.0))
 
 
+def channels_first(image: np.ndarray) -> np.ndarray:
+    """An image (H, W) or (H, W, C) as a network wants it, (C, H, W), in one piece of memory."""
+    return np.ascontiguousarray(np.atleast_3d(image).transpose(2, 0, 1))
+
+
 def clip_limits(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Lowest and highest value of each channel that is not called an outlier, float32 (C,) or ().
 

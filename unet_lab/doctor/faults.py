@@ -16,8 +16,9 @@ from torch import Tensor
 from unet_lab.datasets.generator.cells import generate_cell
 from unet_lab.datasets.masks import encode_mask, snap_mask
 from unet_lab.datasets.standardise import standardise
-from unet_lab.doctor.symptoms import Symptoms, fingerprint, gradient_norm, neighbours_matter, norm_updates
+from unet_lab.doctor.symptoms import Symptoms, fingerprint, neighbours_matter, norm_updates
 from unet_lab.metrics import confusion_matrix
+from unet_lab.training.loop import gradient_norm
 from unet_lab.unet import UNet
 
 SIZE, COUNT, HELD_OUT = 48, 24, 12  # pixels; images to learn from and to validate on

@@ -54,12 +54,6 @@ class Symptoms:
             self.label_values[int(value)] = self.label_values.get(int(value), 0) + count
 
 
-def gradient_norm(model: nn.Module) -> float:
-    """The length of all gradients together."""
-    squares = [p.grad.detach().square().sum() for p in model.parameters() if p.grad is not None]
-    return float(torch.stack(squares).sum().sqrt()) if squares else 0.0
-
-
 def fingerprint(image: np.ndarray) -> str:
     """The same for two images with the same pixels."""
     image = np.ascontiguousarray(image)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from unet_lab.datasets.augmentation import Augmentation, _Draws, warp
-from unet_lab.datasets.standardise import standardise
+from unet_lab.datasets.standardise import channels_first, standardise
 from unet_lab.explorers.base import Explorer, checkbox, float_slider, slider
 from unet_lab.plots.figure import panel_row
 from unet_lab.plots.images import show_image, show_mask
@@ -16,7 +16,7 @@ LINES = 16  # pixels between the lines of the grid that is drawn
 
 def explore_augmentation(image: np.ndarray, mask: np.ndarray, num_classes: int = 3) -> Explorer:
     """Sliders for every change; the pair before and after, and a grid of straight lines after the same displacement."""
-    before = torch.from_numpy(np.atleast_3d(standardise(image))).permute(2, 0, 1)[None]  # (1, C, H, W)
+    before = torch.from_numpy(channels_first(standardise(image)))[None]  # (1, C, H, W)
     truth = torch.from_numpy(mask.astype(np.int64))[None]  # (1, H, W)
     rows, columns = (torch.arange(n) % LINES < 2 for n in mask.shape)
     lines = (rows[:, None] | columns).float()[None, None]  # (1, 1, H, W)
@@ -32,7 +32,7 @@ def explore_augmentation(image: np.ndarray, mask: np.ndarray, num_classes: int =
         figure, panels = panel_row((1, 1, 1, 1, 1), 2.6, alt, gap=0.06)
         show_image(panels[0], image, "image")
         show_mask(panels[1], mask, "mask", num_classes)
-        show_image(panels[2], as_shown(changed[0]), "image, changed")
+        show_image(panels[2], changed[0].permute(1, 2, 0).squeeze(2).numpy(), "image, changed")
         show_mask(panels[3], labels[0].numpy(), "mask, changed", num_classes)
         show_image(panels[4], 1 - grid[0, 0].numpy(), "the grid that moved both")
         share = [(m == k).mean() for m in (mask, labels[0].numpy()) for k in range(num_classes)]
@@ -57,14 +57,6 @@ def explore_augmentation(image: np.ndarray, mask: np.ndarray, num_classes: int =
     }
     help_line = "From which elastic strength on is it a cell no more? A change teaches as long as you would still draw this mask."
     return Explorer(controls, draw, help_line)
-
-
-def as_shown(image: torch.Tensor) -> np.ndarray:
-    """A standardised image (C, H, W) as it can be drawn: (H, W), or (H, W, C) from 0 to 1."""
-    if len(image) == 1:
-        return image[0].numpy()
-    lowest, highest = image.amin(dim=(1, 2), keepdim=True), image.amax(dim=(1, 2), keepdim=True)
-    return ((image - lowest) / (highest - lowest).clamp(min=1e-6)).permute(1, 2, 0).numpy()
 
 
 class _Still:

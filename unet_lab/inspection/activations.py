@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unet_lab.datasets.standardise import standardise
+from unet_lab.datasets.standardise import channels_first, standardise
 from unet_lab.foreign import evaluating
 
 
@@ -23,8 +23,7 @@ def as_input(model: nn.Module, image: np.ndarray | Tensor) -> Tensor:
         if image.ndim != 4:
             raise ValueError(f"the tensor has shape {tuple(image.shape)}; allowed is a batch (N, C, H, W): x[None, None].")
         return image.to(first.device, first.dtype)
-    image = np.atleast_3d(standardise(image))  # (H, W, C)
-    return torch.from_numpy(image).permute(2, 0, 1)[None].contiguous().to(first.device, first.dtype)  # (1, C, H, W)
+    return torch.from_numpy(channels_first(standardise(image)))[None].to(first.device, first.dtype)  # (1, C, H, W)
 
 
 def activations(model: nn.Module, image: np.ndarray | Tensor, names: Iterable[str] | None = None) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unet_lab.datasets.standardise import standardise
+from unet_lab.datasets.standardise import channels_first, standardise
 from unet_lab.foreign import evaluating, geometry_of, main_output
 from unet_lab.inspection.activations import as_input
 from unet_lab.unet import UNet
@@ -40,7 +40,7 @@ def shift_difference(
             f"nothing is left of an image {np.shape(image)}: windows are {height} x {width}, and a margin of {margin} is cut off "
             f"on each side. Take a larger image, or a smaller margin."
         )
-    whole = np.atleast_3d(standardise(image)).transpose(2, 0, 1)                       # (C, H, W): once, for both windows
+    whole = channels_first(standardise(image))                                         # (C, H, W): once, for both windows
     windows = np.stack([whole[:, :height, :width], whole[:, down : down + height, right : right + width]])
     with torch.inference_mode(), evaluating(model):
         rest, moved = main_output(model(as_input(model, torch.from_numpy(windows))))            # (K, h, w) each
