@@ -25,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy import ndimage
 from torch import nn
 from tqdm.auto import tqdm
 
@@ -297,8 +298,20 @@ for level, name in enumerate(names):
 figure
 
 
+# %%
+opening = {"background": [], "cell body": [], "nucleus": [], "within 2 pixels of an outline": []}
+for seed in range(8):
+    image, mask = generate_cell(1_000_003 + seed, 64, 0.5)
+    gate = np.kron(activations(gated, image, names[:1])[names[0]][0, 0].numpy(), np.ones((2, 2)))    # (64, 64): topmost skip
+    rim = ndimage.maximum_filter(mask, 5) != ndimage.minimum_filter(mask, 5)
+    for place, where in zip(opening, (mask == 0, mask == 1, mask == 2, rim), strict=True):
+        opening[place] += gate[where & ~rim if place != "within 2 pixels of an outline" else rim].tolist()
+for place, values in opening.items():
+    print(f"{place:30s} {np.mean(values):.2f} of the topmost skip may pass, on average over eight cells")
+
 # %% [markdown]
-# Pretty, and careful: a map shows where the gate *opens*, not why, and not that it helps. Whether it helps stands in the table above.
+# That is this network's answer; another seed may give another one. Pretty, and careful: a map shows where the gate *opens*, not why, and not that it helps. Whether it helps stands in
+# the table above.
 #
 # ## Exercise 1: an attention gate
 #

@@ -85,7 +85,7 @@ def learn(targets, weights=None, num_classes=3):
     model = UNet(base_channels=8, depth=3, num_classes=num_classes)
     for _ in tqdm(train(model, pairs, epochs=12, batch_size=4, learning_rate=0.01), total=12, unit="epoch"):
         pass
-    return model
+    return model.cpu()  # where there is a GPU, it trained there
 
 
 plain = learn([f.mask for f in fields])

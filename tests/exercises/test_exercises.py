@@ -909,3 +909,17 @@ def test_lessons_name_every_exercise_once():
         cells = nbformat.read(ROOT / "notebooks" / f"{lesson}.ipynb", 4).cells
         asked = re.findall(r'check\("(\w+)"', "\n".join(c.source for c in cells if c.cell_type == "code"))
         assert tuple(asked) == tuple(exercises)
+
+
+def test_a_split_that_is_in_order_by_chance_is_no_mistake():
+    """A right answer whose draw for one seed happens to be the first images and the last, sorted."""
+
+    def unlucky(count, fraction, seed):
+        chosen = np.random.default_rng(seed).permutation(count)
+        training = sorted(chosen[: round(count * fraction)].tolist())
+        if seed == 1:
+            training = list(range(len(training)))
+        return training, sorted(set(range(count)) - set(training))
+
+    assert check("split", unlucky)
+    assert not check("split", lambda n, f, s: (list(range(round(n * f))), list(range(round(n * f), n))))

@@ -59,6 +59,6 @@ def panel_row(ratios: Sequence[float], height: float, alt: str, gap: float = 0.1
     colour bar at the right. bottom : room for labels, in shares of the height. Returns the figure and its axes.
     """
     figure = DescribedFigure(9.8, height, alt, layout="none")
-    room = {"left": 0.02, "right": 0.93 if bar else 0.98, "top": 1 - 0.45 / height, "bottom": bottom}
+    room = {"left": 0.02, "right": 0.91 if bar else 0.98, "top": 1 - 0.45 / height, "bottom": bottom}
     grid = figure.add_gridspec(1, len(ratios), width_ratios=ratios, wspace=gap, **room)
     return figure, [figure.add_subplot(grid[0, k]) for k in range(len(ratios))]

@@ -82,7 +82,8 @@ def draw_histogram_with_points(axes: Axes, values: Sequence[float], bins: np.nda
     axes.plot(values, np.full(values.size, rug), "|", color=TRAINING_COLOUR, ms=9)
     axes.axvline(values.mean() if values.size else np.nan, color=VALIDATION_COLOUR, lw=2)
     axes.axhline(0, color="black", lw=0.8)
-    axes.set(xlabel=label, ylim=(2 * rug, None))
+    axes.set(xlabel=label, ylabel="cells", ylim=(2 * rug, None))
+    axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= counts.max()])  # below 0 there are points, no counts
 
 
 def show_separations(rows: Sequence[Separation]) -> DescribedFigure:
