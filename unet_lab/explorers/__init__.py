@@ -16,6 +16,7 @@ from unet_lab.explorers.large_images import explore_tiling
 from unet_lab.explorers.looking_inside import explore_attribution, explore_receptive_field, explore_shift, explore_skips
 from unet_lab.explorers.losses import explore_borders, explore_loss
 from unet_lab.explorers.more_than_one_machine import explore_workers
+from unet_lab.explorers.network import NetworkExplorer, explore_network
 from unet_lab.explorers.other_programs import explore_preparation
 from unet_lab.explorers.painting import PaintingExplorer, explore_painting
 from unet_lab.explorers.start_here import explore_segmentation
@@ -28,6 +29,7 @@ from unet_lab.explorers.your_own_images import explore_folder
 
 __all__ = [
     "Explorer",
+    "NetworkExplorer",
     "PaintingExplorer",
     "explore_attribution",
     "explore_augmentation",
@@ -43,6 +45,7 @@ __all__ = [
     "explore_generator",
     "explore_loss",
     "explore_metrics",
+    "explore_network",
     "explore_norm",
     "explore_painting",
     "explore_preparation",

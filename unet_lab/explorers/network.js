@@ -59,3 +59,91 @@
 // choose(id), open(fileName, Uint8Array), paint([[x, y], …], brush, width), cut(level, how), mute(step, [channel]), reset()
 //                                       change what is run; x, y in pixels of the picture; brush "dark" | "bright" | "erase" |
 //                                       "noise"; how as in state().cuts, or "on"; mute replaces the list of that step. -> state()
+
+import { showNetwork } from "./network_view.js";
+
+// An engine that asks Python. What is asked in one go travels as one message, and is answered in one.
+class KernelEngine {
+  constructor(model) {
+    this.model = model;
+    this.asked = new Map();
+    this.waiting = [];
+    this.sent = 0;
+    this.hear = (message, buffers) => this.heard(message, buffers);
+    model.on("msg:custom", this.hear);
+  }
+
+  call(method, ...given) {
+    return new Promise((resolve, reject) => {
+      const id = (this.sent += 1);
+      this.asked.set(id, { resolve, reject });
+      if (!this.waiting.length) queueMicrotask(() => this.send());
+      this.waiting.push({ id, method, arguments: given });
+    });
+  }
+
+  send() {
+    const buffers = [];
+    const calls = this.waiting.map((call) => ({
+      ...call,
+      arguments: call.arguments.map((each) => (each instanceof Uint8Array ? { buffer: buffers.push(each) - 1 } : each)),
+    }));
+    this.waiting = [];
+    this.model.send({ calls }, undefined, buffers.map((bytes) => bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length)));
+  }
+
+  heard({ answers }, buffers) {
+    for (const { id, answer, error } of answers ?? []) {
+      const asked = this.asked.get(id);
+      this.asked.delete(id);
+      if (error !== undefined) asked?.reject(new Error(error));
+      else asked?.resolve(unpacked(answer, buffers));
+    }
+  }
+
+  close() {
+    this.model.off("msg:custom", this.hear);
+  }
+
+  describe = () => this.call("describe");
+  state = () => this.call("state");
+  picture = () => this.call("picture");
+  prediction = () => this.call("prediction");
+  maps = (step, { channels = null, strongest = 0, size = 512, input = false }) =>
+    this.call("maps", step, channels, strongest, size, input);
+  statistics = (step) => this.call("statistics", step);
+  worth = (step, channels) => this.call("worth", step, channels);
+  number = (step, channel, row, column) => this.call("number", step, channel, row, column);
+  field = (row, column) => this.call("field", row, column);
+  choose = (id) => this.call("choose", id);
+  open = (name, bytes) => this.call("open", name, bytes);
+  paint = (points, brush, width) => this.call("paint", points, brush, width);
+  cut = (level, how) => this.call("cut", level, how);
+  mute = (step, channels) => this.call("mute", step, channels);
+  reset = () => this.call("reset");
+}
+
+const ARRAYS = { uint8: Uint8Array, int32: Int32Array, float32: Float32Array };
+
+// An answer with its arrays out of the message's buffers, copied, so that they lie where their type wants them.
+function unpacked(value, buffers) {
+  if (Array.isArray(value)) return value.map((each) => unpacked(each, buffers));
+  if (value === null || typeof value !== "object") return value;
+  if (value.type in ARRAYS && "buffer" in value) {
+    const view = buffers[value.buffer];
+    const bytes = view.buffer ? view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength) : view.slice(0);
+    return new ARRAYS[value.type](bytes);
+  }
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, unpacked(each, buffers)]));
+}
+
+function render({ model, el }) {
+  const engine = new KernelEngine(model);
+  const close = showNetwork(el, engine);
+  return () => {
+    close();
+    engine.close();
+  };
+}
+
+export default { render };

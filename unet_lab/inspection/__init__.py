@@ -15,8 +15,12 @@ from unet_lab.inspection.fields import (
     receptive_field,
     stage_names,
 )
+from unet_lab.inspection.numbers import number_at
 from unet_lab.inspection.profile import LayerTime, layer_times
 from unet_lab.inspection.scaling import StepTime, step_time
+from unet_lab.inspection.stages import skips_of, stages_of
+from unet_lab.inspection.trace import Trace, steps_of, trace
+from unet_lab.inspection.worth import channel_worth
 
 __all__ = [
     "INSTEAD",
@@ -24,8 +28,10 @@ __all__ = [
     "LayerCost",
     "LayerTime",
     "StepTime",
+    "Trace",
     "activations",
     "as_input",
+    "channel_worth",
     "cost",
     "count_parameters",
     "effective_receptive_field",
@@ -34,6 +40,7 @@ __all__ = [
     "layer_times",
     "mass_width",
     "measured_receptive_field",
+    "number_at",
     "occlusion",
     "reach",
     "receptive_field",
@@ -43,8 +50,12 @@ __all__ = [
     "shift_difference",
     "skip_counts",
     "skip_worth",
+    "skips_of",
     "stage_names",
+    "stages_of",
     "step_time",
+    "steps_of",
+    "trace",
     "unet_receptive_field",
     "without_skip",
 ]

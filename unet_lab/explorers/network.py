@@ -1,0 +1,139 @@
+"""Explorer: the whole network at work, to walk through; every feature map, every kernel, every number."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import numpy as np
+import traitlets
+from torch import nn
+
+from unet_lab.datasets.generator.cells import generate_cell
+from unet_lab.explorers.base import DRAWING
+from unet_lab.explorers.network_session import NetworkSession
+from unet_lab.plots.network_overview import show_network
+
+HERE = Path(__file__).parent
+MODULES = ("drawing", "frame", "view_u", "view_stage", "view_channel", "view_number", "tour", "view")  # imported before importing
+
+
+def bundle() -> str:
+    """The view's modules and network.js as one module, which is what anywidget loads; no build step, only imports taken out."""
+    parts = [(HERE / f"network_{name}.js").read_text(encoding="utf-8") for name in MODULES]
+    parts.append((HERE / "network.js").read_text(encoding="utf-8"))
+    text = "\n".join(parts)
+    text = re.sub(r"^import [^;]*? from \"\./network_\w+\.js\";\n", "", text, flags=re.MULTILINE)
+    return re.sub(r"^export (?!default)", "", text, flags=re.MULTILINE)
+
+
+class NetworkExplorer(anywidget.AnyWidget):
+    """The widget: passes the view's questions on to a `NetworkSession`, and its answers back as bytes.
+
+    `session` is what the view shows; `ask(method, …)` does from code what the view does. The overview is also stored as a PNG,
+    `png`, for pages without a kernel, with `words` as its text.
+    """
+
+    _esm = bundle()
+    _css = HERE / "network.css"
+    label = traitlets.Unicode("").tag(sync=True)
+
+    METHODS = (
+        *("describe", "state", "picture", "prediction", "maps", "statistics", "worth", "number", "field"),
+        *("choose", "open", "paint", "cut", "mute", "reset"),
+    )
+
+    def __init__(self, session: NetworkSession):
+        super().__init__(label=type(session.model).__name__)
+        self.session = session
+        self.on_msg(self.receive)
+        figure = show_network(session.picture(), session.prediction(), session.describe(), session.maps)
+        self.png, self.words = figure.png(), figure.alt
+
+    def ask(self, method: str, *arguments) -> dict[str, Any]:
+        """One question of the view, by its name in network.js, answered with NumPy arrays."""
+        if method not in self.METHODS:
+            raise ValueError(f"method is {method!r}; allowed are {', '.join(self.METHODS)}.")
+        with DRAWING:
+            return getattr(self.session, method)(*arguments)
+
+    def receive(self, _widget, content: dict, buffers: list) -> None:
+        """A message of the view: several questions, answered in one message, in order; what goes wrong is answered in words."""
+        sent: list[bytes] = []
+        answers = []
+        for call in content["calls"]:
+            arguments = [bytes(buffers[a["buffer"]]) if isinstance(a, dict) and "buffer" in a else a for a in call["arguments"]]
+            try:
+                answers.append({"id": call["id"], "answer": packed(self.ask(call["method"], *arguments), sent)})
+            except (ValueError, OSError) as error:
+                answers.append({"id": call["id"], "error": str(error)})
+        self.send({"answers": answers}, sent)
+
+    def drive(self) -> str:
+        """Do what hands do in each of the four views, and go back; what the last, folded cell of a notebook calls.
+
+        Raises AssertionError where nothing followed. Returns a sentence.
+        """
+        session = self.session
+        before = session.prediction()["mask"].tobytes()
+        height, width = session.image.shape[:2]
+        self.ask("paint", [[width // 3, height // 2], [2 * width // 3, height // 2]], "dark", max(4, width // 8))
+        assert session.prediction()["mask"].tobytes() != before or not session.before.logits.any(), "nothing follows a stroke"
+        self.ask("reset")
+        for skip in session.skips:
+            if skip.level is not None:
+                self.ask("cut", skip.level, "zeros")
+        self.ask("reset")
+        for stage in session.stages:
+            channels, rows, columns = stage.shape
+            found = self.ask("number", stage.shown, channels - 1, rows // 2, columns // 2)
+            assert abs(found.get("total", found["value"]) - found["value"]) < 1e-3 * (1 + abs(found["value"])), stage.shown
+        assert session.prediction()["mask"].tobytes() == before
+        return f"{len(session.stages)} stages walked through, {len(session.skips)} skips"
+
+    def _repr_mimebundle_(self, **kwargs):
+        shown = super()._repr_mimebundle_(**kwargs)
+        data, metadata = shown if isinstance(shown, tuple) else (shown, {})
+        if data:
+            data = {**data, "image/png": base64.b64encode(self.png).decode("ascii"), "text/plain": self.words}
+        return data, metadata
+
+
+def packed(value: Any, buffers: list[bytes]) -> Any:
+    """An answer with its arrays put into `buffers`, and in their place which buffer and which type: what JSON can carry."""
+    if isinstance(value, np.ndarray):
+        kept = {"u": np.uint8, "i": np.int32, "f": np.float32}[value.dtype.kind]
+        buffers.append(np.ascontiguousarray(value, kept).tobytes())
+        return {"buffer": len(buffers) - 1, "type": np.dtype(kept).name}
+    if isinstance(value, dict):
+        return {name: packed(each, buffers) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [packed(each, buffers) for each in value]
+    return value
+
+
+def explore_network(
+    model: nn.Module, image=None, truth: np.ndarray | None = None, others: Mapping[str, Any] | None = None, class_names=None
+) -> NetworkExplorer:
+    """Walk through a network at work: the whole, a stage, a channel, a number; paint on its image, cut its skips.
+
+    Parameters
+    ----------
+    model : any nn.Module from images to logits; of ours at any depth, width, norm, up-sampling, with attention or residuals.
+    image : (H, W) or (H, W, C), or a pair (image, truth, …); a generated cell where None. What does not fit is scaled, and the
+        view says so.
+    truth : (H, W) class indices: then the view gives the IoU with it, else with the mask before anything was changed.
+    others : more images or pairs by name, to choose from; eight generated cells where None.
+    class_names : of the logits, in order.
+
+    Raises ValueError for what is no image, and where the network takes no such image.
+    """
+    cells = {f"generated cell {seed}": generate_cell(seed, 192) for seed in (4, 1, 2, 0, 3, 5, 6, 7)}
+    given = cells["generated cell 4"] if image is None else image if isinstance(image, tuple) else (image, truth)
+    named = {"generated cell 4" if image is None else "the given image": given, **(cells if others is None else others)}
+    pairs = {name: (each[0], each[1]) if isinstance(each, tuple) else (each, None) for name, each in named.items()}
+    return NetworkExplorer(NetworkSession(model, pairs, class_names))

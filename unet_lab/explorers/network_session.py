@@ -1,0 +1,242 @@
+"""What stands behind the network view: a network, an image, what was done to both, and answers to the view's questions.
+
+The methods are those of the engine that network.js describes; arrays are NumPy's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.colors import to_hex
+from torch import nn
+
+from unet_lab.datasets.masks import CLASS_NAMES
+from unet_lab.explorers.network_images import Prepared, prepare, read_bytes, stroke
+from unet_lab.inspection.ablation import INSTEAD, without_skip
+from unet_lab.inspection.activations import as_input
+from unet_lab.inspection.fields import FieldProbe
+from unet_lab.inspection.numbers import number_at
+from unet_lab.inspection.stages import skips_of, stages_of
+from unet_lab.inspection.trace import Trace, muting, out_of_place, output_of, steps_of, trace
+from unet_lab.inspection.worth import channel_worth
+from unet_lab.metrics import confusion_matrix, scores
+from unet_lab.plots.figure import class_colours
+from unet_lab.plots.images import as_rgb
+
+Answer = dict[str, Any]
+Given = Mapping[str, tuple[np.ndarray, np.ndarray | None]]  # image and truth by name
+
+
+class NetworkSession:
+    """A network and one image at a time; remembers what was painted, cut and switched off, and runs the network when asked."""
+
+    def __init__(self, model: nn.Module, images: Given, class_names: Sequence[str] | None = None):
+        self.model, self.images = model, dict(images)
+        self.chosen = next(iter(self.images))
+        self.prepared = prepare(model, *self.images[self.chosen])
+        self.image = self.prepared.image
+        self.cuts: dict[int, str] = {}
+        self.muted: dict[str, list[int]] = {}
+        self._fresh: dict[str, Any] = {}  # what was computed for the image as it is now
+        self.before = trace(model, as_input(model, self.image))
+        self._fresh["run"] = self.before
+        self.steps = steps_of(self.before)
+        self.stages = stages_of(model, self.steps)
+        self.skips = skips_of(model, self.steps, self.stages)
+        count = len(self.before.logits)
+        self.class_names = list(class_names or (CLASS_NAMES if count == 3 else (f"class {k}" for k in range(count))))
+
+    @property
+    def run(self) -> Trace:
+        """The run of the image as it is painted, through the network as it is cut and muted."""
+        if "run" not in self._fresh:
+            with self.conditions():
+                self._fresh["run"] = trace(self.model, as_input(self.model, self.image), self.muted)
+        return self._fresh["run"]
+
+    @contextmanager
+    def conditions(self) -> Iterator[None]:
+        """Inside, the skips that are cut are cut."""
+        with ExitStack() as stack:
+            for level, how in self.cuts.items():
+                instead = self.other_skips[level] if how == "swapped" else how
+                stack.enter_context(without_skip(self.model, level, instead))
+            yield
+
+    @cached_property
+    def other_skips(self) -> dict[int, torch.Tensor]:
+        """The skips (1, C, H, W) of the image mirrored and turned: of the right statistics, of another picture."""
+        turned = np.ascontiguousarray(self.prepared.image[::-1, ::-1])
+        run = trace(self.model, as_input(self.model, turned))
+        shown = {stage.name: stage.shown for stage in self.stages}
+        return {s.level: run.outputs[shown[s.source]][None] for s in self.skips if s.level is not None}
+
+    def describe(self) -> Answer:
+        colours = [to_hex(c) for c in class_colours(len(self.class_names))]
+        return {
+            "title": type(self.model).__name__,
+            "classes": [{"name": n, "colour": c} for n, c in zip(self.class_names, colours, strict=True)],
+            "stages": [s._asdict() | {"label": s.name.replace(".", " ")} for s in self.stages],
+            "steps": {n: self.described_step(n) for n in self.steps},
+            "skips": [{"level": s.level, "from": s.source, "to": s.target} for s in self.skips],
+            "images": [{"id": name, "name": name} for name in self.images],
+            "canOpen": True,
+            "field": "gradient",
+        }
+
+    def described_step(self, name: str) -> Answer:
+        step = self.steps[name]
+        stage = next((s.name for s in self.stages if name in s.steps), "image")
+        sources = [source._asdict() for source in step.sources]
+        module = self.run.module(name)
+        label = {"image": "image", "sum": "sum", "other": name}.get(step.kind) or f"{step.kind} ({type(module).__name__})"
+        return {"label": label, "kind": step.kind, "stage": stage, "shape": list(step.shape), "sources": sources}
+
+    def state(self) -> Answer:
+        image = {"id": self.chosen, "name": self.chosen, "note": self.prepared.note}
+        painted = self.image is not self.prepared.image
+        return {"image": image, "cuts": {str(k): v for k, v in self.cuts.items()}, "muted": self.muted, "painted": painted}
+
+    def picture(self) -> Answer:
+        shown = (255 * as_rgb(self.image)).round().astype(np.uint8)
+        return {"height": shown.shape[0], "width": shown.shape[1], "bytes": shown}
+
+    def prediction(self) -> Answer:
+        probability = self.run.logits.float().softmax(dim=0)
+        confidence, mask = (t.cpu().numpy() for t in probability.max(dim=0))
+        before = self.before.logits.argmax(dim=0).cpu().numpy()
+        height, width = mask.shape
+        top, left = ((a - b) // 2 for a, b in zip(self.image.shape[:2], mask.shape, strict=True))
+        truth = self.prepared.truth
+        against = before if truth is None else truth[top : top + height, left : left + width]
+        found = scores(confusion_matrix(against, mask, len(probability)), average=None).iou
+        return {
+            "height": height,
+            "width": width,
+            "top": top,
+            "left": left,
+            "mask": mask.astype(np.uint8),
+            "confidence": (255 * confidence).round().astype(np.uint8),
+            "before": before.astype(np.uint8),
+            "changed": float((mask != before).mean()),
+            "iou": [None if np.isnan(v) else float(v) for v in found],
+            "against": "before" if truth is None else "truth",
+        }
+
+    def values(self, step: str, into: bool = False) -> np.ndarray:
+        """What a step gives, or what goes into it, float32 (C, H, W)."""
+        run = self.run
+        return (run.inputs[step] if into and step in run.inputs else output_of(run, step)).float().cpu().numpy()
+
+    def maps(
+        self, step: str, channels: Sequence[int] | None = None, strongest: int = 0, size: int = 512, into: bool = False
+    ) -> Answer:
+        values = self.values(step, into)
+        if channels is None:
+            channels = np.argsort(-np.abs(values).mean(axis=(1, 2)), kind="stable")[: strongest or None].tolist()
+        values = smaller(values[list(channels)], size)
+        low, high = (f(values, axis=(1, 2), keepdims=True) for f in (np.min, np.max))
+        scaled = (values - low) / np.where(high > low, high - low, 1)
+        return {
+            "channels": list(channels),
+            "height": values.shape[1],
+            "width": values.shape[2],
+            "low": low.ravel(),
+            "high": high.ravel(),
+            "bytes": (255 * scaled).round().astype(np.uint8),
+        }
+
+    def statistics(self, step: str) -> Answer:
+        values = self.values(step)
+        return {"mean": values.mean(axis=(1, 2)), "variance": values.var(axis=(1, 2))}
+
+    def worth(self, step: str, channels: Sequence[int]) -> Answer:
+        if self.run.module(step) is None:
+            raise ValueError(f"{step} is no layer: only a layer's channels can be switched off.")
+        with self.conditions(), muting(self.model, self.muted):
+            fall, changed = channel_worth(self.run, step, channels)
+        return {"fall": fall, "changed": changed}
+
+    def number(self, step: str, channel: int, row: int, column: int) -> Answer:
+        return number_at(self.run, self.steps, step, channel, row, column)
+
+    def field(self, row: int, column: int) -> Answer:
+        if "probe" not in self._fresh:
+            shown = [s.shown for s in self.stages if " (" not in s.shown and self.run.module(s.shown) is not None]
+            with self.conditions(), muting(self.model, self.muted), out_of_place(self.model):
+                self._fresh["probe"] = FieldProbe(self.model, as_input(self.model, self.image), shown)
+        probe: FieldProbe = self._fresh["probe"]
+        named = {stage.shown: stage.name for stage in self.stages} | {"input": "image"}
+        fields = []
+        for name, field in probe.fields((row, column)).items():
+            scaled = (255 * (field / (field.max() or 1)) ** 0.5).round().astype(np.uint8)
+            fields.append({"stage": named[name], "height": field.shape[0], "width": field.shape[1], "bytes": scaled})
+        return {"className": self.class_names[int(self.run.logits[:, row, column].argmax())], "fields": fields}
+
+    def changed(self, *kept: str) -> Answer:
+        """Forget what was computed before a change."""
+        self._fresh = {name: self._fresh[name] for name in kept if name in self._fresh}
+        return self.state()
+
+    def show(self, prepared: Prepared) -> Answer:
+        """Another image, with nothing painted; what is cut and switched off stays so."""
+        if prepared.image.shape[:2] != self.prepared.image.shape[:2]:
+            before = trace(self.model, as_input(self.model, prepared.image))
+            self.steps = steps_of(before)
+            self.stages = stages_of(self.model, self.steps)
+        else:
+            before = trace(self.model, as_input(self.model, prepared.image))
+        self.prepared, self.image, self.before = prepared, prepared.image, before
+        self.__dict__.pop("other_skips", None)
+        return self.changed()
+
+    def choose(self, id: str) -> Answer:
+        if id not in self.images:
+            raise ValueError(f"there is no image {id!r}; there are {', '.join(self.images)}.")
+        prepared = prepare(self.model, *self.images[id])
+        self.chosen = id
+        return self.show(prepared)
+
+    def open(self, name: str, content: bytes) -> Answer:
+        prepared = prepare(self.model, read_bytes(name, content))
+        self.chosen = name
+        return self.show(prepared)
+
+    def paint(self, points: Sequence[Sequence[float]], brush: str, width: int) -> Answer:
+        self.image = stroke(self.image, self.prepared.image, points, brush, width)
+        return self.changed()
+
+    def cut(self, level: int, how: str) -> Answer:
+        levels = [skip.level for skip in self.skips if skip.level is not None]
+        if level not in levels:
+            raise ValueError(f"level is {level}; this network's skips that can be cut are {levels or 'none'}.")
+        if how not in (*INSTEAD, "swapped", "on"):
+            raise ValueError(f"how is {how!r}; allowed are 'on', {', '.join(map(repr, INSTEAD))} and 'swapped'.")
+        self.cuts = {k: v for k, v in self.cuts.items() if k != level} | ({} if how == "on" else {level: how})
+        return self.changed()
+
+    def mute(self, step: str, channels: Sequence[int]) -> Answer:
+        if self.run.module(step) is None:
+            raise ValueError(f"{step} is no layer: only a layer's channels can be switched off.")
+        self.muted = {k: v for k, v in self.muted.items() if k != step} | ({step: sorted(channels)} if channels else {})
+        return self.changed()
+
+    def reset(self) -> Answer:
+        self.image, self.cuts, self.muted = self.prepared.image, {}, {}
+        return self.changed()
+
+
+def smaller(maps: np.ndarray, size: int) -> np.ndarray:
+    """Maps (n, H, W) no larger than `size` a side: means over blocks, what does not fill a block left out."""
+    _, height, width = maps.shape
+    step = -(-max(height, width) // max(1, size))
+    if step == 1:
+        return maps
+    rows, columns = max(1, height // step), max(1, width // step)
+    block = maps[:, : rows * step, : columns * step]
+    return block.reshape(len(maps), rows, block.shape[1] // rows, columns, block.shape[2] // columns).mean(axis=(2, 4))
