@@ -64,10 +64,8 @@ def matched_channels(image: np.ndarray, channels: int) -> tuple[np.ndarray, list
 def fitting_size(model: nn.Module, height: int, width: int) -> tuple[int, int]:
     """Height and width nearest to these, or to these scaled to 192 pixels where they are large, that the network takes."""
     geometry, longer = geometry_of(model), max(height, width)
-    if longer <= LONGEST or min(geometry.nearest_sizes(longer)) > longer:
-        scale = 1.0
-    else:
-        scale = SCALED / longer
+    stays = longer <= LONGEST or min(geometry.nearest_sizes(longer)) > longer
+    scale = 1.0 if stays else SCALED / longer
 
     def nearest(size: float) -> int:
         return min(geometry.nearest_sizes(max(1, round(size))), key=lambda fits: abs(fits - size))
@@ -93,8 +91,8 @@ def read_bytes(name: str, content: bytes) -> np.ndarray:
 def stroke(image: np.ndarray, original: np.ndarray, points: Sequence[Sequence[float]], brush: str, width: int) -> np.ndarray:
     """The image with a line painted through `points` (x, y), `width` pixels thick.
 
-    brush : "dark" and "bright", the darkest and the brightest grey of the original; "noise", normal noise of its mean and standard
-    deviation, the same at every place each time; "erase" brings the original back.
+    brush : "dark" and "bright", the darkest and the brightest grey of the original; "noise", normal noise of its mean and
+    standard deviation, the same at every place each time; "erase" brings the original back.
     """
     if brush not in BRUSHES:
         raise ValueError(f"brush is {brush!r}; allowed are {', '.join(map(repr, BRUSHES))}.")

@@ -185,12 +185,10 @@ class NetworkSession:
 
     def show(self, prepared: Prepared) -> Answer:
         """Another image, with nothing painted; what is cut and switched off stays so."""
+        before = trace(self.model, as_input(self.model, prepared.image))
         if prepared.image.shape[:2] != self.prepared.image.shape[:2]:
-            before = trace(self.model, as_input(self.model, prepared.image))
             self.steps = steps_of(before)
             self.stages = stages_of(self.model, self.steps)
-        else:
-            before = trace(self.model, as_input(self.model, prepared.image))
         self.prepared, self.image, self.before = prepared, prepared.image, before
         self.__dict__.pop("other_skips", None)
         return self.changed()

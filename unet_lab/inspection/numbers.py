@@ -18,8 +18,8 @@ def number_at(run: Trace, steps: dict[str, Step], step: str, channel: int, row: 
     """How the number at (channel, row, column) of a step came about, computed once more in float64 from what went in.
 
     Returns a dictionary with "kind", "value" (the network's own number), "next" (the norm or activation that reads it, with its
-    value, or None), and by kind what `convolution_terms`, `up_convolution_terms`, `pooled`, `normalised`, `activated`, `interpolated`,
-    `gated` and `added` give; "total" is what the computation comes to, and equals the value but for float32's rounding.
+    value, or None), and by kind what `convolution_terms`, `up_convolution_terms`, `pooled`, `normalised`, `activated`,
+    `interpolated`, `gated` and `added` give; "total" is what the computation comes to, and equals the value but for float32's rounding.
     Raises ValueError for a step or a place that there is not.
     """
     out = output_of(run, step)
@@ -85,7 +85,7 @@ def padding_of(conv: nn.Conv2d) -> tuple[int, int]:
 def convolution_terms(conv: nn.Conv2d, x: Tensor, place: tuple[int, int, int]) -> Numbers:
     """The sum behind one number of a convolution: a window, a kernel and their sum of products for every input channel.
 
-    x : (C_in, H, W), what went in. place : (channel, row, column) of the output. Channels come in the order of |sum|, largest first.
+    x : (C_in, H, W), what went in. place : (channel, row, column) of the output. Channels come largest |sum| first.
     """
     channel, row, column = place
     top, left = padding_of(conv)
@@ -122,8 +122,8 @@ def terms(
 def up_convolution_terms(conv: nn.ConvTranspose2d, x: Tensor, place: tuple[int, int, int]) -> Numbers:
     """The sum behind one number of a transposed convolution, and the whole stamp that its input pixel leaves.
 
-    As `convolution_terms`; the kernel's entries are those that meet this output pixel (of a 2x2 kernel of stride 2, one). "copies"
-    is what the first of the input pixels puts everywhere its kernel reaches: kernels (n, kh, kw) and values (kh, kw), with bias.
+    As `convolution_terms`; the kernel's entries are those that meet this output pixel (of a 2x2 kernel of stride 2, one).
+    "copies" is what the first of the input pixels puts everywhere its kernel reaches: kernels (n, kh, kw) and values (kh, kw), with bias.
     """
     channel, row, column = place
     taps, sources = [], []
