@@ -19,7 +19,7 @@ def number_at(run: Trace, steps: dict[str, Step], step: str, channel: int, row: 
 
     Returns a dictionary with "kind", "value" (the network's own number), "next" (the norm or activation that reads it, with its
     value, or None), and by kind what `convolution_terms`, `up_convolution_terms`, `pooled`, `normalised`, `activated`,
-    `interpolated`, `gated` and `added` give; "total" is what the computation comes to, and equals the value but for float32's rounding.
+    `interpolated`, `gated` and `added` give; "total" is what the computation comes to: the value, but for float32's rounding.
     Raises ValueError for a step or a place that there is not.
     """
     out = output_of(run, step)
@@ -123,7 +123,7 @@ def up_convolution_terms(conv: nn.ConvTranspose2d, x: Tensor, place: tuple[int, 
     """The sum behind one number of a transposed convolution, and the whole stamp that its input pixel leaves.
 
     As `convolution_terms`; the kernel's entries are those that meet this output pixel (of a 2x2 kernel of stride 2, one).
-    "copies" is what the first of the input pixels puts everywhere its kernel reaches: kernels (n, kh, kw) and values (kh, kw), with bias.
+    "copies" is what the first of the input pixels puts wherever its kernel reaches: kernels (n, kh, kw), values (kh, kw).
     """
     channel, row, column = place
     taps, sources = [], []
