@@ -88,6 +88,7 @@ def main(arguments):
     if command and not command.startswith("-") and command not in COMMANDS:
         raise Stop("there is no command {0!r}; there are: {1}. Try --help.".format(command, ", ".join(COMMANDS)))
     set_up()
+    set_up_jupyter()
     if command not in ("", "progress") and not command.startswith("-"):
         os.environ.setdefault("UNET_LAB_PROGRESS", "off")  # what checks are passed then is not the student's
     if command == "test":
@@ -101,7 +102,6 @@ def main(arguments):
 
 def open_lab(arguments):
     """JupyterLab on notebooks/, on the loopback address with its token; the first notebook in front."""
-    make_lab_quiet()
     line = [PYTHON, "-m", "jupyterlab", "--ServerApp.root_dir=" + os.path.join(HERE, "notebooks")]
     line += ["--LabApp.default_url=/lab/tree/00_start_here.ipynb"]
     line += ["--ServerApp.ip=localhost", "--ServerApp.allow_remote_access=False"]  # whatever a configuration of yours says
@@ -462,15 +462,25 @@ def fingerprint():
     return digest.hexdigest()
 
 
-def make_lab_quiet():
-    """No question about news and no look for updates: a default inside .venv, which the student's own settings override."""
-    folder = os.path.join(VENV, "share", "jupyter", "lab", "settings")
-    target = os.path.join(folder, "overrides.json")
+def set_up_jupyter():
+    """Files inside .venv, kept as they should be: defaults, which the student's own settings override, and our own extensions."""
+    # no question about news and no look for updates
     settings = '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}'
-    if read(target) != settings:
-        if not os.path.isdir(folder):
-            os.makedirs(folder)
-        write(target, settings)
+    # no request that a kernel overlooks: unet_lab/jupyter/shell_channel.py
+    kernel = 'c = get_config()\nc.InteractiveShellApp.extra_extensions = ["unet_lab.jupyter.shell_channel"]\n'
+    files = {
+        os.path.join("share", "jupyter", "lab", "settings", "overrides.json"): settings,
+        os.path.join("etc", "ipython", "ipython_kernel_config.py"): kernel,
+    }
+    for name in (("package.json",), ("static", "page.js")):  # alternative texts and stored pictures: unet_lab/jupyter/page
+        source = os.path.join(HERE, "unet_lab", "jupyter", "page", *name)
+        files[os.path.join("share", "jupyter", "labextensions", "unet-lab", *name)] = read(source)
+    for name, text in files.items():
+        target = os.path.join(VENV, name)
+        if text and read(target) != text:
+            if not os.path.isdir(os.path.dirname(target)):
+                os.makedirs(os.path.dirname(target))
+            write(target, text)
 
 
 def read(path):

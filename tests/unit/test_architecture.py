@@ -15,6 +15,7 @@ PACKAGE = ROOT / "unet_lab"
 # From top to bottom: a room imports from those above it and from itself.
 ROOMS = [
     "files",
+    "jupyter",
     "blocks",
     "geometry",
     "foreign",

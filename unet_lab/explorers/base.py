@@ -68,6 +68,11 @@ class Explorer(widgets.VBox):
         """The figure that is shown, as a PNG file's bytes."""
         return self._image.png
 
+    @property
+    def alt(self) -> str:
+        """The figure in words, for those who cannot see it."""
+        return self._image.alt
+
     def click(self, panel: str, row: int, column: int) -> None:
         """What a click on this place of the figure does."""
         self._clicked(panel, row, column)
@@ -136,6 +141,8 @@ class Explorer(widgets.VBox):
         if data:
             image = base64.b64encode(self.png).decode("ascii")
             data = {**data, "image/png": image, "text/plain": self.words}
+            # what unet_lab/labextension shows where the notebook is opened again and the widget has gone with its kernel
+            metadata = {**metadata, "image/png": {"alt": self.alt}, "unet-lab": {"explorer": True}}
         return data, metadata
 
 
