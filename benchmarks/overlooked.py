@@ -1,4 +1,4 @@
-"""How many requests a kernel overlooks while another client asks and leaves: the shortest program that shows why a page never starts.
+"""How many requests a kernel overlooks while another client asks and leaves: the shortest program for a page that never starts.
 
     .venv/bin/python benchmarks/overlooked.py [COUNT]
 
