@@ -178,7 +178,7 @@ def test_a_page_per_object_and_ignore(tmp_path):
         load_folder(tmp_path / "i", tmp_path / "m", codes)
     data = load_folder(tmp_path / "i", tmp_path / "m", codes, merge="union")
     assert data.pairs[0].mask[0].tolist() == [1, 2, IGNORE, 0, 0, 0, 0, 0]
-    with pytest.raises(ValueError, match="allowed are None and 'union'"):
+    with pytest.raises(ValueError, match="allowed are None, 'union'"):
         load_folder(tmp_path / "i", tmp_path / "m", codes, merge="sum")
 
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 from unet_lab.datasets import generate_cell, iterate_pages, read_pages, standardise, write_pages
+from unet_lab.datasets.standardise import scale_of
 from unet_lab.geometry import tile_margin
 from unet_lab.inference import plan_tiles, predict, predict_logits, predict_pages, predict_tiled, tiles, tiling
 from unet_lab.inference.out_of_memory import OutOfMemory
-from unet_lab.inference.tiling import scale_of
 from unet_lab.unet import UNet
 
 VARIATIONS = [{}, {"up": "bilinear"}, {"up": "nearest"}, {"attention": True}, {"residual": True}, {"padding": "valid"}]
@@ -126,11 +126,7 @@ def test_norms_that_look_at_the_whole_are_named(norm):
 @given(st.integers(1, 70), st.integers(1, 70), st.sampled_from([np.uint8, np.uint16, np.float64]))
 def test_mean_and_standard_deviation_in_one_pass(height, width, dtype):
     image = (np.random.default_rng(0).random((height, width)) * 250 + 60_000 * (dtype == np.uint16)).astype(dtype)
-    tiling.BLOCK, before = 16, tiling.BLOCK
-    try:
-        _, _, mean, std = scale_of(image)
-    finally:
-        tiling.BLOCK = before
+    _, _, mean, std = scale_of(image, block=16)
     assert mean == pytest.approx(image.mean(dtype=np.float64), rel=1e-12)
     assert std == pytest.approx(image.std(dtype=np.float64) or 1, rel=1e-9)
 

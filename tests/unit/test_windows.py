@@ -120,4 +120,4 @@ def test_a_large_slide_takes_little_memory(tmp_path):
     assert image.shape == (20_480, 20_480)
     assert image[20_000:20_010, 20_000:20_010].max() == image[20_000:20_010, 20_000:20_010].min() == (40 * 39 + 39) % 251
     assert image[::1024, ::1024].shape == (20, 20)
-    assert sum(tile.nbytes for tile in image.tiles.values()) <= 64_000_000
+    assert sum(tile.nbytes for tile in image.tiff.tiles.values()) <= 64_000_000

@@ -1,7 +1,8 @@
 """Images and masks: the generator, the codes, the pairs and their split, the files."""
 
 from unet_lab.datasets.augmentation import Augmentation, warp
-from unet_lab.datasets.folder import CodeTable, find_codes, load_cells, load_folder, propose_codes
+from unet_lab.datasets.code_table import CodeTable, find_codes, propose_codes
+from unet_lab.datasets.folder import load_cells, load_folder
 from unet_lab.datasets.generator.cells import Cell, generate_cell, generate_cells
 from unet_lab.datasets.generator.example_set import write_example_set
 from unet_lab.datasets.generator.fields_of_cells import Field, generate_field

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from unet_lab.datasets.file_lists import list_pictures
+from unet_lab.datasets.code_table import find_codes
 from unet_lab.datasets.image_files import LOSSY, Pages, check_orientation, read_header, read_mask_pages, read_pages
-from unet_lab.datasets.masks import MASK_CODES, Code, Codes, are_colours, count_classes, encode_mask, pack, unpack
+from unet_lab.datasets.lazy_dataset import LazyDataset
+from unet_lab.datasets.lazy_files import AS_USUAL, Reading, fit_together, lazy_images, lazy_masks
+from unet_lab.datasets.lazy_masks import MergedMask
+from unet_lab.datasets.masks import MASK_CODES, Codes, are_colours, encode_mask
+from unet_lab.datasets.merging import Merge, by_page, class_of_file, class_of_page, classes_after, unite
 from unet_lab.datasets.names import slide_of
 from unet_lab.datasets.pairing import Match, pair_files
 from unet_lab.datasets.pairs import Pair, SegmentationDataset
@@ -26,106 +29,6 @@ from unet_lab.datasets.set_of_files import (
 )
 from unet_lab.datasets.stored_images import Channels
 from unet_lab.files import DATA
-from unet_lab.losses import IGNORE
-
-MOST_CODES = 30  # a mask with more values than that is no mask of classes
-
-
-class Reading(NamedTuple):
-    """How the files of a set are read, where it is not all as usual."""
-
-    channels: Channels = "all"
-    pages: Pages = "all"
-    mask_channel: str | int | None = None
-    orientation: str = "shown"
-
-
-AS_USUAL = Reading()
-
-
-class CodeTable(NamedTuple):
-    """The codes found in a set's masks, and what they could mean; print it, then say yes by passing `table.codes` on."""
-
-    values: tuple[Code, ...]  # proposed as class 0, class 1, …
-    shares: tuple[float, ...]  # of all pixels
-    files: tuple[int, ...]  # in how many masks each occurs
-    masks: int
-
-    @property
-    def codes(self) -> tuple[Code, ...]:
-        """The proposal, for `load_folder(images, masks, codes=table.codes)`. Raises ValueError where no class can be meant."""
-        if len(self.values) < 2:
-            raise ValueError(f"the masks hold one code only, {self.values[0]}; a mask needs at least two classes.")
-        if len(self.values) > MOST_CODES:
-            raise ValueError(
-                f"the masks hold {len(self.values)} codes; nobody means so many classes. Were they resized with interpolation or "
-                f"saved as JPEG once? Export them again, or choose the true codes and use snap_mask(mask, codes)."
-            )
-        return self.values
-
-    def __str__(self) -> str:
-        lines = ["class  code              pixels  in masks"]
-        for k, (value, share, files) in enumerate(zip(self.values[:MOST_CODES], self.shares, self.files, strict=False)):
-            lines.append(f"{k:5d}  {value!s:15} {share:8.2%}  {files} of {self.masks}")
-        if len(self.values) > MOST_CODES:
-            lines.append(f"… and {len(self.values) - MOST_CODES} more")
-        return "\n".join(lines)
-
-
-def propose_codes(masks: str | Path | Sequence[Path]) -> CodeTable:
-    """Count the codes of a folder's masks (or of a list of files) and propose an order of classes; a proposal, to be looked at.
-
-    Greys go from dark to light, and so do the indices of a palette. Of colours the first is the one most frequent along the
-    borders of the masks, as a background is; the others follow by their share.
-    """
-    paths = list_pictures(masks)[1] if isinstance(masks, str | Path) else list(masks)
-    pixels, borders, files, number = count_codes(paths, colours=False)
-    if any(isinstance(code, tuple) for code in pixels):  # where some masks have colours, those with a palette have them too
-        pixels, borders, files, number = count_codes(paths, colours=True)
-    if any(isinstance(code, tuple) for code in pixels):  # a grey mask among coloured ones shows colours too
-        pixels, borders, files = (_merged(one) for one in (pixels, borders, files))
-        background = max(borders, key=lambda c: (borders[c], c))
-        order = [background, *sorted(pixels.keys() - {background}, key=lambda c: (-pixels[c], c))]
-    else:
-        order = sorted(pixels)
-    total = sum(pixels.values())
-    return CodeTable(tuple(order), tuple(pixels[c] / total for c in order), tuple(files[c] for c in order), number)
-
-
-def count_codes(paths: Sequence[Path], colours: bool) -> tuple[Counter, Counter, Counter, int]:
-    """How many pixels of all masks have each code, how many along their borders, and how many masks; and of how many masks."""
-    pixels, borders, files, number = Counter(), Counter(), Counter(), 0
-    for path in paths:
-        for mask in read_mask_pages(path, colours):
-            found = count(mask.reshape(-1, *mask.shape[2:]))
-            pixels.update(found)
-            files.update(found.keys())
-            borders.update(count(np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])))
-            number += 1
-    return pixels, borders, files, number
-
-
-def count(values: np.ndarray) -> dict[Code, int]:
-    """How often each grey (n,) or colour (n, 3) occurs."""
-    found, amounts = np.unique(pack(values) if values.ndim == 2 else values, return_counts=True)
-    codes = [unpack(c) for c in found.tolist()] if values.ndim == 2 else found.tolist()
-    return dict(zip(codes, amounts.tolist(), strict=True))
-
-
-def colour(code: Code) -> tuple[int, int, int]:
-    return code if isinstance(code, tuple) else (code, code, code)
-
-
-def _merged(counts: dict[Code, int]) -> dict[tuple[int, int, int], int]:
-    merged: Counter = Counter()
-    for code, amount in counts.items():
-        merged[colour(code)] += amount
-    return dict(merged)
-
-
-def find_codes(masks: str | Path | Sequence[Path]) -> tuple[Code, ...]:
-    """The greys (or colours) that occur in a folder's masks, darkest first: look at them before you choose the codes."""
-    return propose_codes(masks).values
 
 
 def load_folder(
@@ -134,10 +37,11 @@ def load_folder(
     codes: Codes | None = None,
     channels: Channels = "all",
     group: str | Callable[[Path], str] | None = None,
-    merge: str | None = None,
+    merge: Merge = None,
     pages: Pages = "all",
     mask_channel: str | int | None = None,
     orientation: str = "shown",
+    lazy: bool | None = None,
 ) -> SegmentationDataset:
     r"""Every image of one folder with its mask in another, paired by `pair_files`; the rule is printed, with examples.
 
@@ -151,12 +55,15 @@ def load_folder(
     channels : as `read_image` takes them: "all", "grey", or numbers such as (0, 2).
     group : what `split` must not tear apart (slide, dish, patient): a pattern in the file's path, e.g. r"(dish[0-9]+)_", or a
         function of the path; left out, the file with all its pages, and tiles whose names end with their place (_x512_y0).
-    merge : "union" where an image has several masks, files or pages, one for each object or class: a pixel gets the highest class
-        that any of them gives it, and IGNORE only where all others say background.
+    merge : where an image has several masks, files or pages. "union": one for each object; a pixel gets the highest class that
+        any of them gives it, and IGNORE only where all others say background. {"nucleus": 2, "cell": 1}: each has a class, told
+        by a word in its file's name or its folder's; {0: 1, 1: 2}: told by the number of its page. Where two overlap, the higher.
     pages : "all": each page is a sample; a number: that page of each file, such as one plane of a stack; "channels": the pages
         of an image are its channels.
     mask_channel : "alpha" where the mask is how opaque a painted layer is; or the number of a channel of the mask's file.
     orientation : "shown", turned as a camera's EXIF says; "stored" where the masks were drawn on the pixels as they are stored.
+    lazy : True leaves all in its files (`LazyDataset`): `fit(…, patch=256)` then reads windows, so that slides larger than the
+        memory are learnt from, the same patches as from memory. None does so where all would take half of the free memory.
 
     Returns
     -------
@@ -167,7 +74,7 @@ def load_folder(
     which a number does not mean the same (palettes that differ, min-is-white in some); each names the file.
     """
     how_read = Reading(channels, pages, mask_channel, orientation)
-    dataset, how = read_folders(images, masks, codes, how_read, group, merge)
+    dataset, how = read_folders(images, masks, codes, how_read, group, merge, lazy)
     print(how)
     return dataset
 
@@ -178,7 +85,8 @@ def read_folders(
     codes: Codes | None,
     how: Reading = AS_USUAL,
     group: str | Callable[[Path], str] | None = None,
-    merge: str | None = None,
+    merge: Merge = None,
+    lazy: bool | None = False,
 ) -> tuple[SegmentationDataset, str]:
     """What `load_folder` returns, and what it prints."""
     check_orientation(how.orientation)
@@ -196,16 +104,20 @@ def read_folders(
         )
     check_masks_agree(mask_files, by_colour=are_colours(codes) or how.mask_channel is not None)
     names = distinct_names([match.image for match in matches])
+    if lazy is None:
+        lazy = not fit_together([match.image for match in matches] + mask_files)
     pairs: list[Pair] = []
     for match, name in zip(matches, names, strict=True):
         belongs = (slide_of(name) or name) if group is None else group_of(match.image, group)
-        pairs.extend(read_match(match, name, belongs, codes, how, merge))
+        pairs.extend(read_match(match, name, belongs, codes, how, merge, lazy))
     grey = grey_among_colours(pairs) if how.channels == "all" else ()
     pairs = [in_colour(pair) if number in grey else pair for number, pair in enumerate(pairs)]
-    dataset = SegmentationDataset(pairs, num_classes=count_classes(codes))
+    dataset = (LazyDataset if lazy else SegmentationDataset)(pairs, classes_after(merge, codes))
     shown = ", ".join(f"{name} with {describe_masks(match)}" for match, name in zip(matches[:3], names, strict=False))
     more = f" and {len(matches) - 3} more" if len(matches) > 3 else ""
     what = f"{len(dataset)} images, {dataset.channels} channel(s), {dataset.num_classes} classes."
+    if lazy:
+        what += " They stay in their files, and fit(…, patch=256) reads windows of them."
     if grey:
         what += f" Grey among colours, their grey taken for all three channels: {len(grey)}, the first {pairs[grey[0]].source}."
     if group is None:
@@ -229,13 +141,25 @@ def distinct_names(files: Sequence[Path]) -> list[str]:
 
 
 def read_match(
-    match: Match, name: str, group: str, codes: Codes, how: Reading = AS_USUAL, merge: str | None = None
+    match: Match,
+    name: str,
+    group: str,
+    codes: Codes,
+    how: Reading = AS_USUAL,
+    merge: Merge = None,
+    lazy: bool = False,
 ) -> Iterator[Pair]:
     """The pairs of an image's pages and its masks'. Raises ValueError, with the file, where pages, sizes or codes do not fit."""
-    pictures = read_pages(match.image, how.channels, how.pages, how.orientation)
-    masks = [read_indices(file, codes, how) for file in match.masks]
-    if merge == "union" and len(pictures) == 1:
-        masks = [[page] for pages in masks for page in pages]  # a page for each object
+    if lazy:
+        pictures, masks = lazy_images(match.image, how), [lazy_masks(file, codes, how) for file in match.masks]
+    else:
+        pictures = read_pages(match.image, how.channels, how.pages, how.orientation)
+        masks = [read_indices(file, codes, how) for file in match.masks]
+    classes = [class_of_file(file, match.image, merge) for file in match.masks]
+    if by_page(merge) and len(pictures) == 1:  # a page for each object or class
+        numbered = [(file, pages, n) for file, pages in zip(match.masks, masks, strict=True) for n in range(len(pages))]
+        classes = [class_of_page(n, len(pages), file, merge) for file, pages, n in numbered]
+        masks = [[pages[n]] for _, pages, n in numbered]
     for pages, file in zip(masks, match.masks, strict=False):
         if len(pages) != len(pictures):
             raise ValueError(f"{match.image}: {describe_pages(match.image, pictures, file, pages)}")
@@ -244,8 +168,9 @@ def read_match(
         for mask in of_page:
             if picture.shape[:2] != mask.shape:
                 raise ValueError(f"{match.image}: {describe_sizes(match.image, picture, mask)}")
+        combine = partial(unite, classes=classes)
         source = name if len(pictures) == 1 else f"{name} page {number + 1}"
-        yield Pair(picture, unite(of_page), source, group)
+        yield Pair(picture, MergedMask(of_page, combine) if lazy else combine(of_page), source, group)
 
 
 def describe_pages(image: Path, pictures: Sequence[np.ndarray], file: Path, masks: Sequence[np.ndarray]) -> str:
@@ -259,7 +184,8 @@ def describe_pages(image: Path, pictures: Sequence[np.ndarray], file: Path, mask
         )
     return (
         f"{have}; there must be one mask for each page. pages=0 takes the first page of each file (one plane of a stack), "
-        f"pages='channels' takes the pages of an image for its channels, merge='union' unites a mask's pages of single objects."
+        f"pages='channels' takes the pages of an image for its channels, merge='union' unites a mask's pages of single objects, "
+        f"and merge={{0: 1, 1: 2}} makes a class of each."
     )
 
 
@@ -284,17 +210,6 @@ def read_indices(file: Path, codes: Codes, how: Reading = AS_USUAL) -> list[np.n
             where = file if len(pages) == 1 else f"{file} page {number}"
             raise ValueError(f"{where}: {error}") from None
     return indices
-
-
-def unite(masks: Sequence[np.ndarray]) -> np.ndarray:
-    """One mask of several, (H, W) class indices each: the highest class of a pixel; IGNORE gives way to all but background.
-
-    >>> unite([np.array([[0, 1, 1, 255, 255]]), np.array([[0, 0, 2, 1, 0]])]).tolist()
-    [[0, 1, 2, 1, 255]]
-    """
-    stack = np.stack(masks)
-    highest = np.where(stack == IGNORE, 0, stack).max(axis=0)
-    return np.where((highest == 0) & (stack == IGNORE).any(axis=0), IGNORE, highest).astype(stack.dtype)
 
 
 def group_of(path: Path, group: str | Callable[[Path], str] | None) -> str:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from unet_lab.datasets.pillow_files import MOST_PAGES, open_picture, picture_orientation, picture_pages, quiet
+from unet_lab.datasets.pillow_files import MOST_PAGES, decoded_size, open_picture, picture_orientation, picture_pages, quiet
 from unet_lab.datasets.stored_images import Channels, Refused, Stored, as_image, as_mask
 from unet_lab.datasets.tiff_files import Layout, tiff_layout, tiff_pages
 from unet_lab.files import free_memory
@@ -115,6 +115,18 @@ def read_header(path: str | Path) -> Header:
         with open_picture(path) as picture:
             has_palette = picture.mode == "P"
         return Header(picture_orientation(path), has_palette, False, "")
+
+
+def decoded_bytes(path: str | Path) -> int:
+    """How much memory the pixels of all pages of a file take; nothing is decoded. Raises as `read_image` does."""
+    path = Path(path)
+    check_file(path)
+    with naming_the_file(path):
+        layout = layout_of(path)
+        if layout is not None and not layout.for_pillow:
+            return layout.bytes
+        with open_picture(path) as picture:
+            return decoded_size(picture) * getattr(picture, "n_frames", 1)
 
 
 def palette_in_use(path: str | Path) -> dict[int, tuple[int, int, int]]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from unet_lab.datasets.folder import CodeTable, propose_codes
+from unet_lab.datasets.code_table import CodeTable, propose_codes
 from unet_lab.datasets.image_files import EXTENSIONS, read_image, read_mask
 from unet_lab.datasets.masks import CLASS_NAMES, Code, encode_mask, snap_mask
 from unet_lab.datasets.pairing import pair_files

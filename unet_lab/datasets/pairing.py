@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from unet_lab.datasets.file_lists import describe_others, entries, list_pictures, locate
+from unet_lab.datasets.merging import Merge, by_words, check_merge
 from unet_lab.datasets.names import (
     CHANNEL,
     NUMBERED,
@@ -46,7 +47,7 @@ class Rule(NamedTuple):
     mask_key: Callable[[Name], Name]
 
 
-def pair_files(images: str | Path, masks: str | Path, merge: str | None = None) -> tuple[list[Match], str]:
+def pair_files(images: str | Path, masks: str | Path, merge: Merge = None) -> tuple[list[Match], str]:
     """Find which mask belongs to which image, by name.
 
     Parameters
@@ -54,7 +55,8 @@ def pair_files(images: str | Path, masks: str | Path, merge: str | None = None) 
     images, masks : two folders, patterns such as "set/*_image.tif" and "set/*_mask.png", or two files. Folders without pictures
         are searched below: a folder for each patient, with equal names inside. Where both name the same files, those that have a
         word like "mask" in their name or folder are the masks.
-    merge : "union" where an image may have several masks, one for each object or class.
+    merge : "union" where an image may have several masks, one for each object; {"nucleus": 2, "cell": 1} where each has a class,
+        told by a word in the mask's name or its folder's; {0: 1, 1: 2} where pages of a mask's file are classes.
 
     Returns
     -------
@@ -67,8 +69,7 @@ def pair_files(images: str | Path, masks: str | Path, merge: str | None = None) 
     (all are counted, the first ten listed, with the likeliest reason), for two images of one name, and for several masks of one
     image without `merge`.
     """
-    if merge not in (None, "union"):
-        raise ValueError(f"merge is {merge!r}; allowed are None and 'union', which unites the masks of an image.")
+    check_merge(merge)
     (image_root, image_files), (mask_root, mask_files) = list_pictures(images), list_pictures(masks)
     image_files, mask_files = apart(image_files, mask_files, image_root)
     image_names = {file: name_of(file, image_root) for file in image_files}
@@ -106,7 +107,7 @@ def apart(images: list[Path], masks: list[Path], root: Path) -> tuple[list[Path]
     return images, masks
 
 
-def rules(images: list[Name], masks: list[Name], merge: str | None) -> Iterator[Rule]:
+def rules(images: list[Name], masks: list[Name], merge: Merge) -> Iterator[Rule]:
     """The rules, strict ones first. Folders count only where both sides have them."""
     nested = all(any(folders_of(name) for name in side) for side in (images, masks))
     whole, bare = (with_folders, cleaned_name) if nested else (stem_only, cleaned_stem)
@@ -123,6 +124,11 @@ def rules(images: list[Name], masks: list[Name], merge: str | None) -> Iterator[
     yield Rule("the same name, the masks numbered", bare, partial(shortened, NUMBERED, bare))
     if merge == "union":
         yield Rule("the same name, the masks numbered", bare, partial(shortened, LAST_NUMBER, bare))
+    if by_words(merge):
+        word = "|".join(re.escape(word) for word in by_words(merge))
+        for pattern in (rf"[ _.-]+(?:{word})(?:[ _-]?\d{{1,4}})?$", rf"^(?:{word})[ _.-]+"):
+            key = partial(shortened, re.compile(pattern), bare)
+            yield Rule("the same name without the classes' words", bare, key)
     if nested:
         yield Rule("lying in the same folder", folders_of, folders_of)
     if len(images) == len(masks) == 1 and not (bare(images[0]) and bare(masks[0])):
@@ -171,7 +177,7 @@ def contradict(outcome: Outcome) -> bool:
     return any(image != mask and re.sub(r"\d+", "", image) == re.sub(r"\d+", "", mask) for image, mask in pairs)
 
 
-def check_several(outcome: Outcome, merge: str | None) -> None:
+def check_several(outcome: Outcome, merge: Merge) -> None:
     """Raise ValueError where an image has several masks and nobody said what to do with them."""
     if merge is None and outcome.several:
         key = outcome.several[0]
@@ -179,5 +185,6 @@ def check_several(outcome: Outcome, merge: str | None) -> None:
         raise ValueError(
             f"{outcome.images[key][0]}: {len(files)} masks for one image ({listed(files)}); so it is with "
             f"{len(outcome.several)} of {len(outcome.images)} images. Are they parts of one mask? load_folder(…, merge='union') "
-            f"unites them. If not, keep one, or give a pattern that only the right ones match."
+            f"unites them. Is each a class? merge={{'nucleus': 2, 'cell': 1}} tells it by a word of its name. If neither, keep "
+            f"one, or give a pattern that only the right ones match."
         )

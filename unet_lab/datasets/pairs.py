@@ -17,6 +17,8 @@ from unet_lab.datasets.masks import check_indices
 from unet_lab.datasets.standardise import channels_first, check_image, standardise
 from unet_lab.losses import IGNORE
 
+BAND = 512  # rows that are read together
+
 
 class Pair(NamedTuple):
     """An image, its mask, where it comes from, and what must stay together."""
@@ -69,12 +71,7 @@ class SegmentationDataset(Dataset):
                 odd = "weights, and others have none" if pair.weights is not None else "no weights, and others have some"
                 raise ValueError(f"{pair.source} has {odd}; give all or none: dataset.with_weights(…) makes them for all.")
         self.channels = channels_of(self.pairs[0].image)
-        for pair in self.pairs:
-            if channels_of(pair.image) != self.channels:
-                raise ValueError(
-                    f"{self.pairs[0].source} has {self.channels} channel(s) and {pair.source} has {channels_of(pair.image)}; all "
-                    f'images of a dataset need as many. load_folder(…, channels="grey") makes one of each.'
-                )
+        check_channels_alike(self.pairs)
 
     @classmethod
     def generated(cls, count: int, size: int = 128, first_seed: int = 0, difficulty: float = 1.0) -> SegmentationDataset:
@@ -123,7 +120,8 @@ class SegmentationDataset(Dataset):
         digest = hashlib.sha256(str(self.num_classes).encode())
         for image, mask, _, _, weights in self.pairs:
             for array in (image, mask) if weights is None else (image, mask, weights):
-                digest.update(f"{array.dtype} {array.shape}".encode() + np.ascontiguousarray(array).tobytes())
+                digest.update(f"{array.dtype} {array.shape}".encode())
+                add_pixels(digest, array)
         return digest.hexdigest()
 
     def crops(self, size: int) -> SegmentationDataset:
@@ -147,6 +145,17 @@ class SegmentationDataset(Dataset):
         return self.with_pairs(pairs)
 
 
+def check_channels_alike(pairs: Sequence[Pair]) -> None:
+    """Raises ValueError where images of a dataset have other numbers of channels."""
+    channels = channels_of(pairs[0].image)
+    for pair in pairs:
+        if channels_of(pair.image) != channels:
+            raise ValueError(
+                f"{pairs[0].source} has {channels} channel(s) and {pair.source} has {channels_of(pair.image)}; all "
+                f'images of a dataset need as many. load_folder(…, channels="grey") makes one of each.'
+            )
+
+
 def check_weights(weights: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """A weight map as float32 (H, W). Raises ValueError for another size than the mask's, negative numbers or NaN."""
     weights = np.asarray(weights, np.float32)
@@ -161,12 +170,22 @@ def check_weights(weights: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 def check_something_to_learn(masks: Sequence[np.ndarray]) -> None:
     """Raises ValueError where masks hold 0 and 255 only: most likely black and white, not background and IGNORE."""
-    present = [np.unique(mask) for mask in masks]
-    if set(np.unique(np.concatenate(present)).tolist()) == {0, IGNORE}:
+    check_present(set(np.unique(np.concatenate([np.unique(mask) for mask in masks])).tolist()))
+
+
+def check_present(present: set[int]) -> None:
+    """The same, of the values that all masks hold."""
+    if present == {0, IGNORE}:
         raise ValueError(
             "the masks hold the values 0 and 255 only. As class indices 255 is IGNORE, a pixel that nobody judged, and nothing "
             "is left to learn. If these are grey codes: encode_mask(mask, (0, 255)), or load_folder(…, codes=(0, 255))."
         )
+
+
+def add_pixels(digest: hashlib._Hash, array: np.ndarray) -> None:
+    """Add the bytes of an array, a band of rows after the other: it may lie in a file, and be larger than the memory."""
+    for top in range(0, len(array), BAND):
+        digest.update(np.ascontiguousarray(array[top : top + BAND]).tobytes())
 
 
 def crop_starts(length: int, size: int) -> list[int]:
@@ -246,8 +265,9 @@ def group_names(dataset: SegmentationDataset) -> list[str]:
 
     for pair in dataset.pairs:
         image, source = pair.image, pair.group or pair.source
-        digest = "pixels " + hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()).hexdigest()
-        first, second = sorted([root(f"source {source}"), root(digest)], reverse=True)
+        seen = hashlib.sha256(repr(image.shape).encode())
+        add_pixels(seen, image)
+        first, second = sorted([root(f"source {source}"), root(f"pixels {seen.hexdigest()}")], reverse=True)
         parent[second] = first  # the name of a source, not of a digest, leads
     return [root(f"source {pair.group or pair.source}") for pair in dataset.pairs]
 

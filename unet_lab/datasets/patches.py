@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
+
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from unet_lab.datasets.lazy_dataset import LazyDataset
+from unet_lab.datasets.lazy_masks import ForegroundPixels
 from unet_lab.losses import IGNORE
 
 
@@ -27,23 +32,36 @@ class Patches(Dataset):
 
     def __getitem__(self, index: tuple[int, int]) -> tuple[Tensor, ...]:
         number, seed = index
-        parts = self.dataset[number]  # (C, H, W), (H, W), and (H, W) weights where there are any
         generator = np.random.default_rng([seed, 7])
-        parts = padded_to(parts, self.size)
-        top, left = self.corner(parts[1], generator)
+        if isinstance(self.dataset, LazyDataset):
+            mask = self.dataset.pairs[number].mask
+            if min(mask.shape) >= self.size:
+                top, left = self.corner(mask.shape, partial(ForegroundPixels, mask), generator)
+                return self.dataset.window(number, slice(top, top + self.size), slice(left, left + self.size))
+        parts = padded_to(self.dataset[number], self.size)  # (C, H, W), (H, W), and (H, W) weights where there are any
+        top, left = self.corner(parts[1].shape[-2:], partial(foreground_pixels, parts[1]), generator)
         window = np.s_[..., top : top + self.size, left : left + self.size]
         return tuple(part[window] for part in parts)  # (C, size, size), (size, size)
 
-    def corner(self, mask: Tensor, generator: np.random.Generator) -> tuple[int, int]:
-        """Top and left of the window in a mask that is at least as large as it."""
-        most = [length - self.size for length in mask.shape[-2:]]
-        if generator.random() < self.foreground and not mask.is_floating_point():
-            rows, columns = torch.where(((mask > 0) & (mask != IGNORE)).reshape(-1, *mask.shape[-2:]).any(dim=0))
-            if len(rows):
-                chosen = int(generator.integers(len(rows)))
-                middle = int(rows[chosen]), int(columns[chosen])
-                return tuple(min(max(m - self.size // 2, 0), last) for m, last in zip(middle, most, strict=True))
+    def corner(self, shape: Sequence[int], find: Callable[[], Sequence], generator: np.random.Generator) -> tuple[int, int]:
+        """Top and left of the window in a mask that is at least as large as it.
+
+        find : gives the foreground's pixels (row, column), row by row; called only where one of them is to be drawn.
+        """
+        most = [length - self.size for length in shape]
+        if generator.random() < self.foreground:
+            pixels = find()
+            if len(pixels):
+                row, column = pixels[int(generator.integers(len(pixels)))]
+                return tuple(min(max(int(m) - self.size // 2, 0), last) for m, last in zip((row, column), most, strict=True))
         return tuple(int(generator.integers(last + 1)) for last in most)
+
+
+def foreground_pixels(mask: Tensor) -> Tensor:
+    """(n, 2) rows and columns of what is neither background nor ignored in a mask (H, W) or (K, H, W); none of values."""
+    if mask.is_floating_point():
+        return torch.zeros(0, 2)
+    return torch.nonzero(((mask > 0) & (mask != IGNORE)).reshape(-1, *mask.shape[-2:]).any(dim=0))
 
 
 def padded_to(parts: tuple[Tensor, ...], size: int) -> tuple[Tensor, ...]:

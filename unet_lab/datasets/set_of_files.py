@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from unet_lab.datasets.image_files import palette_in_use, read_header
+from unet_lab.datasets.in_file import GreyInColour, InFile
 from unet_lab.datasets.names import slide_of
 from unet_lab.datasets.pairs import Pair, channels_of
 
@@ -81,7 +82,8 @@ def grey_among_colours(pairs: Sequence[Pair]) -> tuple[int, ...]:
 
 def in_colour(pair: Pair) -> Pair:
     """A grey image with its grey in each of three channels."""
-    return pair._replace(image=np.stack([pair.image] * 3, axis=2))
+    image = pair.image
+    return pair._replace(image=GreyInColour(image) if isinstance(image, InFile) else np.stack([image] * 3, axis=2))
 
 
 def describe_turned(files: Sequence[Path]) -> str:

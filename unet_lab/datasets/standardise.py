@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from os import PathLike
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+BLOCK = 1024  # pixels: side of the pieces in which an image that stays in its file is read
 SAMPLE = 1_000_000  # pixels: where an image has more, the limits of clipping are taken from every n-th row and column
+
+
+class Sliceable(Protocol):
+    """An image that is only sliced: an array, a `numpy.memmap`, or what `open_image` returns."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...  # (H, W) or (H, W, C)
+
+    @property
+    def dtype(self) -> Any: ...
+
+    def __getitem__(self, key: Any) -> np.ndarray: ...
 
 
 def standardise(image: np.ndarray) -> np.ndarray:
@@ -23,8 +38,9 @@ def standardise(image: np.ndarray) -> np.ndarray:
     image = check_image(image)
     low, high = clip_limits(image)
     image = np.clip(image.astype(np.float32), low, high)
-    std = image.std(axis=(0, 1))
-    return (image - image.mean(axis=(0, 1))) / np.where(std > 0, std, np.float32(1.0))
+    channels = np.moveaxis(np.atleast_3d(image), -1, 0)  # each by itself: NumPy's sum over all at once loses digits of float32
+    std, mean = (np.array([getattr(one, what)() for one in channels]).reshape(low.shape) for what in ("std", "mean"))
+    return (image - mean) / np.where(std > 0, std, np.float32(1.0))
 
 
 def channels_first(image: np.ndarray) -> np.ndarray:
@@ -58,3 +74,46 @@ def check_image(image: np.ndarray) -> np.ndarray:
         bad = int((~np.isfinite(image)).sum())
         raise ValueError(f"{bad} of {image.size} pixels are NaN or infinite; replace them: np.nan_to_num(image).")
     return image
+
+
+class Scale(NamedTuple):
+    """How the whole image is standardised, each array (C,) or (): what `standardise` would find."""
+
+    low: np.ndarray  # values below are clipped
+    high: np.ndarray
+    mean: np.ndarray
+    std: np.ndarray  # 1 for a constant channel, so that it can be divided by
+
+    def apply(self, piece: np.ndarray) -> np.ndarray:
+        """A part of the image, standardised as the whole; float32."""
+        mean, std = self.mean.astype(np.float32), self.std.astype(np.float32)
+        return (np.clip(piece.astype(np.float32), self.low, self.high) - mean) / std
+
+
+def scale_of(image: Sliceable, block: int = BLOCK) -> Scale:
+    """The scale of an image too large for memory, in one pass, in pieces (Chan, Golub and LeVeque 1983).
+
+    Raises ValueError for NaN.
+    """
+    for piece, top, left in pieces(image, block) if np.dtype(image.dtype).kind == "f" else ():
+        if not np.isfinite(piece).all():
+            bad = int((~np.isfinite(piece)).sum())
+            raise ValueError(f"{bad} pixels from row {top}, column {left} on are NaN or infinite; replace them first.")
+    low, high = clip_limits(image)  # type: ignore[arg-type]
+    count, mean, squares = 0, np.zeros(low.shape), np.zeros(low.shape)
+    for piece, _, _ in pieces(image, block):
+        piece = np.clip(piece.astype(np.float64), low, high)
+        own, pixels = piece.mean(axis=(0, 1)), piece.shape[0] * piece.shape[1]
+        apart, both = own - mean, count + pixels
+        squares += ((piece - own) ** 2).sum(axis=(0, 1)) + apart**2 * count * pixels / both
+        mean += apart * pixels / both
+        count = both
+    std = (squares / count) ** 0.5
+    return Scale(low, high, mean, np.where(std > 0, std, 1.0))
+
+
+def pieces(image: Sliceable, block: int = BLOCK) -> Iterator[tuple[np.ndarray, int, int]]:
+    """The image in squares of `block` pixels, which fit into memory, each with its top and left."""
+    for top in range(0, image.shape[0], block):
+        for left in range(0, image.shape[1], block):
+            yield np.asarray(image[top : top + block, left : left + block]), top, left

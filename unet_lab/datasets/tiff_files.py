@@ -40,6 +40,7 @@ class Layout(NamedTuple):
     lowest_is_white: bool
     for_pillow: bool  # CMYK or YCbCr, which Pillow turns into colours
     no_data: float | None  # the number that means that nothing was measured (GDAL_NODATA)
+    kind: str  # of its numbers, as NumPy calls them: "u", "i", "f" or "b"
 
 
 def tiff_layout(path: Path) -> Layout:
@@ -74,6 +75,7 @@ def tiff_layout(path: Path) -> Layout:
             lowest_is_white=any(one.keyframe.photometric == PHOTOMETRIC.MINISWHITE for one in series),
             for_pillow=any(is_for_pillow(one.keyframe) for one in series),
             no_data=no_data_of(first),
+            kind=np.dtype(first.dtype).kind,
         )
 
 

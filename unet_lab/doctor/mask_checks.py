@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 
-from unet_lab.datasets.folder import MOST_CODES
+from unet_lab.datasets.code_table import MOST_CODES
 from unet_lab.doctor.advice import count_words, note
 from unet_lab.doctor.reading import values_of
 from unet_lab.losses import IGNORE

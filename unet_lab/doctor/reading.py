@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from unet_lab.datasets.folder import MOST_CODES
+from unet_lab.datasets.code_table import MOST_CODES
 from unet_lab.datasets.image_files import EXTENSIONS, LOSSY, read_mask_pages, read_pages
 from unet_lab.datasets.masks import Code, are_colours, encode_mask, pack, unpack
 from unet_lab.datasets.pairing import Match, pair_files

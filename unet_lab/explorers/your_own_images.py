@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unet_lab.datasets.folder import propose_codes
+from unet_lab.datasets.code_table import propose_codes
 from unet_lab.datasets.image_files import read_mask_pages, read_pages
 from unet_lab.datasets.masks import Code, are_colours, encode_mask
 from unet_lab.datasets.pairing import pair_files

@@ -14,16 +14,15 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from unet_lab.datasets.standardise import clip_limits
-from unet_lab.datasets.windows import WindowedImage, iterate_images
+from unet_lab.datasets.in_file import InFile
+from unet_lab.datasets.standardise import Scale, Sliceable, scale_of
+from unet_lab.datasets.windows import iterate_images
 from unet_lab.foreign import class_logits, evaluating, geometry_of
 from unet_lab.geometry import sees_everything
 from unet_lab.inference.out_of_memory import explaining_memory
 from unet_lab.inference.predict import borders, check_channels
 
 BLENDS = ("crop", "none", "gaussian")
-Sliceable = np.ndarray | WindowedImage
-BLOCK = 2048  # pixels: side of the pieces in which an image is read for its mean and standard deviation
 MOST_IN_MEMORY = 256_000_000  # bytes: larger sums of Gaussian blending lie in a temporary file
 
 
@@ -100,7 +99,7 @@ def tiles(
             "the whole image's at every pixel, whatever the overlap. Larger tiles differ less; batch norm does not differ.",
             stacklevel=3,
         )
-    scale = scale_of(image)
+    scale = image.scale if isinstance(image, InFile) else scale_of(image)
     assembled = blended_tiles if blend == "gaussian" else cropped_tiles
     with tqdm(total=count, unit="tile", leave=False, disable=not progress or count == 1) as bar:
         yield from assembled(model, image, plan, scale, bar)
@@ -165,49 +164,6 @@ def owned_pixels(places: list[tuple[int, int]], total: int, grid: int) -> list[I
     for (_, end), (later, _) in pairwise(places):
         cuts.append(later + (end - later) // 2 // grid * grid if grid else later)
     return [Interval(start, first, stop) for (start, _), first, stop in zip(places, cuts, [*cuts[1:], total], strict=True)]
-
-
-class Scale(NamedTuple):
-    """How the whole image is standardised, each array (C,) or (): what `standardise` would find."""
-
-    low: np.ndarray  # values below are clipped
-    high: np.ndarray
-    mean: np.ndarray
-    std: np.ndarray  # 1 for a constant channel, so that it can be divided by
-
-    def apply(self, piece: np.ndarray) -> np.ndarray:
-        """A part of the image, standardised as the whole; float32."""
-        mean, std = self.mean.astype(np.float32), self.std.astype(np.float32)
-        return (np.clip(piece.astype(np.float32), self.low, self.high) - mean) / std
-
-
-def scale_of(image: Sliceable) -> Scale:
-    """The scale of an image too large for memory, in one pass, in pieces (Chan, Golub and LeVeque 1983).
-
-    Raises ValueError for NaN.
-    """
-    for piece, top, left in pieces(image):
-        if piece.dtype.kind == "f" and not np.isfinite(piece).all():
-            bad = int((~np.isfinite(piece)).sum())
-            raise ValueError(f"{bad} pixels from row {top}, column {left} on are NaN or infinite; replace them first.")
-    low, high = clip_limits(image)  # type: ignore[arg-type]
-    count, mean, squares = 0, np.zeros(low.shape), np.zeros(low.shape)
-    for piece, _, _ in pieces(image):
-        piece = np.clip(piece.astype(np.float64), low, high)
-        own, pixels = piece.mean(axis=(0, 1)), piece.shape[0] * piece.shape[1]
-        apart, both = own - mean, count + pixels
-        squares += ((piece - own) ** 2).sum(axis=(0, 1)) + apart**2 * count * pixels / both
-        mean += apart * pixels / both
-        count = both
-    std = (squares / count) ** 0.5
-    return Scale(low, high, mean, np.where(std > 0, std, 1.0))
-
-
-def pieces(image: Sliceable) -> Iterator[tuple[np.ndarray, int, int]]:
-    """The image in squares that fit into memory, each with its top and left."""
-    for top in range(0, image.shape[0], BLOCK):
-        for left in range(0, image.shape[1], BLOCK):
-            yield np.asarray(image[top : top + BLOCK, left : left + BLOCK]), top, left
 
 
 def predict_pages(model: nn.Module, path: str | Path, tile: int = 1024) -> Iterator[np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from unet_lab.blocks import center_crop
+from unet_lab.datasets.lazy_dataset import LazyDataset, close
 from unet_lab.datasets.map_style import MapStyleDataset
 from unet_lab.foreign import Geometry, class_logits, evaluating, geometry_of, main_output
 from unet_lab.inference.predict import padded_logits
+from unet_lab.inference.tiling import tiles
 from unet_lab.losses import IGNORE
 from unet_lab.metrics import fast_confusion_matrix
 from unet_lab.training.batch_loss import BatchLoss
@@ -26,7 +29,8 @@ def evaluate(model: nn.Module, dataset: Any, batch_size: int = 8) -> tuple[float
     """Mean cross entropy per judged pixel (nats), and the confusion matrix summed over all images of `dataset`.
 
     Whole images are judged, whatever their sizes; those that the network cannot halve are padded by reflection, as `predict`
-    does. Every part of the model is left in the mode it was in. Raises ValueError where channels or classes do not fit.
+    does; those that stay in their files (`LazyDataset`) tile by tile, as `predict_tiled` does. Every part of the model is left in
+    the mode it was in. Raises ValueError where channels or classes do not fit.
 
     Of a dataset whose masks hold labels (K, H, W): the mean cross entropy per judged pixel and label, and a confusion matrix for
     each label, (K, 2, 2), of probabilities from 0.5 up. Of values: the mean squared error, and None.
@@ -39,13 +43,9 @@ def evaluate(model: nn.Module, dataset: Any, batch_size: int = 8) -> tuple[float
 def totals(model: nn.Module, dataset: TrainingSet, batch_size: int) -> tuple[float, int, np.ndarray | None]:
     """The loss summed over all images, over how many pixels, and the confusion matrix (None for values)."""
     total, counted, matrix = 0.0, 0, no_counts(dataset)
-    sizes = set() if isinstance(dataset, MapStyleDataset) else known_sizes(dataset)  # of your own, only some were read
-    geometry = geometry_of(model)
-    fits = len(sizes) == 1 and all(geometry.nearest_sizes(side) == [side] for side in next(iter(sizes)))
     loss = BatchLoss(None, "sum", dataset.target)
     with evaluating(model):
-        for image, mask, *_ in DataLoader(dataset, batch_size if len(sizes) == 1 else 1):
-            out = output_of(model, image, None if fits else geometry, dataset.target)  # (N, num_classes, H', W')
+        for _, out, mask in outputs(model, dataset, batch_size):  # (N, num_classes, H', W'), (N, H, W) or (N, K, H, W)
             mask = center_crop(mask.to(out.device), (out.shape[-2], out.shape[-1]))  # (N, H', W'), or (N, K, H', W')
             judged = ~mask.isnan() if dataset.target == "values" else mask != IGNORE
             counted += int(judged.sum())
@@ -54,6 +54,23 @@ def totals(model: nn.Module, dataset: TrainingSet, batch_size: int) -> tuple[flo
             if matrix is not None:
                 matrix += counts(out, mask, dataset)
     return total, counted, matrix
+
+
+def outputs(model: nn.Module, dataset: TrainingSet, batch_size: int) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """The number of the first image of a batch, what the network gives for it, and its masks; of an image in a file, by tiles."""
+    if isinstance(dataset, LazyDataset):
+        for number, pair in enumerate(dataset.pairs):
+            for part in tiles(model, pair.image, progress=False):
+                mask = torch.from_numpy(pair.mask[part.rows, part.columns].astype(np.int64))
+                yield number, part.logits[None], mask[None]
+            close(pair)
+        return
+    sizes = set() if isinstance(dataset, MapStyleDataset) else known_sizes(dataset)  # of your own, only some were read
+    geometry = geometry_of(model)
+    fits = len(sizes) == 1 and all(geometry.nearest_sizes(side) == [side] for side in next(iter(sizes)))
+    batch_size = batch_size if len(sizes) == 1 else 1
+    for number, (image, mask, *_) in enumerate(DataLoader(dataset, batch_size)):
+        yield number * batch_size, output_of(model, image, None if fits else geometry, dataset.target), mask
 
 
 @torch.no_grad()
@@ -65,12 +82,11 @@ def evaluate_each(model: nn.Module, dataset: Any) -> np.ndarray:
     dataset = matching_dataset(dataset, model, "test")
     if dataset.target != "classes":
         raise ValueError(f"the test masks hold {dataset.target}; confusion matrices are of classes. Judge them by evaluate(…).")
-    geometry, matrices = geometry_of(model), []
+    matrices = np.zeros((len(dataset), dataset.num_classes, dataset.num_classes), np.int64)
     with evaluating(model):
-        for image, mask, *_ in DataLoader(dataset, 1):
-            logits = output_of(model, image, geometry, dataset.target)  # (1, num_classes, H', W')
-            matrices.append(counts(logits, center_crop(mask, (logits.shape[-2], logits.shape[-1])), dataset))
-    return np.stack(matrices)
+        for number, logits, mask in outputs(model, dataset, 1):  # (1, num_classes, H', W')
+            matrices[number] += counts(logits, center_crop(mask, (logits.shape[-2], logits.shape[-1])), dataset)
+    return matrices
 
 
 def no_counts(dataset: TrainingSet) -> np.ndarray | None:
