@@ -205,7 +205,7 @@ def test_pages_of_a_stack(tmp_path):
 
 
 def test_a_slide_larger_than_the_memory_allowed_trains(tmp_path):
-    """4,096 x 4,096 pixels in colour are 50 MB, as floats 200 and standardised twice that: what is added to the memory is far less than either."""
+    """4,096 x 4,096 pixels in colour are 50 MB, 200 as floats, and more while they are standardised; windows are far less."""
     script = f"""
 import os, resource, sys
 import numpy as np, tifffile, torch
