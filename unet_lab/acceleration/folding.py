@@ -22,27 +22,27 @@ def folded_convolution(convolution: nn.Module, norm: nn.Module) -> nn.Module:
 
         weight' = weight * scale        bias' = (bias - mean) * scale + beta
 
-    Computed in float64, then rounded to the convolution's type. Raises ValueError where the norm keeps no running mean (then it
-    depends on the image) or the channels differ.
+    Computed in float64 on the CPU (Apple's GPUs have none), then rounded to the convolution's type and moved to its device. Raises
+    ValueError where the norm keeps no running mean (then it depends on the image) or the channels differ.
     """
     if norm.running_mean is None:
         raise ValueError("this batch norm keeps no running statistics; it depends on the image and cannot be folded.")
     if norm.num_features != convolution.out_channels:
         raise ValueError(f"the norm has {norm.num_features} channels, the convolution puts out {convolution.out_channels}.")
     folded = copy.deepcopy(convolution)
-    weight, dtype = convolution.weight.double(), convolution.weight.dtype
-    mean, variance = norm.running_mean.double(), norm.running_var.double()  # (C,), (C,)
-    gamma = torch.ones_like(mean) if norm.weight is None else norm.weight.double()  # (C,)
-    beta = torch.zeros_like(mean) if norm.bias is None else norm.bias.double()  # (C,)
-    bias = torch.zeros_like(mean) if convolution.bias is None else convolution.bias.double()
+    weight, like = convolution.weight.cpu().double(), convolution.weight
+    mean, variance = norm.running_mean.cpu().double(), norm.running_var.cpu().double()  # (C,), (C,)
+    gamma = torch.ones_like(mean) if norm.weight is None else norm.weight.cpu().double()  # (C,)
+    beta = torch.zeros_like(mean) if norm.bias is None else norm.bias.cpu().double()  # (C,)
+    bias = torch.zeros_like(mean) if convolution.bias is None else convolution.bias.cpu().double()
     scale = gamma / torch.sqrt(variance + norm.eps)  # (C,)
     if isinstance(convolution, _TRANSPOSED):  # (C_in, C / groups, …)
         per_output = scale.reshape(convolution.groups, 1, -1).repeat(1, weight.shape[0] // convolution.groups, 1)
         weight = weight * per_output.reshape(weight.shape[:2] + (1,) * (weight.ndim - 2))
     else:  # (C, C_in / groups, …)
         weight = weight * scale.reshape(-1, *[1] * (weight.ndim - 1))
-    folded.weight = nn.Parameter(weight.to(dtype), requires_grad=False)
-    folded.bias = nn.Parameter(((bias - mean) * scale + beta).to(dtype), requires_grad=False)
+    folded.weight = nn.Parameter(weight.to(like.dtype).to(like.device), requires_grad=False)
+    folded.bias = nn.Parameter(((bias - mean) * scale + beta).to(like.dtype).to(like.device), requires_grad=False)
     return folded
 
 

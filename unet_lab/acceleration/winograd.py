@@ -57,17 +57,18 @@ class WinogradConv2d(nn.Module):
             raise ValueError(f"{convolution} is no 3x3 convolution of stride 1 with zero padding of 0 or 1 and one group.")
         if tile not in POINTS:
             raise ValueError(f"tile is {tile!r}; allowed are {', '.join(map(str, POINTS))}.")
-        b, g, a = (m.to(convolution.weight.device) for m in winograd_matrices(tile))
-        weight = convolution.weight.detach().double()  # (K, C, 3, 3)
+        b, g, a = winograd_matrices(tile)
+        device, weight = convolution.weight.device, convolution.weight.detach().cpu().double()  # (K, C, 3, 3)
         outputs, inputs = weight.shape[:2]
         filters = torch.einsum("ia,kcab,jb->ijck", g, weight, g)  # (n, n, C, K)
-        bias = torch.zeros(outputs, device=weight.device) if convolution.bias is None else convolution.bias.detach().clone()
+        bias = torch.zeros(outputs) if convolution.bias is None else convolution.bias.detach().clone()
         self.tile, self.relu, self.padding = tile, relu, convolution.padding[0]
         self.in_channels, self.out_channels = inputs, outputs
         self.register_buffer("filters", filters.reshape(-1, inputs, outputs).float().contiguous())
         self.register_buffer("into", torch.kron(b, b).float())  # (n², n²): both axes of a tile at once
         self.register_buffer("back", torch.kron(a, a).float())  # (tile², n²)
         self.register_buffer("bias", bias.float())
+        self.to(device)  # made on the CPU: Apple's GPUs have no float64
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (N, K, H', W')
