@@ -494,7 +494,13 @@ def read(path):
 def write(path, text):
     with open(path + ".part", "wb") as stream:
         stream.write(text.encode("utf-8"))
-    os.replace(path + ".part", path)
+    for left in range(20, -1, -1):
+        try:
+            return os.replace(path + ".part", path)
+        except OSError:  # on Windows a file that a virus scanner reads just now cannot be replaced
+            if left == 0 or not WINDOWS:
+                raise
+            time.sleep(0.05)
 
 
 if __name__ == "__main__":

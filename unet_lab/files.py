@@ -6,7 +6,9 @@ import errno
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 from typing import BinaryIO
@@ -24,6 +26,8 @@ def shipped_data() -> Path:
 DATA = shipped_data()
 _FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 _CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+WINDOWS = os.name == "nt"
+TRIES, PAUSE = 20, 0.05  # Windows: so often a file that another program reads is replaced, with so many seconds between
 
 
 def write_whole(path: str | Path, content: bytes | memoryview | Callable[[BinaryIO], None], keep_previous: bool = False) -> None:
@@ -43,17 +47,56 @@ def write_whole(path: str | Path, content: bytes | memoryview | Callable[[Binary
         with open(temporary, "wb") as stream:
             content(stream) if callable(content) else stream.write(content)
             stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, 0o644)
+            to_the_disk(stream.fileno())
+        with suppress(OSError):  # shares of other systems know no modes
+            os.chmod(temporary, 0o644)
         if keep_previous and path.exists():
-            os.replace(path, previous_of(path))
-        os.replace(temporary, path)
+            replace(path, previous_of(path))
+        replace(temporary, path)
         settle(path.parent)
+    except InUse:
+        raise
     except OSError as error:
         raise explained_error(error, path) from None
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
+
+
+class InUse(PermissionError):
+    """A file cannot be replaced, though its folder may be written to: another program has it open, or it is protected."""
+
+
+def replace(source: str | Path, target: str | Path) -> None:
+    """Move a file into the place of another, in one step. On Windows a file that is open, or that a virus scanner reads just now,
+    cannot be moved or replaced: it is tried again for a second. Raises InUse, which says what to do."""
+    for left in reversed(range(TRIES if WINDOWS else 1)):
+        try:
+            os.replace(source, target)
+            return
+        except PermissionError as error:
+            if left == 0:
+                words = f"{target}: not written, the file is open in another program, or protected. Close it there, write again."
+                raise InUse(error.errno, words) from None
+            time.sleep(PAUSE)
+
+
+def to_the_disk(handle: int) -> None:
+    """Wait until the disk has what was written; some shares cannot say so, and then it is left to them."""
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.EACCES):
+            raise
+
+
+def may_write(folder: Path) -> bool:
+    """Whether a file can be made in the folder; tried, since Windows answers "yes" to everyone who asks."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
 
 
 def previous_of(path: str | Path) -> Path:
@@ -85,18 +128,20 @@ def check_room(path: Path, content) -> None:
         raise FileNotFoundError(errno.ENOENT, "no folder")
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "a folder")
-    if not callable(content) and shutil.disk_usage(path.parent).free < len(content):
+    disk = shutil.disk_usage(path.parent)
+    if not callable(content) and disk.total and disk.free < len(content):  # some shares say 0 of 0
         raise OSError(errno.ENOSPC, "full")
 
 
 def settle(folder: Path) -> None:
-    """Make the change of names outlast a power cut; Windows does so by itself, and has no such call."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    """Make the change of names outlast a power cut; Windows does so by itself, and has no such call; nor have some shares."""
+    if not WINDOWS:
+        with suppress(OSError):
+            handle = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
 
 
 def explained_error(error: OSError, path: Path) -> OSError:

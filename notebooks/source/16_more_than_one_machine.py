@@ -38,6 +38,7 @@ from unet_lab.explorers import explore_workers
 from unet_lab.losses import cross_entropy
 from unet_lab.plots import CLASS_COLOURS, DescribedFigure
 from unet_lab.training.checkpoint import load_checkpoint
+from unet_lab.training.distributed import on_this_machine
 from unet_lab.unet import UNet
 
 _ = torch.manual_seed(0)
@@ -159,8 +160,9 @@ if join().is_first:                                              # one of them w
 
 def torchrun(workers, *arguments, options=()):
     """Start a script in `workers` processes on this machine, wait, and return what it printed."""
-    line = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={workers}", *options]
-    environment = dict(os.environ, OMP_NUM_THREADS="1")
+    here, settings = on_this_machine()                           # --standalone; on Windows they meet through a file
+    line = [sys.executable, "-m", "torch.distributed.run", *here, f"--nproc-per-node={workers}", *options]
+    environment = dict(os.environ, OMP_NUM_THREADS="1", **settings)
     line += map(str, arguments)
     done = subprocess.run(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
     return done.returncode, done.stdout

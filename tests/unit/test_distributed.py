@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 from unet_lab.datasets import SegmentationDataset
 from unet_lab.training import train
 from unet_lab.training.checkpoint import load_checkpoint
-from unet_lab.training.distributed import Workers
+from unet_lab.training.distributed import Workers, on_this_machine
 from unet_lab.unet import UNet
 
 ONE_CURVE = ("plain", "synchronised", "sum", "recompute", "weighted", "weighted sum", "own loss")
@@ -22,8 +22,9 @@ ALL = (*ONE_CURVE, "each its own")
 
 def torchrun(workers, folder, *cases, options=()):
     """Start tests/unit/worker.py as the notebook starts its script; returns what it printed and its exit status."""
-    line = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={workers}", *options]
-    environment = dict(os.environ, PYTHONPATH=str(ROOT), TQDM_DISABLE="1", OMP_NUM_THREADS="1", PYTHONWARNINGS="default")
+    here, settings = on_this_machine()
+    line = [sys.executable, "-m", "torch.distributed.run", *here, f"--nproc-per-node={workers}", *options]
+    environment = dict(os.environ, PYTHONPATH=str(ROOT), TQDM_DISABLE="1", OMP_NUM_THREADS="1", PYTHONWARNINGS="default", **settings)
     line += [str(ROOT / "tests" / "unit" / "worker.py"), str(folder), *cases]
     done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=300)
     return done.stdout + done.stderr, done.returncode

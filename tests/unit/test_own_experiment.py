@@ -76,8 +76,9 @@ def test_it_predicts_whole_and_in_tiles_and_is_saved(alone, which, tmp_path):
 
 
 def test_two_processes_train_it_as_one_does(alone, tmp_path):
-    line = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    environment = dict(os.environ, PYTHONPATH=str(ROOT), TQDM_DISABLE="1", OMP_NUM_THREADS="1")
+    here, settings = on_this_machine()
+    line = [sys.executable, "-m", "torch.distributed.run", *here, "--nproc-per-node=2"]
+    environment = dict(os.environ, PYTHONPATH=str(ROOT), TQDM_DISABLE="1", OMP_NUM_THREADS="1", **settings)
     script = ROOT / "tests" / "unit" / "own_experiment.py"
     done = subprocess.run([*line, str(script), str(tmp_path)], env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr

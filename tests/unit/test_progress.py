@@ -116,7 +116,7 @@ def test_nothing_is_kept_in_a_solution_or_where_it_is_switched_off(file, monkeyp
 def test_the_usual_place_is_beside_lab_py(monkeypatch):
     monkeypatch.delenv(WHERE)
     assert progress_file() == ROOT / "progress.json"
-    monkeypatch.setattr(os, "access", lambda path, mode: False)  # a course that is shared by many
+    monkeypatch.setattr("unet_lab.course.progress.may_write", lambda folder: False)  # a course that is shared by many
     assert progress_file() == platformdirs.user_data_path("unet-lab", appauthor=False) / "progress.json"
 
 

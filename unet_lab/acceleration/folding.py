@@ -22,8 +22,8 @@ def folded_convolution(convolution: nn.Module, norm: nn.Module) -> nn.Module:
 
         weight' = weight * scale        bias' = (bias - mean) * scale + beta
 
-    Computed in float64 on the CPU (Apple's GPUs have none), then rounded to the convolution's type and moved to its device. Raises
-    ValueError where the norm keeps no running mean (then it depends on the image) or the channels differ.
+    Computed in float64 on the CPU (Apple's GPUs have none), then rounded to the convolution's type and moved to its device.
+    Raises ValueError where the norm keeps no running mean (then it depends on the image) or the channels differ.
     """
     if norm.running_mean is None:
         raise ValueError("this batch norm keeps no running statistics; it depends on the image and cannot be folded.")

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import torch
 from torch.nn import functional as F
 
+from unet_lab.training.device import synchronize
+
 
 class Ratio(NamedTuple):
     """How many times as fast: the median of the turns' own ratios, and the first and the last decile."""
@@ -35,10 +37,10 @@ def benchmark(runs: dict[str, Callable[[], object]], rounds: int = 15) -> dict[s
 
 def time_once(run: Callable[[], object]) -> float:
     """Seconds that a run takes; a GPU's work is waited for."""
-    settle()
+    synchronize()
     began = time.perf_counter()
     run()
-    settle()
+    synchronize()
     return time.perf_counter() - began
 
 
@@ -66,8 +68,3 @@ def machine_peak(dtype: torch.dtype = torch.float32, size: int = 2048, rounds: i
     runs = {size**3: lambda: torch.mm(a, b), 256 * 256 * 9 * 64 * 64: lambda: F.conv2d(image, weight, padding=1)}
     with torch.inference_mode():
         return max(count / min([time_once(run) for _ in range(rounds + 1)][1:]) for count, run in runs.items())
-
-
-def settle() -> None:
-    if torch.cuda.is_initialized():
-        torch.cuda.synchronize()

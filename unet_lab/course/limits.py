@@ -38,8 +38,7 @@ def within(seconds: float, work: Callable[[], object]) -> None:
     """Call `work`; raises TooLong where it takes longer than that, as `has_had_its_time` counts.
 
     A watchman throws TooLong into it, again and again until it gets through: a bare `except:` may swallow the first. Python code
-    is interrupted everywhere; a sleep or a wait only in the main thread and not on Windows; a single call into a library not
-    before it returns.
+    is interrupted everywhere; a sleep or a wait only in the main thread; a single call into a library not before it returns.
     """
     watchman = _Watchman(seconds)
     try:
@@ -72,10 +71,14 @@ class _Watchman:
     def __init__(self, seconds: float):
         self._over, self._lock, self._here = threading.Event(), threading.Lock(), threading.get_ident()
         self._interval, self._tracing, self._throws = sys.getswitchinterval(), sys.gettrace(), 0
+        self._pulled = False  # the bell, and nobody has heard it yet
         self._began, self._worked = time.monotonic(), time.process_time()
-        self._by_signal = hasattr(signal, "pthread_kill") and threading.current_thread() is threading.main_thread()
+        self._by_signal = threading.current_thread() is threading.main_thread()
+        # Windows has no SIGALRM, and cannot signal one thread; of its signals only SIGINT, that of Ctrl-C, wakes a program that
+        # sleeps. It comes to the main thread from whichever thread it is raised in.
+        self._bell = signal.SIGALRM if hasattr(signal, "pthread_kill") else signal.SIGINT
         if self._by_signal:
-            self._alarm = signal.signal(signal.SIGALRM, self.ring) or signal.SIG_DFL
+            self._alarm = signal.signal(self._bell, self.ring) or signal.SIG_DFL
         threading.Thread(target=self._watch, args=(seconds,), daemon=True).start()
 
     def leave(self) -> None:
@@ -86,7 +89,7 @@ class _Watchman:
         # or by coverage, then runs in circles for ever.)
         sys.setswitchinterval(self._interval)
         if self._by_signal:
-            signal.signal(signal.SIGALRM, self._alarm)
+            signal.signal(self._bell, self._alarm)
             if sys.gettrace() is not self._tracing:
                 sys.settrace(self._tracing)
 
@@ -104,16 +107,27 @@ class _Watchman:
                 self._throws += 1
                 wait = 0.3 if self._throws < 3 else 0.02
                 if self._by_signal:
-                    signal.pthread_kill(self._here, signal.SIGALRM)  # also wakes a program that sleeps
+                    self.pull()
                     continue
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._here), ctypes.py_object(TooLong))
                 if self._throws > 3:  # something swallows it: so fast now that one falls between two of its tries
                     wait = 0
                     sys.setswitchinterval(1e-6)
 
+    def pull(self) -> None:
+        """Ring in the main thread, which also wakes a program that sleeps."""
+        self._pulled = True
+        if self._bell == signal.SIGINT:
+            signal.raise_signal(self._bell)
+        else:
+            signal.pthread_kill(self._here, self._bell)
+
     def ring(self, number, frame: FrameType | None) -> None:
-        """In the main thread, at the alarm."""
-        if not is_at_work(frame):
+        """In the main thread, at the alarm; on Windows also where Ctrl-C, or the stop button, rang."""
+        mine, self._pulled = self._pulled, False
+        if not mine and callable(self._alarm):
+            self._alarm(number, frame)
+        if not mine or not is_at_work(frame):
             return
         if self._throws > 2:  # something swallows it
             self.throw_once_more(frame, after=self._throws % 4)

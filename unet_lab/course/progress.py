@@ -18,7 +18,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from platformdirs import user_data_path
 
-from unet_lab.files import write_whole
+from unet_lab.files import may_write, write_whole
 
 WHERE = "UNET_LAB_PROGRESS"  # environment variable: another file, or "off"
 FORMAT = 1
@@ -41,7 +41,7 @@ def progress_file() -> Path | None:
         return None
     if chosen:
         return Path(chosen)
-    if (COURSE / "lab.py").is_file() and os.access(COURSE, os.W_OK):
+    if (COURSE / "lab.py").is_file() and may_write(COURSE):
         return COURSE / "progress.json"
     return user_data_path("unet-lab", appauthor=False) / "progress.json"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 from PIL import Image
 from tifffile import TiffWriter
 
-from unet_lab.files import write_whole
+from unet_lab.files import replace, write_whole
 
 
 def write_pages(path: str | Path, pages: Iterable[np.ndarray]) -> int:
@@ -43,7 +42,7 @@ def write_pages(path: str | Path, pages: Iterable[np.ndarray]) -> int:
     remains = path.with_suffix(f".stopped{path.suffix}")
     write_whole(remains, write)
     if stopped is None:
-        os.replace(remains, path)
+        replace(remains, path)
     if stopped is not None:
         raise KeyboardInterrupt(f"stopped; pages so far: {count}, in {remains}") from stopped
     return count

@@ -14,6 +14,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from unet_lab.foreign import evaluating
 from unet_lab.inspection.activations import as_input
 from unet_lab.inspection.cost import cost
+from unet_lab.training.device import synchronize
 
 
 class LayerTime(NamedTuple):
@@ -47,11 +48,11 @@ def layer_times(model: nn.Module, image: np.ndarray | Tensor, rounds: int = 7) -
     state = {"place": 0, "began": 0.0}
 
     def before(module: nn.Module, inputs) -> None:
-        settle(x)
+        synchronize()
         state["began"] = time.perf_counter()
 
     def after(module: nn.Module, inputs, out) -> None:
-        settle(x)
+        synchronize()
         if isinstance(out, Tensor):
             place = state["place"]
             seconds[place].append(time.perf_counter() - state["began"])
@@ -76,8 +77,3 @@ def layer_times(model: nn.Module, image: np.ndarray | Tensor, rounds: int = 7) -
         LayerTime(layer.name, layer.kind, statistics.median(times[1:]), layer.multiply_adds, layer.bytes, kept)
         for layer, times, kept in zip(layers, seconds, held, strict=True)
     ]
-
-
-def settle(x: Tensor) -> None:
-    if x.is_cuda:
-        torch.cuda.synchronize(x.device)

@@ -10,8 +10,11 @@ import torch
 def best_device() -> torch.device:
     """CUDA where there is one, else Apple's MPS, else the CPU; or what the environment variable UNET_LAB_DEVICE says.
 
-    Raises ValueError where that is no device of this machine.
+    Several processes under torchrun compute with CUDA or on the CPU: what they share goes through NCCL or gloo, and gloo takes
+    tensors of no other device. Raises ValueError where UNET_LAB_DEVICE is no device of this machine.
     """
+    if not torch.cuda.is_available() and os.environ.get("WORLD_SIZE", "1") != "1":
+        return torch.device("cpu")
     told = os.environ.get("UNET_LAB_DEVICE", "")
     if told:
         return named_device(told)
@@ -47,16 +50,30 @@ def has_bfloat16(device: torch.device) -> bool:
     return False
 
 
+def synchronize() -> None:
+    """Wait until the GPU has done what it was given: else a clock is read while it still computes."""
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+    if torch.backends.mps.is_available():
+        torch.mps.synchronize()
+
+
+def gpu_random_state() -> torch.Tensor | None:
+    """The state of the GPU's random number generator; None where there is no GPU."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_rng_state()
+    return torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
+
+
 def random_states() -> list[torch.Tensor]:
     """The state of PyTorch's random number generators: the CPU's, and the GPU's where there is one."""
-    states = [torch.get_rng_state()]
-    if torch.cuda.is_available():
-        states.append(torch.cuda.get_rng_state())
-    return states
+    gpu = gpu_random_state()
+    return [torch.get_rng_state(), *([] if gpu is None else [gpu])]
 
 
 def set_random_states(states: list[torch.Tensor]) -> None:
-    """Put the generators back into the states that `random_states` returned."""
+    """Put the generators back into the states that `random_states` returned; another kind of GPU's has no meaning here."""
     torch.set_rng_state(states[0])
-    if len(states) > 1 and torch.cuda.is_available():
-        torch.cuda.set_rng_state(states[1])
+    here = gpu_random_state()
+    if len(states) > 1 and here is not None and here.shape == states[1].shape:
+        (torch.cuda if torch.cuda.is_available() else torch.mps).set_rng_state(states[1])

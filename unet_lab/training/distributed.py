@@ -81,6 +81,26 @@ def join() -> Workers:
     return Workers(dist.get_rank(), dist.get_world_size())
 
 
+def check_device(device: torch.device, workers: Workers) -> None:
+    """Raises ValueError where several workers compute on a device whose tensors nothing here can send."""
+    if workers.size > 1 and device.type not in ("cpu", "cuda"):
+        raise ValueError(
+            f"device is {device.type!r}, and there are {workers.size} workers: what they share goes through gloo, from the CPU, "
+            f"or NCCL, with CUDA. Leave device out, or give device='cpu'."
+        )
+
+
+def on_this_machine(windows: bool = os.name == "nt") -> tuple[list[str], dict[str, str]]:
+    """torchrun's options, and settings of the environment, for workers that are all on this machine.
+
+    On Windows PyTorch comes without libuv, with which torchrun lets them meet; they meet through a file there.
+    """
+    if not windows:
+        return ["--standalone"], {}
+    settings = {"USE_LIBUV": "0", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1", "PYTHONUTF8": "1"}
+    return ["--rdzv-backend=c10d", "--rdzv-conf=store_type=file"], settings
+
+
 @contextmanager
 def averaging(model: nn.Module, workers: Workers, sync_batch_norm: bool) -> Iterator[nn.Module]:
     """The network to train with: `model` itself where the process is alone; else wrapped so that gradients are averaged.

@@ -19,7 +19,7 @@ from unet_lab.datasets.map_style import check_map_style
 from unet_lab.inference.out_of_memory import explaining_memory
 from unet_lab.training.batches import EpochLoader
 from unet_lab.training.device import memory_layout
-from unet_lab.training.distributed import averaging, join
+from unet_lab.training.distributed import averaging, check_device, join
 from unet_lab.training.history import EpochReport, History
 from unet_lab.training.loop import Step, training_loop
 from unet_lab.training.matching import matching_dataset
@@ -67,6 +67,7 @@ def run_steps(
 ) -> Iterator[Step | EpochReport]:
     """A run, once its settings have been read: check, prepare, resume, and the loop."""
     workers, device = join(), told.torch_device
+    check_device(device, workers)
     learnt = matching_dataset(training, model, "training")
     judged = None if validation is None else matching_dataset(validation, model, "validation")
     size = told.check(model, learnt, judged, workers)

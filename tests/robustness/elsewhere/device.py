@@ -18,7 +18,12 @@ from torch.utils.backend_registration import _setup_privateuseone_for_python_bac
 
 NAME = "elsewhere"
 CROSSING = {"aten::copy_", "aten::_to_copy", "aten::_copy_from", "aten::_copy_from_and_resize"}  # between devices
-TAKES_INDICES = {"aten::index.Tensor", "aten::index_put_", "aten::_index_put_impl_", "aten::_unsafe_index.Tensor"}  # the CPU's too
+TAKES_INDICES = {
+    "aten::index.Tensor",
+    "aten::index_put_",
+    "aten::_index_put_impl_",
+    "aten::_unsafe_index.Tensor",
+}  # the CPU's too
 REFUSED = torch.float64  # what MPS does not have
 kept: list[torch.library.Library] = []  # what PyTorch was told is forgotten where nobody holds it
 
@@ -144,7 +149,7 @@ class Module:
 
 
 def register() -> None:
-    """Make the device known to PyTorch, once in a process; there is no way back, so that tests do it in a process of their own."""
+    """Make the device known to PyTorch; there is no way back, so that tests do it in a process of their own."""
     if kept:
         return
     _setup_privateuseone_for_python_backend(rename=NAME, backend_module=Module())

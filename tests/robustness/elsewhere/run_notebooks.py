@@ -1,6 +1,6 @@
-"""Run the course's notebooks as another machine would, and say which fail or print another fact. Not part of the tests: it takes minutes.
+"""Run the course's notebooks as another machine would, and say which fail or print another fact. It takes half an hour; no test.
 
-    python -m tests.robustness.elsewhere.run_notebooks --device [NAME ...]              with "elsewhere", a device that is not the CPU
+    python -m tests.robustness.elsewhere.run_notebooks --device [NAME ...]              on a device that is not the CPU
     python -m tests.robustness.elsewhere.run_notebooks --capability default [NAME ...]  without AVX2 and AVX-512 (or: avx2)
 
 NAME is the start of a notebook's name. Facts are the outputs of cells tagged nbval-check-output, which hold on every machine. The
@@ -22,7 +22,7 @@ from nbclient.exceptions import CellExecutionError
 
 ROOT = Path(__file__).resolve().parents[3]
 NOTEBOOKS = ROOT / "notebooks"
-SITE = Path(__file__).with_name("site")  # holds a sitecustomize.py, which every Python that is started reads
+SITE = Path(__file__).with_name("site_device")  # holds a sitecustomize.py, which every Python that is started reads
 
 
 def printed(cell) -> str:
@@ -33,7 +33,7 @@ def printed(cell) -> str:
 
 
 def run(path: Path, environment: dict[str, str]) -> list[str]:
-    """What went wrong in a notebook: every cell that failed (the next is run nevertheless), every fact that came out otherwise."""
+    """What went wrong in a notebook: each cell that failed (the next is run nevertheless), each fact that came out otherwise."""
     notebook = nbformat.read(path, as_version=4)
     resources = {"metadata": {"path": str(NOTEBOOKS)}}
     client = NotebookClient(notebook, timeout=900, resources=resources, store_widget_state=False, kernel_name="python3")
@@ -72,7 +72,9 @@ def main() -> int:
         began = time.perf_counter()
         wrong = run(path, environment)
         failed += bool(wrong)
-        print(f"{path.stem}: {'passed' if not wrong else f'{len(wrong)} wrong'} ({time.perf_counter() - began:.0f} s)", flush=True)
+        print(
+            f"{path.stem}: {'passed' if not wrong else f'{len(wrong)} wrong'} ({time.perf_counter() - began:.0f} s)", flush=True
+        )
         for words in wrong:
             print("    " + words.replace("\n", "\n    "), flush=True)
     print(f"{len(paths) - failed} of {len(paths)} notebooks run as they stand.")

@@ -42,6 +42,7 @@ class Host:
         self.apart = can_fork() if apart is None else apart
         self.process: subprocess.Popen | None = None
         self.spare: subprocess.Popen | None = None  # loads while another works, where a process does one job only
+        self.fonts = tempfile.mkdtemp(prefix="unet-lab-fonts-")  # Matplotlib lists the machine's fonts once, not for each process
 
     def __enter__(self) -> Host:
         return self
@@ -49,6 +50,7 @@ class Host:
     def __exit__(self, *_) -> None:
         for process in filter(None, (self.process, self.spare)):
             self.end(process)
+        shutil.rmtree(self.fonts, ignore_errors=True)
 
     def run(self, job: dict, limits: Limits) -> tuple[str, float, int | None]:
         """Do a job. Returns which limit ended it ("" for none), the seconds of the processor that it used, and its status."""
@@ -79,7 +81,7 @@ class Host:
         """A new process, which begins to load the course."""
         folder = tempfile.mkdtemp(prefix="unet-lab-host-")
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("JPY_", "JUPYTER_", "PYTEST_", "COV_"))}
-        environment |= {WHERE: "off", "PYTHONUTF8": "1", "MPLCONFIGDIR": folder, "IPYTHONDIR": folder, "MPLBACKEND": "Agg"}
+        environment |= {WHERE: "off", "PYTHONUTF8": "1", "MPLCONFIGDIR": self.fonts, "IPYTHONDIR": folder, "MPLBACKEND": "Agg"}
         environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
         line = [sys.executable, "-m", "unet_lab.course.grading.worker", *([] if self.apart else ["--once"])]
         if "PYTHONPATH" not in environment:  # where the package lies is known to this process; another folder may not know it

@@ -125,7 +125,7 @@ WRITES |= {"shutil.rmtree", "os.utime", "os.setxattr", "os.removexattr"}
 PROGRAMS = {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty", "pty.spawn"}
 NETWORK = {"socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo"}
 SIGNALS = {"os.kill", "os.killpg"}
-HARMLESS = ("/dev/null", "/dev/tty", "nul")
+HARMLESS = ("/dev/null", "/dev/tty", "nul", "\\\\.\\nul")  # the last is what Windows makes of os.devnull
 
 
 def keep_inside(folder: Path, see: Callable[[str, tuple], None]) -> None:
@@ -139,7 +139,7 @@ def keep_inside(folder: Path, see: Callable[[str, tuple], None]) -> None:
         if isinstance(path, int):
             return True  # a file that is open already
         full = os.path.realpath(os.fsdecode(path))
-        return full.startswith(inside) or full + os.sep == inside or full.lower().startswith(HARMLESS)
+        return full.startswith(inside) or full + os.sep == inside or full.lower() in HARMLESS
 
     def refuse(event: str, arguments: tuple) -> None:
         if event == "open":

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from unet_lab.course.grading.hosting import Limits
 from unet_lab.course.grading.marking import Row, grade_each
 from unet_lab.course.grading.submissions import Submission
+from unet_lab.files import to_the_disk
 
 
 class Journal:
@@ -27,7 +27,7 @@ class Journal:
         with open(self.path, "a", encoding="utf-8") as stream:
             stream.write(line_of(key_of(submission), rows))
             stream.flush()
-            os.fsync(stream.fileno())
+            to_the_disk(stream.fileno())
 
     def rows_of(self, submission: Submission) -> list[Row] | None:
         """What was found about this very file before; None where it is new or has changed."""

@@ -12,6 +12,7 @@ Greys run from 0 (black) to 1 (white) until the image is written as uint8.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -97,12 +98,15 @@ def generate_cell(seed: int, size: int = 256, difficulty: float = 1.0, look: Cel
 def generate_cells(
     seeds: Iterable[int], size: int = 256, difficulty: float = 1.0, look: CellParameters | None = None, workers: int = 0
 ) -> Iterator[Cell]:
-    """`generate_cell` for many seeds, one after the other, or in `workers` processes; the same cells in the same order."""
+    """`generate_cell` for many seeds, one after the other, or in `workers` processes; the same cells in the same order.
+
+    Windows lets a program wait for 61 processes at most: more are not started there.
+    """
     draw = partial(generate_cell, size=size, difficulty=difficulty, look=look)
     if workers == 0:
         yield from map(draw, seeds)
         return
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(min(workers, 61) if sys.platform == "win32" else workers) as pool:
         yield from pool.map(draw, seeds, chunksize=16)
 
 
