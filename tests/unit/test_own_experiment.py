@@ -24,6 +24,7 @@ from tests.unit.own_experiment import (
 from unet_lab.datasets import generate_cell
 from unet_lab.inference import predict, predict_logits, predict_tiled
 from unet_lab.training import Candidate, ComparisonData, History, Protocol, compare, evaluate, load_outcomes, plan_training, train
+from unet_lab.training.distributed import on_this_machine
 from unet_lab.weights import load_weights, save_weights
 
 
