@@ -24,7 +24,8 @@ def torchrun(workers, folder, *cases, options=()):
     """Start tests/unit/worker.py as the notebook starts its script; returns what it printed and its exit status."""
     here, settings = on_this_machine()
     line = [sys.executable, "-m", "torch.distributed.run", *here, f"--nproc-per-node={workers}", *options]
-    environment = dict(os.environ, PYTHONPATH=str(ROOT), TQDM_DISABLE="1", OMP_NUM_THREADS="1", PYTHONWARNINGS="default", **settings)
+    environment = dict(os.environ, PYTHONPATH=str(ROOT), TQDM_DISABLE="1", OMP_NUM_THREADS="1", PYTHONWARNINGS="default")
+    environment |= settings
     line += [str(ROOT / "tests" / "unit" / "worker.py"), str(folder), *cases]
     done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=300)
     return done.stdout + done.stderr, done.returncode
