@@ -10,6 +10,7 @@ from typing import Any
 
 import anywidget
 import numpy as np
+import torch
 import traitlets
 from torch import nn
 
@@ -23,12 +24,22 @@ MODULES = ("drawing", "frame", "view_u", "view_stage", "view_channel", "view_num
 
 
 def bundle() -> str:
-    """The view's modules and network.js as one module, which is what anywidget loads; no build step, only imports taken out."""
-    parts = [(HERE / f"network_{name}.js").read_text(encoding="utf-8") for name in MODULES]
-    parts.append((HERE / "network.js").read_text(encoding="utf-8"))
-    text = "\n".join(parts)
-    text = re.sub(r"^import [^;]*? from \"\./network_\w+\.js\";\n", "", text, flags=re.MULTILINE)
-    return re.sub(r"^export (?!default)", "", text, flags=re.MULTILINE)
+    """The view's modules and network.js as one module, which is what anywidget loads: no build step, no name meets another.
+
+    Each module becomes a function that runs once and gives what the module exports; its imports take from those before it.
+    """
+    parts = []
+    for name in MODULES:
+        text = with_names_taken((HERE / f"network_{name}.js").read_text(encoding="utf-8"))
+        exported = re.findall(r"^export (?:async )?(?:const|function|class) (\w+)", text, flags=re.MULTILINE)
+        body = re.sub(r"^export ", "", text, flags=re.MULTILINE)
+        parts.append(f"const network_{name} = (() => {{\n{body}\nreturn {{ {', '.join(exported)} }};\n}})();\n")
+    return "".join(parts) + with_names_taken((HERE / "network.js").read_text(encoding="utf-8"))
+
+
+def with_names_taken(text: str) -> str:
+    """A module's text with `import { a } from "./network_b.js"` as `const { a } = network_b`."""
+    return re.sub(r'^import (\{[^}]*\}) from "\./(network_\w+)\.js";', r"const \1 = \2;", text, flags=re.MULTILINE)
 
 
 class NetworkExplorer(anywidget.AnyWidget):
@@ -79,20 +90,21 @@ class NetworkExplorer(anywidget.AnyWidget):
         Raises AssertionError where nothing followed. Returns a sentence.
         """
         session = self.session
-        before = session.prediction()["mask"].tobytes()
+        before = session.run.logits.clone()
         height, width = session.image.shape[:2]
-        self.ask("paint", [[width // 3, height // 2], [2 * width // 3, height // 2]], "dark", max(4, width // 8))
-        assert session.prediction()["mask"].tobytes() != before or not session.before.logits.any(), "nothing follows a stroke"
+        self.ask("paint", [[width // 3, height // 2], [2 * width // 3, height // 2]], "noise", max(4, width // 8))
+        assert not torch.equal(session.run.logits, before), "nothing follows a stroke"
         self.ask("reset")
         for skip in session.skips:
             if skip.level is not None:
-                self.ask("cut", skip.level, "zeros")
-        self.ask("reset")
+                self.ask("cut", skip.level, "noise")
+                assert not torch.equal(session.run.logits, before), f"nothing follows where skip {skip.level} is exchanged"
+                self.ask("reset")
         for stage in session.stages:
             channels, rows, columns = stage.shape
             found = self.ask("number", stage.shown, channels - 1, rows // 2, columns // 2)
             assert abs(found.get("total", found["value"]) - found["value"]) < 1e-3 * (1 + abs(found["value"])), stage.shown
-        assert session.prediction()["mask"].tobytes() == before
+        assert torch.equal(session.run.logits, before), "a reset does not undo all"
         return f"{len(session.stages)} stages walked through, {len(session.skips)} skips"
 
     def _repr_mimebundle_(self, **kwargs):

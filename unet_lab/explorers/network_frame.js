@@ -157,6 +157,7 @@ export function scoreLine(app) {
 // The trail: where one came from, each place a button.
 export function trail(app) {
   const list = make("ol", { class: "unl-trail" });
+  if (app.trail.length === 1) return make("nav");
   app.trail.forEach((each, k) => {
     const last = k === app.trail.length - 1;
     const name = app.nameOf(each);

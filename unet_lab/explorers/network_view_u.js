@@ -109,7 +109,7 @@ export class ViewU {
 
   drawArrows(first, last) {
     const { network } = this.app;
-    const marker = make("marker", { id: "unl-tip", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" });
+    const marker = make("marker", { id: "unl-tip", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 11, markerHeight: 11, markerUnits: "userSpaceOnUse", orient: "auto" });
     marker.append(make("path", { d: "M0 0 L8 4 L0 8 z", fill: "context-stroke" }));
     this.svg.append(make("defs", {}, marker));
     const chain = [first, ...network.stages.map((stage) => this.boxes[stage.name]), last];
