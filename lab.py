@@ -17,6 +17,7 @@
     python3 lab.py benchmark [NAME ...]         measure this machine, into benchmarks/results.json
     python3 lab.py make-notebooks [NAME ...]    notebooks and solutions out of notebooks/source/
     python3 lab.py new-exercise NN NAME         the skeleton of an exercise of your own, with its test
+    python3 lab.py page [--into FOLDER]         the network view as a page for any browser, into build/page/; needs npm
     python3 lab.py make-cells                   draw the stored cells again into data/cells/
     python3 lab.py --help                       this text
 
@@ -70,6 +71,7 @@ SCRIPTS = {
     "progress": "scripts/show_progress.py",
     "grade": "scripts/grade.py",
     "hand-out": "scripts/hand_out.py",
+    "page": "scripts/make_page.py",
     "benchmark": "benchmarks/run.py",
 }
 COMMANDS = ["test", "run"] + sorted(SCRIPTS)

@@ -38,17 +38,23 @@ def lab(browser, tmp_path_factory):
 
 
 @pytest.fixture(scope="package")
-def page(browser, lab):
-    """A page of headless Chromium; `page.console_errors` collects what its console complains of."""
+def chromium(browser):
+    """Headless Chromium, once: Playwright does not start twice in a process."""
     with browser.sync_playwright() as p:
         flags = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
         chromium = p.chromium.launch(executable_path=CHROMIUM, args=[*flags, "--disable-component-update"])
-        page = chromium.new_page(viewport={"width": 1250, "height": 1400})
-        page.set_default_timeout(60_000)
-        page.console_errors = []
-        page.on("console", lambda m: page.console_errors.append(f"{m.text} {m.location}") if m.type == "error" else None)
-        yield page
+        yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="package")
+def page(chromium, lab):
+    """A page of headless Chromium; `page.console_errors` collects what its console complains of."""
+    page = chromium.new_page(viewport={"width": 1250, "height": 1400})
+    page.set_default_timeout(60_000)
+    page.console_errors = []
+    page.on("console", lambda m: page.console_errors.append(f"{m.text} {m.location}") if m.type == "error" else None)
+    return page
 
 
 def explorers_of(path):
