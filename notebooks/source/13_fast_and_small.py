@@ -248,7 +248,7 @@ tables = np.zeros((2, 3, 3), int)
 same = []
 for seed in range(40):
     cell = generate_cell(seed, 192)
-    answers = [predict_logits(network, cell.image).argmax(dim=0).numpy() for network in (model, fast)]
+    answers = [predict_logits(network, cell.image).argmax(dim=0).cpu().numpy() for network in (model, fast)]
     same.append((answers[0] == answers[1]).mean())
     tables += np.stack([confusion_matrix(cell.mask, answer) for answer in answers])
 before, after = (scores(table, average="macro").iou for table in tables)

@@ -241,7 +241,7 @@ contact = [touching_borders(f.cells, 2) & (f.cells > 0) for f in fields]
 classes = [np.where(c, 3, f.mask) for c, f in zip(contact, fields, strict=True)]
 weights = [border_weights(np.where(touching_borders(f.cells, 2), 0, f.cells.astype(int))) for f in fields]
 bordered = learn(classes, weights, num_classes=4)
-probabilities = [predict_logits(bordered, f.image).softmax(dim=0).numpy() for f in unseen]
+probabilities = [predict_logits(bordered, f.image).softmax(dim=0).cpu().numpy() for f in unseen]
 by_border = [separate(p, "border", min_area=30) for p in probabilities]
 show_scores("border class and watershed", [p.argmax(axis=0) for p in probabilities], by_border)
 print(f"{'':34s} area of the cells that were found: {area_bias(truths, by_border):+.1%}")

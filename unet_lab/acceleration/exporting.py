@@ -43,7 +43,8 @@ def export(model: nn.Module, path: str | Path, example: Tensor | np.ndarray, for
     if path.suffix not in FORMATS:
         zoo = " (A .zip for the BioImage Model Zoo: format='bioimageio'.)" if path.suffix == ".zip" else ""
         raise ValueError(f"{path.name} ends in {path.suffix!r}; allowed are {' and '.join(FORMATS)}.{zoo}")
-    model = logits_only(model, example)
+    example = example.detach().cpu()
+    model = logits_only(evaluation_copy(model), example)
     if path.suffix == ".onnx":
         content = onnx_bytes(model, example)
     else:
@@ -53,7 +54,7 @@ def export(model: nn.Module, path: str | Path, example: Tensor | np.ndarray, for
     runnable = path.suffix == ".pt2" or not missing("onnxruntime")
     if runnable:
         with torch.no_grad():
-            expected = evaluation_copy(model)(example)
+            expected = model(example)
         got = loaded(content, path.suffix)(example)
         apart = float((got - expected).abs().max())
         if not apart <= 1e-3 * max(1.0, float(expected.abs().max())):
@@ -119,10 +120,12 @@ def loaded(content: bytes, suffix: str) -> Callable[[Tensor], Tensor]:
 
 
 def evaluation_copy(model: nn.Module) -> nn.Module:
-    """The model itself where it evaluates already, else a copy that does: exporting must not change the caller's mode."""
-    if not any(m.training for m in model.modules()):
+    """The model itself where it evaluates already, on the CPU, else a copy that does: exporting must not change the caller's, and
+    who reads the file may have no GPU."""
+    on_the_cpu = all(parameter.device.type == "cpu" for parameter in model.parameters())
+    if on_the_cpu and not any(m.training for m in model.modules()):
         return model
-    return copy.deepcopy(model).eval()
+    return copy.deepcopy(model).cpu().eval()
 
 
 def need(*packages: str) -> None:

@@ -52,7 +52,7 @@ class OnnxRuntime:
         self.any_size = any(isinstance(size, str) for size in self._session.get_inputs()[0].shape)
 
     def __call__(self, x: Tensor) -> Tensor:  # (N, C, H, W) float32 -> (N, classes, H, W) float32
-        return torch.from_numpy(self._session.run(None, {self._name: x.contiguous().numpy()})[0])
+        return torch.from_numpy(self._session.run(None, {self._name: x.cpu().contiguous().numpy()})[0])
 
 
 class OpenVino:
@@ -82,7 +82,7 @@ class OpenVino:
             network = self._network.clone()
             network.reshape(list(shape))
             self._requests[shape] = self._core.compile_model(network, "CPU", self._settings).create_infer_request()
-        result = self._requests[shape].infer([np.ascontiguousarray(x.numpy())])
+        result = self._requests[shape].infer([np.ascontiguousarray(x.cpu().numpy())])
         return torch.from_numpy(result[0].copy())
 
 

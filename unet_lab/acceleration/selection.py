@@ -264,7 +264,7 @@ def tried(name, given, example, expected, precision, calibration, plain) -> tupl
         first = (str(error).strip() or "no words").splitlines()[0]
         return None, {"verdict": f"failed with {type(error).__name__}: {first[:150]}"}
     quick = min(time_once(lambda: run(example)) for _ in range(2))
-    same = float((class_logits(got).argmax(dim=1) == class_logits(expected).argmax(dim=1)).double().mean())
+    same = float((class_logits(got).argmax(dim=1) == class_logits(expected).argmax(dim=1)).cpu().double().mean())
     facts = {"difference": float((got - expected).abs().max()), "agreement": same, "megabytes": megabytes, "quick": quick}
     if quick > _HOPELESS * plain:
         facts["verdict"] = f"{quick / plain:.1f} times as slow"

@@ -118,7 +118,7 @@ def bioimageio_package(model: nn.Module, path: str | Path, image: np.ndarray, **
     check_licence(told.licence)
     example = test_image(model, image)
     x = prepared(example)  # (1, C, H, W)
-    network = Probabilities(evaluation_copy(logits_only(model, x)))
+    network = Probabilities(logits_only(evaluation_copy(model), x))
     with torch.no_grad():
         output = network(x).numpy()  # (1, num_classes, H', W')
     check_classes(told.class_names, output)

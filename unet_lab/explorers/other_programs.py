@@ -38,9 +38,10 @@ def explore_preparation(model: nn.Module) -> Explorer:
         x = np.asarray(PREPARATIONS[preparation](image), np.float32)
         missing = -image.shape[0] % geometry.grid
         x = np.pad(x, ((0, missing), (0, missing)), mode=BORDERS[border])
+        like = next(model.parameters(), torch.zeros(()))
         with evaluating(model), torch.no_grad():
-            logits = model(torch.from_numpy(x)[None, None])[0]
-        return image, logits.argmax(dim=0).numpy()[: image.shape[0], : image.shape[1]]
+            logits = model(torch.from_numpy(x)[None, None].to(like.device))[0]
+        return image, logits.argmax(dim=0).cpu().numpy()[: image.shape[0], : image.shape[1]]
 
     def draw(seed, preparation, border, crop):
         cell = generate_cell(seed, SIZE)

@@ -82,16 +82,18 @@ def computed(function, arguments: tuple, named: dict):
     if here and isinstance(named.get("generator"), torch.Generator) and named["generator"].device.type == "cpu":
         raise RuntimeError(f"Expected a '{NAME}' device type for generator but found 'cpu'")
     inside = tree_map(lambda value: value.inner if isinstance(value, ElsewhereTensor) else value, (arguments, named))
-    if asked is not None:
+    stays = asked is None or torch.device(asked).type == NAME
+    if asked is not None and stays:
         inside[1]["device"] = torch.device("cpu")
     inside[1].pop("pin_memory", None)
     result = function(*inside[0], **inside[1])
-    to_the_cpu = asked is not None and torch.device(asked).type == "cpu"
-    if to_the_cpu:  # a copy: the device's memory is not this one's
+    if not stays:  # a copy: the CPU's memory is not the device's
         return result.clone() if any(result is tensor.inner for tensor in here) else result
     if function._schema.name.endswith("_") or "out" in named:  # in place: the tensor that was given
         changed = arguments[0] if function._schema.name.endswith("_") else named["out"]
         if isinstance(changed, torch.Tensor):
+            same = not isinstance(changed, ElsewhereTensor) or changed.shape == changed.inner.shape
+            assert same, f"{operation} made a tensor of another size of the one that it was given; the stand-in cannot follow"
             return changed
     is_view = any(what.alias_info is not None for what in function._schema.returns)
     with torch.inference_mode(False) if is_view else nullcontext():  # a view of a normal tensor is a normal tensor
@@ -155,4 +157,30 @@ def register() -> None:
     _setup_privateuseone_for_python_backend(rename=NAME, backend_module=Module())
     everything = torch.library.Library("_", "IMPL")
     everything.fallback(lambda function, *arguments, **named: computed(function, arguments, named), "PrivateUse1")
-    kept.append(everything)
+    ours = torch.library.Library("aten", "IMPL")  # PyTorch's own way to make a range gives an empty tensor another size
+    for name in ("arange", "arange.start", "arange.start_step"):
+        ours.impl(name, on_the_cpu_first(torch.arange), "PrivateUse1")
+    kept.extend([everything, ours])
+    # These fill a tensor in C++, out of Python's sight, and fail there for a device that is written in Python.
+    torch.tensor, torch.as_tensor = moved_later(torch.tensor), moved_later(torch.as_tensor)
+
+
+def on_the_cpu_first(make):
+    """An operation that makes a tensor, as PyTorch calls it for the device."""
+
+    def made(*given, dtype=None, layout=None, device=None, pin_memory=None):
+        return ElsewhereTensor(make(*given, dtype=dtype))
+
+    return made
+
+
+def moved_later(make):
+    """torch.tensor and the like, done on the CPU and then moved to the device that was asked for."""
+
+    def made(data, *, dtype=None, device=None, requires_grad=False, **more):
+        if device is None or torch.device(device).type != NAME:
+            more |= {"requires_grad": True} if requires_grad else {}
+            return make(data, dtype=dtype, device=device, **more)
+        return make(data, dtype=dtype, **more).to(device).requires_grad_(requires_grad)
+
+    return made
