@@ -21,7 +21,7 @@ export class PageEngine {
     skips: this.info.skips,
     images: this.cells.map(({ id, name }) => ({ id, name })),
     canOpen: true,
-    field: "theoretical",
+    field: "gradient",
   });
 
   state = async () => ({
@@ -266,23 +266,43 @@ export class PageEngine {
     return found ? { step: found[0], kind: found[1].kind, value: at(await this.values(found[0])) } : null;
   }
 
-  // The theoretical field: all that the pixel of the mask can depend on, stage by stage, as rectangles.
+  // What the pixel of the mask rests on, stage by stage: |gradient| of the logit that wins there. Where layers are switched off
+  // that the gradient's graph cannot switch off (a convolution's or norm's own channels), the theoretical field.
   field = async (row, column) => {
-    const reach = fieldsOf(this.info.steps, row, column);
-    const shown = [["image", "image"], ...this.info.stages.map((stage) => [stage.name, stage.shown])];
-    const fields = shown
-      .filter(([, step]) => reach[step])
-      .map(([stage, step]) => {
-        const [, height, width] = this.info.steps[step].shape;
-        const [top, bottom, left, right] = reach[step];
-        const bytes = new Uint8Array(height * width);
-        for (let r = Math.max(0, top); r <= Math.min(height - 1, bottom); r++) {
-          bytes.fill(130, r * width + Math.max(0, left), r * width + Math.min(width - 1, right) + 1);
-        }
-        return { stage, height, width, bytes };
-      });
-    return { className: await this.classAt(row, column), fields };
+    const label = (await this.prediction()).mask[row * SIDE + column];
+    const className = this.info.classes[label].name;
+    const stages = [["image", "image"], ...this.info.stages.map((stage) => [stage.name, stage.shown])];
+    if (!Object.keys(this.muted).every((step) => this.info.quick.includes(step))) {
+      return { className, fields: this.theoretical(stages, row, column) };
+    }
+    const seed = new Float32Array(this.info.classes.length * SIDE * SIDE);
+    seed[label * SIDE * SIDE + row * SIDE + column] = 1;
+    const changes = { keep: this.masks(this.muted), cuts: await this.exchanged(this.input(), this.muted, this.cuts), seed };
+    const seen = stages.filter(([, step]) => step !== "head");
+    const found = await this.runner.run("gradient", this.input(), changes, seen.map(([, step]) => `field ${step}`));
+    const fields = seen.map(([stage, step]) => {
+      const { values, shape } = found[`field ${step}`];
+      let most = 0;
+      for (const value of values) most = Math.max(most, value);
+      const bytes = Uint8Array.from(values, (value) => Math.round(255 * Math.sqrt(value / (most || 1))));
+      return { stage, height: shape[2], width: shape[3], bytes };
+    });
+    return { className, fields };
   };
+
+  // All that the pixel can depend on, as rectangles.
+  theoretical(stages, row, column) {
+    const reach = fieldsOf(this.info.steps, row, column);
+    return stages.map(([stage, step]) => {
+      const [, height, width] = this.info.steps[step].shape;
+      const [top, bottom, left, right] = reach[step];
+      const bytes = new Uint8Array(height * width);
+      for (let r = Math.max(0, top); r <= Math.min(height - 1, bottom); r++) {
+        bytes.fill(130, r * width + Math.max(0, left), r * width + Math.min(width - 1, right) + 1);
+      }
+      return { stage, height, width, bytes };
+    });
+  }
 
   async classAt(row, column) {
     return this.info.classes[(await this.prediction()).mask[row * SIDE + column]].name;

@@ -1,7 +1,8 @@
-// The network in the browser: two ONNX graphs over one file of weights, run by ONNX Runtime Web, one run at a time.
+// The network in the browser: three ONNX graphs over one file of weights, run by ONNX Runtime Web, one run at a time.
 //
 // What the graphs take and give stands in unet_lab/acceleration/observable.py.
 
+const GRAPHS = ["network", "observed", "gradient"];
 const WIDEST = 4; // threads: more do not help images of this size
 
 export async function supportsSimd() {
@@ -23,21 +24,21 @@ export class NetworkRunner {
     ort.env.wasm.wasmPaths = { mjs: `${folder}runtime/ort-wasm.js`, wasm: `${folder}runtime/ort-wasm.wasm` };
     ort.env.wasm.numThreads = globalThis.crossOriginIsolated ? Math.min(WIDEST, navigator.hardwareConcurrency || 1) : 1;
     ort.env.logLevel = "error";
-    const files = ["network.json", "weights.bin", "network.onnx", "observed.onnx"].map((name) => bytesOf(`${folder}data/${name}`));
-    const [description, weights, network, observed] = await Promise.all(files);
+    const files = ["network.json", "weights.bin", ...GRAPHS.map((name) => `${name}.onnx`)].map((name) => bytesOf(`${folder}data/${name}`));
+    const [description, weights, ...graphs] = await Promise.all(files);
     const runner = new NetworkRunner(ort, JSON.parse(new TextDecoder().decode(description)), weights);
-    runner.sessions.network = await runner.session(network);
-    runner.graph = observed; // its session is made when it is first needed
+    GRAPHS.forEach((name, k) => (runner.graphs[name] = graphs[k]));
+    runner.sessions.network = await runner.session("network"); // the others are made when they are first needed
     return runner;
   }
 
   constructor(ort, info, weights) {
-    Object.assign(this, { ort, info, weights, sessions: {}, constants: new Map(), turn: Promise.resolve(), ran: 0 });
+    Object.assign(this, { ort, info, weights, graphs: {}, sessions: {}, constants: new Map(), turn: Promise.resolve(), ran: 0 });
     this.threads = ort.env.wasm.numThreads;
   }
 
-  session(graph) {
-    return this.ort.InferenceSession.create(graph, {
+  session(name) {
+    return this.ort.InferenceSession.create(this.graphs[name], {
       executionProviders: ["wasm"],
       externalData: [{ path: "weights.bin", data: this.weights }],
       graphOptimizationLevel: "all",
@@ -65,18 +66,20 @@ export class NetworkRunner {
     return this.constants.get(key);
   }
 
-  // Run a graph, "network" or "observed". input : (rows * side * side), standardised. changes :
+  // Run a graph, one of GRAPHS. input : (rows * side * side), standardised. changes :
   //   keep {layer: Float32Array(rows * C)}, cuts {level: 0 | {values, shape}}; 0 cuts the skip, maps replace it.
-  // rows : variants that run at once. Gives {name: {values, shape}} of the outputs that are wanted.
-  run(graph, input, { keep = {}, cuts = {}, rows = 1 } = {}, wanted = ["probabilities"]) {
+  // rows : variants that run at once. seed : for "gradient", what each logit counts. Gives {name: {values, shape}} of the outputs that are wanted.
+  run(graph, input, { keep = {}, cuts = {}, rows = 1, seed = null } = {}, wanted = ["probabilities"]) {
     return this.inTurn(async () => {
-      this.sessions[graph] ??= await this.session(this.graph);
+      this.sessions[graph] ??= await this.session(graph);
       const session = this.sessions[graph];
       const images = input.length / this.info.side ** 2;
       const feeds = { image: this.tensor(input, [images, 1, this.info.side, this.info.side]) };
       for (const name of session.inputNames) {
         const [kind, which] = name.split(" ");
-        if (kind === "keep") {
+        if (kind === "seed") {
+          feeds[name] = this.tensor(seed, [1, seed.length / this.info.side ** 2, this.info.side, this.info.side]);
+        } else if (kind === "keep") {
           const channels = this.info.steps[which].shape[0];
           const given = keep[which];
           feeds[name] = given ? this.tensor(given, [given.length / channels, channels, 1, 1]) : this.constant(1, 1, channels, 1, 1);

@@ -1,5 +1,5 @@
 // Starts the page: loads the network, shows the view, takes dropped pictures, and gives tests a way in (window.unetLab).
-import { PageEngine } from "./engine.js";
+import { PageEngine, fieldsOf } from "./engine.js";
 import { SIDE } from "./images.js";
 import * as lessons from "./lesson_arithmetic.js";
 import { showLessons } from "./lessons.js";
@@ -72,17 +72,18 @@ function explainClicks(engine) {
     $("covering").hidden = false;
     const className = await engine.classAt(row, column);
     const image = engine.image;
+    const reach = fieldsOf(engine.info.steps, row, column).image;
     const draw = (falls) => {
       if (number !== asked || state !== engine.fresh) return false;
       const done = falls.filter((fall) => !Number.isNaN(fall)).length;
-      drawCovering(image, falls, row, column, `row ${row}, column ${column}: ${className}; ${done} of ${falls.length} patches covered.`);
+      drawCovering(image, falls, { row, column, reach }, `Row ${row}, column ${column}: ${className}; ${done} of ${falls.length} patches covered.`);
       return true;
     };
     await engine.covering(row, column, draw).catch((error) => wrong(error.message));
   });
 }
 
-function drawCovering(image, falls, row, column, words) {
+function drawCovering(image, falls, { row, column, reach }, words) {
   const canvas = $("covering-picture");
   const context = canvas.getContext("2d");
   const pixels = new ImageData(SIDE, SIDE);
@@ -103,6 +104,10 @@ function drawCovering(image, falls, row, column, words) {
   context.strokeStyle = "white";
   context.lineWidth = 2;
   context.strokeRect((column / SIDE) * size - 4, (row / SIDE) * size - 4, 8, 8);
+  const [top, bottom, left, right] = reach.map((k) => (k / SIDE) * size);
+  context.setLineDash([6, 4]);
+  context.strokeRect(left, top, right - left, bottom - top); // what it can see at most
+  context.setLineDash([]);
   const worst = falls.reduce((best, fall, k) => (fall > (falls[best] || 0) ? k : best), 0);
   const fall = Math.round(100 * (falls[worst] || 0));
   const where = `The most, ${fall} points of its probability, is lost without the patch at row ${Math.floor(worst / side) + 1} and column ${(worst % side) + 1} of ${side}.`;

@@ -20,7 +20,7 @@ from unet_lab import predict
 from unet_lab.inspection import activations
 from unet_lab.inspection.ablation import without_skip
 from unet_lab.inspection.activations import as_input
-from unet_lab.inspection.fields import receptive_field
+from unet_lab.inspection.fields import effective_receptive_field, receptive_field
 from unet_lab.inspection.trace import trace
 from unet_lab.inspection.worth import channel_worth
 from unet_lab.metrics import confusion_matrix, scores
@@ -155,11 +155,13 @@ def test_what_a_channel_is_worth_and_what_a_pixel_can_see(lab_page, model):
     assert np.isclose(falls[4 * 8 + 2], float(right[0] - right[1]), atol=1e-4)
     assert np.isnan(falls).sum() == 63  # stopped after the first
     fields = lab_page.evaluate("unetLab.engine.field(100, 60).then(f => f.fields.map(({stage, bytes}) => [stage, [...bytes]]))")
-    image_field = np.array(dict(map(tuple, fields))["image"]).reshape(SIDE, SIDE) > 0
-    for axis, place in ((1, 100), (0, 60)):
-        first, last = model.receptive_field(place)
-        there = np.flatnonzero(image_field.any(axis=axis))
-        assert (there[0], there[-1]) == (max(0, first), min(SIDE - 1, last))
+    shown = dict(map(tuple, fields))
+    right = effective_receptive_field(model, image, (100, 60), ["encoder.2.block"], class_index=int(label))
+    for stage, name in (("image", "input"), ("encoder.2", "encoder.2.block")):
+        scaled = 255 * (right[name] / right[name].max()) ** 0.5
+        assert np.abs(np.array(shown[stage]) - scaled.ravel()).max() <= 1.01
+    reach = lab_page.evaluate("import('./engine.js').then(e => e.fieldsOf(unetLab.engine.info.steps, 100, 60).image)")
+    assert reach == [*model.receptive_field(100), *model.receptive_field(60)]
 
 
 def png(width, height, content=b""):

@@ -11,6 +11,7 @@ from unet_lab.acceleration.observable import observable_files
 from unet_lab.datasets import generate_cell, standardise
 from unet_lab.inspection import activations
 from unet_lab.inspection.ablation import without_skip
+from unet_lab.inspection.fields import effective_receptive_field
 from unet_lab.weights import load_pretrained
 
 
@@ -47,7 +48,7 @@ def graphs(model, tmp_path_factory):
     files, _, layers = observable_files(model)
     for name, content in files.items():
         (folder / name).write_bytes(content)
-    return Session(folder, "network"), Session(folder, "observed"), layers
+    return Session(folder, "network"), Session(folder, "observed"), layers, Session(folder, "gradient")
 
 
 def as_batch(image):
@@ -64,7 +65,7 @@ def test_masks_are_those_of_predict_on_20_cells(model, graphs):
 
 
 def test_every_layer_gives_what_its_module_gives(model, graphs):
-    network, observed, layers = graphs
+    network, observed, layers, _ = graphs
     image, _ = generate_cell(7, 96)
     there = activations(model, image)
     assert {layer.name for layer in layers} == set(there) == set(observed.outputs) - {"probabilities"}
@@ -120,3 +121,19 @@ def test_other_networks_are_refused_in_words():
         observable_files(nn.Conv2d(1, 3, 3))
     with pytest.raises(ValueError, match="norm=None, up='bilinear'"):
         observable_files(UNet(base_channels=2, depth=1, norm=None, up="bilinear"))
+
+
+def test_the_gradient_is_pytorchs(model, graphs):
+    image, _ = generate_cell(12, 96)
+    place, level = (40, 52), 2
+    names = [name for name in graphs[0].outputs if name.endswith("block.5")]
+    seed = np.zeros((1, 3, 96, 96), np.float32)
+    with without_skip(model, level):
+        expected = effective_receptive_field(model, image, place, [name.removesuffix(".5") for name in names], class_index=1)
+    seed[0, 1, *place] = 1
+    got = graphs[3](as_batch(image), seed=seed, **{f"skip_{level}": np.zeros(1, np.float32)})
+    assert set(got) == {"field image", *(f"field {name}" for name in names)}
+    for name, field in got.items():
+        right = expected["input" if name == "field image" else name.removeprefix("field ").removesuffix(".5")]
+        assert np.abs(field[0, 0] - right).max() < 1e-3 * right.max(), name
+        assert right.max() > 0
