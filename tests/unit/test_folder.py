@@ -1,5 +1,6 @@
 """Which mask belongs to which image: names and layouts that people bring, and words where they do not fit."""
 
+import shutil
 import unicodedata
 from pathlib import Path
 
@@ -281,3 +282,74 @@ def test_any_names_pair_or_are_refused_in_words(tmp_path_factory, images, masks,
     assert sorted(file for match in matches for file in match.masks) == sorted((base / "m").iterdir())  # each mask once
     assert {match.image.stem for match in matches} == images
     assert all(match.image.stem in {mask.stem for mask in match.masks} for match in matches if match.image.stem in masks)
+
+
+# -- a class for each of several masks --------------------------------------------------------------------------------
+
+
+def nuclei_in_cells(folder: Path, name: str, nested: bool) -> None:
+    """A cell in columns 0 to 4 and its nucleus in 2 to 3, two files."""
+    for word, columns in (("cell", slice(0, 5)), ("nucleus", slice(2, 4))):
+        mask = np.zeros((6, 8), np.uint8)
+        mask[:, columns] = 255
+        path = folder / word / f"{name}.png" if nested else folder / f"{name}_{word}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(mask).save(path)
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("names", [("a", "b"), ("cell_1", "cell_2"), ("nucleus 03", "nucleus 04")])
+def test_each_mask_of_an_image_is_a_class(tmp_path, names, nested, lazy):
+    """Whether a word in the image's own name is one of those that tell the classes, or not."""
+    for name in names:
+        put(tmp_path / "i" / f"{name}.png")
+        nuclei_in_cells(tmp_path / "m", name, nested)
+    data = load_folder(tmp_path / "i", tmp_path / "m", (0, 255), merge={"nucleus": 2, "cell": 1}, lazy=lazy)
+    assert data.num_classes == 3
+    assert [np.asarray(pair.mask)[0].tolist() for pair in data.pairs] == [[1, 1, 2, 2, 1, 0, 0, 0]] * 2
+
+
+def test_each_page_of_a_mask_is_a_class(tmp_path):
+    put(tmp_path / "i" / "a.png")
+    pages = np.zeros((2, 6, 8), np.uint8)
+    pages[0, :, :5], pages[1, :, 2:4] = 1, 1
+    (tmp_path / "m").mkdir()
+    tifffile.imwrite(tmp_path / "m" / "a.tif", pages, photometric="minisblack")
+    data = load_folder(tmp_path / "i", tmp_path / "m", (0, 1), merge={0: 1, 1: 2})
+    assert data.pairs[0].mask[0].tolist() == [1, 1, 2, 2, 1, 0, 0, 0]
+    with pytest.raises(ValueError, match=r"a\.tif: it has 2 pages, and merge names \[0\]; page 1 has no class"):
+        load_folder(tmp_path / "i", tmp_path / "m", (0, 1), merge={0: 1})
+
+
+@pytest.mark.parametrize(
+    ("merge", "words"),
+    [
+        ({"nucleus": 2, "cell": 2}, r"classes \[2\]; they must be 1, 2 and so on"),
+        ({"nucleus": 1, 0: 2}, "for each word in the names"),
+        ({}, "for each word in the names"),
+        ({"nucleus": "2"}, "they must be 1, 2 and so on"),
+        ({"nucleus": 1, "cytoplasm": 2}, r"cell.a\.png: none of the words \['nucleus', 'cytoplasm'\]"),
+        ({"nucleus": 1, "cell": 2, "a": 3}, None),
+    ],
+)
+def test_a_class_that_is_not_told_is_refused(tmp_path, merge, words):
+    put(tmp_path / "i" / "a.png")
+    nuclei_in_cells(tmp_path / "m", "a", nested=True)
+    if words is None:  # a word of the image's own name tells nothing
+        assert load_folder(tmp_path / "i", tmp_path / "m", (0, 255), merge=merge).num_classes == 4
+        return
+    with pytest.raises(ValueError, match=words):
+        load_folder(tmp_path / "i", tmp_path / "m", (0, 255), merge=merge)
+
+
+def test_the_advice_about_several_masks_works(tmp_path):
+    put(tmp_path / "i" / "a.png")
+    nuclei_in_cells(tmp_path / "m", "a", nested=True)
+    with pytest.raises(ValueError, match=r"merge={'nucleus': 2, 'cell': 1} tells it by a word"):
+        load_folder(tmp_path / "i", tmp_path / "m", (0, 255))
+    shutil.rmtree(tmp_path / "m")
+    nuclei_in_cells(tmp_path / "m", "a", nested=False)
+    with pytest.raises(ValueError, match=r"second mask of a.png\? A class for each: load_folder\(…, merge={'cell': 1, …}\)"):
+        load_folder(tmp_path / "i", tmp_path / "m", (0, 255))
+    assert load_folder(tmp_path / "i", tmp_path / "m", (0, 255), merge={"nucleus": 2, "cell": 1}).num_classes == 3

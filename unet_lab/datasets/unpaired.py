@@ -73,6 +73,11 @@ def reason(images: list[Path], masks: list[Path], outcome: Outcome) -> str:
     beside = [f for f in entries(where) if conversion(f) and f.stem in {image.stem for image in images}]
     if beside:
         return f"{beside[0].name} lies among the masks and is {conversion(beside[0])}."
+    paired = [file for files in outcome.images.values() for file in files]
+    owner = next((image for image in paired if masks and not images and masks[0].stem.startswith(image.stem)), None)
+    if owner is not None:
+        word = masks[0].stem.removeprefix(owner.stem).strip(" _.-")
+        return f"Is it a second mask of {owner.name}? A class for each: load_folder(…, merge={{'{word}': 1, …}}), a word each."
     if not images or not masks:
         kind = "masks" if images else "images"
         return f"Were their {kind} never made, or do they lie elsewhere? Add them, or move these files aside."
