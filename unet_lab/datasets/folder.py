@@ -24,6 +24,7 @@ from unet_lab.datasets.set_of_files import (
     describe_tiles,
     describe_turned,
     grey_among_colours,
+    group_adjoining,
     in_colour,
     turned_files,
 )
@@ -54,7 +55,8 @@ def load_folder(
         `propose_codes` says more.
     channels : as `read_image` takes them: "all", "grey", or numbers such as (0, 2).
     group : what `split` must not tear apart (slide, dish, patient): a pattern in the file's path, e.g. r"(dish[0-9]+)_", or a
-        function of the path; left out, the file with all its pages, and tiles whose names end with their place (_x512_y0).
+        function of the path; left out, the file with all its pages, and tiles of one image: by names that end with their place
+        (_x512_y0), or because they continue across their edges.
     merge : where an image has several masks, files or pages. "union": one for each object; a pixel gets the highest class that
         any of them gives it, and IGNORE only where all others say background. {"nucleus": 2, "cell": 1}: each has a class, told
         by a word in its file's name or its folder's; {0: 1, 1: 2}: told by the number of its page. Where two overlap, the higher.
@@ -110,6 +112,9 @@ def read_folders(
     for match, name in zip(matches, names, strict=True):
         belongs = (slide_of(name) or name) if group is None else group_of(match.image, group)
         pairs.extend(read_match(match, name, belongs, codes, how, merge, lazy))
+    tiles = ""
+    if group is None:
+        pairs, tiles = group_adjoining(pairs)
     grey = grey_among_colours(pairs) if how.channels == "all" else ()
     pairs = [in_colour(pair) if number in grey else pair for number, pair in enumerate(pairs)]
     dataset = (LazyDataset if lazy else SegmentationDataset)(pairs, classes_after(merge, codes))
@@ -121,7 +126,7 @@ def read_folders(
     if grey:
         what += f" Grey among colours, their grey taken for all three channels: {len(grey)}, the first {pairs[grey[0]].source}."
     if group is None:
-        what += describe_tiles(names)
+        what += describe_tiles(names) + tiles
     if how.orientation == "shown":
         what += describe_turned(turned_files(match.image for match in matches))
     return dataset, f"Paired by {rule}: {shown}{more}. {what}"
@@ -198,11 +203,17 @@ def describe_sizes(image: Path, picture: np.ndarray, mask: np.ndarray) -> str:
     return f"{words} Export them at one size."
 
 
-def read_indices(file: Path, codes: Codes, how: Reading = AS_USUAL) -> list[np.ndarray]:
-    """The class indices (H, W) of each page of a mask file. Raises ValueError with the file's name."""
-    pages, indices = read_mask_pages(file, are_colours(codes), how.mask_channel, orientation=how.orientation), []
+def read_raw_masks(file: Path, codes: Codes | None, how: Reading = AS_USUAL) -> list[np.ndarray]:
+    """The greys, indices or colours of each page wanted of a mask file."""
+    pages = read_mask_pages(file, are_colours(codes), how.mask_channel, orientation=how.orientation)
     if isinstance(how.pages, int) and len(pages) > 1:
         pages = read_mask_pages(file, are_colours(codes), how.mask_channel, how.pages, how.orientation)
+    return pages
+
+
+def read_indices(file: Path, codes: Codes, how: Reading = AS_USUAL) -> list[np.ndarray]:
+    """The class indices (H, W) of each page of a mask file. Raises ValueError with the file's name."""
+    pages, indices = read_raw_masks(file, codes, how), []
     for number, page in enumerate(pages, start=1):
         try:
             indices.append(encode_mask(page, codes))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from unet_lab.datasets.adjoining import adjoining, joined
 from unet_lab.datasets.image_files import palette_in_use, read_header
 from unet_lab.datasets.in_file import GreyInColour, InFile
 from unet_lab.datasets.names import slide_of
@@ -106,3 +107,21 @@ def describe_tiles(names: Sequence[str]) -> str:
         f" Tiles by their names: {len(tiles)} of {len(slides)} image(s), such as {tiles[0]}; split keeps those of one image "
         f"together (group=lambda path: path.name takes each by itself)."
     )
+
+
+def group_adjoining(pairs: Sequence[Pair]) -> tuple[list[Pair], str]:
+    """Pairs whose images continue across their edges, in one group; and a sentence about them, empty where there are none."""
+    names = list(dict.fromkeys(pair.group for pair in pairs))
+    numbers = [names.index(pair.group) for pair in pairs]
+    new = [(i, j) for i, j in adjoining([pair.image for pair in pairs]) if numbers[i] != numbers[j]]
+    if not new:
+        return list(pairs), ""
+    first = joined(len(names), [(numbers[i], numbers[j]) for i, j in new])
+    larger = {first[numbers[i]] for i, _ in new}
+    i, j = new[0]
+    words = (
+        f" Tiles, since they continue across their edges: {sum(k in larger for k in first)} of {len(larger)} image(s), such as "
+        f"{pairs[i].source} and {pairs[j].source}; split keeps these together. Those that meet in an even ground are not found: "
+        f"group= says what belongs together (group=lambda path: path.name takes each by itself)."
+    )
+    return [pair._replace(group=names[first[number]]) for pair, number in zip(pairs, numbers, strict=True)], words

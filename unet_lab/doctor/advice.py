@@ -82,6 +82,14 @@ ADVICE = {
         "the network learns from pairs that do not belong together",
         "look at them with show_samples; check the order in which images and masks were numbered",
     ),
+    "one group on both sides": (
+        "what was taken from one dish, slide or patient is alike: the score tells how well the network knows those, not new ones",
+        "split(dataset) draws groups, not images; with folders of your own, load both as one set and split it",
+    ),
+    "tiles of one image on both sides": (
+        "one continues the other: the network is judged on what it saw the rest of",
+        "load all tiles as one set; load_folder puts tiles of one image into a group, and split(dataset) keeps it together",
+    ),
     "the same image on both sides": (
         "the network is examined on what it has learnt by heart; the score means nothing",
         "split by source image: split(dataset) does it where the sources' names are right; or remove the copies",

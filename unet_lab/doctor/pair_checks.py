@@ -7,6 +7,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from scipy.stats import rankdata
 
+from unet_lab.datasets.adjoining import adjoining
 from unet_lab.doctor.advice import count_words, note
 
 
@@ -103,6 +104,20 @@ def check_copies(samples, other, across: bool, found) -> None:
             count_words(names, "pair", "pairs") + " of copies, perhaps turned, flipped or brightened",
             tuple(names),
         )
+
+
+def check_groups(samples, other, across: bool, found) -> None:
+    """With `across`: groups that stand on both sides of a split, and tiles of one image that lie side by side in it."""
+    if not across:
+        return
+    shared = sorted({s.group for s in samples if s.group} & {s.group for s in other})
+    if shared:
+        note(found, "one group on both sides", count_words(shared, "group is", "groups are") + " on both sides", tuple(shared))
+    both = samples + other
+    pairs = adjoining([s.image for s in both])
+    torn = tuple(f"{both[i].name} | {both[j].name}" for i, j in pairs if i < len(samples) <= j and both[i].group not in shared)
+    if torn:
+        note(found, "tiles of one image on both sides", count_words(torn, "pair", "pairs") + " of tiles that adjoin", torn)
 
 
 def structure_print(image: np.ndarray) -> np.ndarray:
