@@ -116,3 +116,86 @@ def test_no_data_of_maps_is_named_and_the_advice_works(folders):
     data = SegmentationDataset(pairs, num_classes=2)
     assert "no-data values" not in examine_data(data).names
     assert data[0][0][0, 6:].std() > 0.9  # of what was measured; with -9999 in it hardly anything was left
+
+
+# -- read as load_folder reads ----------------------------------------------------------------------------------------
+
+
+def test_a_layer_painted_on_a_transparent_ground(folders):
+    _, masks = folders
+    for k, mask in enumerate(NUCLEI):
+        painted = np.dstack([mask * 200, mask * 0, mask * 0, mask * 255]).astype(np.uint8)
+        Image.fromarray(painted).save(masks / f"{k}.png")
+    assert "unreadable files" in examine_data(*folders, (0, 255)).names
+    assert not examine_data(*folders, (0, 255), mask_channel="alpha")
+
+
+def test_one_plane_of_each_stack(folders):
+    images, masks = folders
+    for k, (cell, mask) in enumerate(zip(CELLS, NUCLEI, strict=True)):
+        (images / f"{k}.png").unlink()
+        black = np.zeros_like(cell.image)
+        tifffile.imwrite(images / f"{k}.tif", np.stack([black, cell.image, black]), photometric="minisblack")
+        (masks / f"{k}.png").unlink()
+        tifffile.imwrite(masks / f"{k}.tif", mask * 255, photometric="minisblack")
+    assert "pages differ" in examine_data(*folders, (0, 255)).names
+    assert not examine_data(*folders, (0, 255), pages=1)
+    assert "constant images" in examine_data(*folders, (0, 255), pages=0).names
+
+
+def test_images_as_they_are_stored(folders):
+    images, _ = folders
+    for k, cell in enumerate(CELLS):
+        exif = Image.Exif()
+        exif[0x0112] = 3  # shown upside down
+        Image.fromarray(cell.image).save(images / f"{k}.png", exif=exif)
+    assert "flipped masks" in examine_data(*folders, (0, 255)).names
+    assert not examine_data(*folders, (0, 255), orientation="stored")
+    with pytest.raises(ValueError, match="allowed are 'shown' and 'stored'"):
+        examine_data(*folders, (0, 255), orientation="upright")
+
+
+def test_several_masks_of_an_image(folders):
+    _, masks = folders
+    for k, cell in enumerate(CELLS):
+        (masks / f"{k}.png").unlink()
+        for word, index in (("cell", 1), ("nucleus", 2)):
+            (masks / word).mkdir(exist_ok=True)
+            Image.fromarray((cell.mask >= index).astype(np.uint8) * 255).save(masks / word / f"{k}.png")
+    assert "pairs do not match" in examine_data(*folders, (0, 255)).names
+    merge = {"cell": 1, "nucleus": 2}
+    assert not examine_data(*folders, (0, 255), merge=merge)
+    Image.fromarray(CELLS[0].mask).save(masks / "cell" / "0.png")  # class indices among greys
+    (found,) = examine_data(*folders, (0, 255), merge=merge)
+    assert found.name == "unreadable files"
+    assert "0.png: the mask has greys that are no code" in found.what
+    with pytest.raises(ValueError, match="merge needs codes"):
+        examine_data(*folders, merge=merge)
+
+
+class Foreign:
+    """A dataset as a student writes it."""
+
+    def __init__(self, cells):
+        self.cells = cells
+
+    def __len__(self):
+        return len(self.cells)
+
+    def __getitem__(self, index):
+        return self.cells[index].image, self.cells[index].mask.astype(np.int64)
+
+
+def test_a_dataset_of_ones_own_is_examined():
+    assert not examine_data(Foreign(CELLS))
+    emptied = [cell if k != 3 else cell._replace(mask=0 * cell.mask) for k, cell in enumerate(CELLS)]
+    (found,) = examine_data(Foreign(emptied))
+    assert (found.name, found.where) == ("masks of one class", ("sample 3",))
+    assert "the same image on both sides" in examine_data(Foreign(CELLS[:4]), validation=Foreign(CELLS[3:])).names
+
+    class Distances(Foreign):
+        def __getitem__(self, index):
+            return self.cells[index].image, self.cells[index].mask.astype(np.float32)
+
+    with pytest.raises(ValueError, match="masks hold values, and examine_data looks at classes"):
+        examine_data(Distances(CELLS))
