@@ -56,6 +56,9 @@ def write_whole(path: str | Path, content: bytes | memoryview | Callable[[Binary
         settle(path.parent)
     except InUse:
         raise
+    except UnicodeEncodeError:
+        words = f"{path}: not written, this system's settings (LANG=C?) have no such letters. Set PYTHONUTF8=1, or take others."
+        raise OSError(errno.EILSEQ, words) from None
     except OSError as error:
         raise explained_error(error, path) from None
     finally:
