@@ -7,10 +7,12 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from scipy.stats import t
 from torch import nn
 from torch.utils.data import Dataset
 
-from scripts.ablations import BASELINE, CANDIDATES
+from scripts.ablations import BASELINE, CANDIDATES, FURTHER, MONAI, SGD_RATES, all_candidates
+from scripts.rewired import RewiredUNet
 from unet_lab.blocks import AttentionGate, ConvBlock, DecoderStage, ResidualBlock, normalisation, up_sampling
 from unet_lab.datasets import Augmentation, SegmentationDataset
 from unet_lab.geometry import reach, unet_receptive_field
@@ -23,8 +25,10 @@ from unet_lab.training import (
     Protocol,
     compare,
     difference,
+    holm,
     interval,
     load_outcomes,
+    p_value,
     run_once,
     training_memory,
 )
@@ -222,10 +226,13 @@ def test_a_table_comes_back_as_it_was(tmp_path):
 def test_the_stored_table_is_complete():
     protocol, outcomes = load_outcomes()
     assert protocol == Protocol()
-    assert [outcome.candidate for outcome in outcomes] == CANDIDATES
+    stored = [outcome.candidate.described for outcome in outcomes]
+    assert stored[: len(CANDIDATES)] == [candidate.described for candidate in CANDIDATES]
+    assert all(row in [candidate.described for candidate in [*FURTHER, MONAI]] for row in stored[len(CANDIDATES) :])
     for outcome in outcomes:
         assert len(outcome.ious) == len(outcome.losses) == len(protocol.seeds) >= 3
-        assert outcome.parameters == UNet(**outcome.candidate.settings).num_parameters
+        if isinstance(outcome.candidate.network, dict):
+            assert outcome.parameters == UNet(**outcome.candidate.settings).num_parameters
         assert all(0 < iou < 1 for iou in outcome.ious)
 
 
@@ -381,3 +388,84 @@ def test_differences_are_paired_over_images_and_tables_without_images_count_seed
         interval(one, one._replace(matrices=[seed[:7] for seed in one.matrices]))
     with pytest.raises(ValueError, match="level is 2"):
         interval(one, level=2)
+
+
+# -- many comparisons -------------------------------------------------------------------------------------------------
+
+
+def test_holm_is_the_step_down_procedure():
+    """Against its definition: reject in order, each at 0.05 / (how many are left), and stop at the first that is not."""
+    generator = np.random.default_rng(0)
+    for count in (1, 2, 7, 30):
+        given = generator.random(count) ** 4
+        rejected, order = np.zeros(count, bool), np.argsort(given)
+        for place, k in enumerate(order):
+            if given[k] > 0.05 / (count - place):
+                break
+            rejected[k] = True
+        assert (np.array(holm(given)) <= 0.05).tolist() == rejected.tolist()
+    assert holm([0.5, math.nan, 0.01]) == pytest.approx([0.5, math.nan, 0.02], nan_ok=True)
+    assert holm([]) == []
+    with pytest.raises(ValueError, match="numbers from 0 to 1"):
+        holm([0.5, -0.1])
+
+
+def test_holm_keeps_false_alarms_of_a_whole_table_rare():
+    """Twenty networks that are all the same: without a correction most tables have a winner, with it one in twenty."""
+    generator = np.random.default_rng(1)
+    plain, corrected = 0, 0
+    for _ in range(300):
+        base, *others = [Outcome(BASELINE, 1, 0.1, list(generator.normal(0.8, 0.02, 5)), []) for _ in range(21)]
+        found = [p_value(other, base) for other in others]
+        plain += min(found) < 0.05
+        corrected += min(holm(found)) < 0.05
+    assert plain > 100
+    assert corrected < 30
+
+
+def test_the_p_value_is_welchs():
+    one, other = ([0.8, 0.82, 0.81, 0.79], [0.84, 0.83, 0.86, 0.85])
+    mine = p_value(Outcome(BASELINE, 1, 0.1, one, []), Outcome(BASELINE, 1, 0.1, other, []))
+    gained, error = difference(Outcome(BASELINE, 1, 0.1, one, []), Outcome(BASELINE, 1, 0.1, other, []))
+    assert mine == pytest.approx(2 * t.sf(abs(gained) / error, 6), rel=1e-6)  # equal variances: 6 degrees of freedom
+    assert math.isnan(p_value(Outcome(BASELINE, 1, 0.1, [0.8], []), Outcome(BASELINE, 1, 0.1, other, [])))
+
+
+# -- the further rows of the table ------------------------------------------------------------------------------------
+
+TINY = Protocol(size=32, training=6, validation=2, test=2, steps=2, rates=(0.001, 0.01), seeds=(0,))
+
+
+@pytest.mark.parametrize("candidate", FURTHER, ids=lambda candidate: candidate.name)
+def test_each_further_row_trains_and_is_told_apart_in_the_file(candidate, tmp_path):
+    small = replace(candidate, rates=candidate.rates and candidate.rates[:1])
+    (outcome,) = compare([small], TINY, path=tmp_path / "table.json")
+    assert outcome.rate in (small.rates or TINY.rates)
+    assert 0 <= outcome.mean < 1
+    (stored,) = load_outcomes(tmp_path / "table.json")[1]
+    assert stored.candidate.described == small.described
+    others = [one.described for one in [*CANDIDATES, *FURTHER] if one.name != candidate.name]
+    assert all({**small.described, "name": "", "group": ""} != {**one, "name": "", "group": ""} for one in others)
+
+
+def test_a_candidates_own_rates_are_tried():
+    assert next(c for c in FURTHER if c.optimizer == "sgd").rates == SGD_RATES
+    chosen = next(iter(compare([Candidate("own", network={"depth": 1}, rates=(0.02,))], TINY)))
+    assert chosen.rate == 0.02
+
+
+def test_monai_has_a_row_where_it_is_installed(monkeypatch):
+    monkeypatch.setattr("scripts.ablations.find_spec", lambda name: None)
+    assert MONAI not in all_candidates()
+    monkeypatch.setattr("scripts.ablations.find_spec", lambda name: object())
+    assert all_candidates()[-1] is MONAI
+    pytest.importorskip("monai")
+    assert run_once(MONAI, TINY, 0.001, 0).parameters > 0
+
+
+def test_the_rewired_parts_are_those_of_pytorch_unet():
+    """Its numbers of parameters for 3 channels and 2 classes, as its users print them; and any size comes out as it went in."""
+    assert sum(p.numel() for p in RewiredUNet(3, 2, base=64).parameters()) == 31_037_698
+    assert sum(p.numel() for p in RewiredUNet(3, 2, base=64, bilinear=True).parameters()) == 17_263_042
+    for bilinear in (False, True):
+        assert RewiredUNet(1, 3, 4, 3, bilinear)(torch.zeros(2, 1, 37, 50)).shape == (2, 3, 37, 50)

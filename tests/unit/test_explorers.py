@@ -496,3 +496,37 @@ def test_variations_offer_only_groups_that_hold_more_than_the_baseline():
         assert explorer.words.startswith(f"Highest beside the baseline: {best.candidate.name}, {best.mean - baseline.mean:+.3f}")
     with pytest.raises(ValueError, match="1 outcomes: a comparison takes a baseline and at least one other"):
         explore_variations([baseline])
+
+
+@pytest.mark.parametrize("watch", ["f1", "loss", "learning_rate", "void", lambda report: 2 * report.iou])
+def test_the_monitor_watches_what_is_asked_for(watch):
+    cells = SegmentationDataset.generated(4, size=32)
+    model = UNet(base_channels=2, depth=1)
+    run = train(model, cells, cells, epochs=2, batch_size=2, metrics=lambda model: {"void": 3.0})
+    shown = watch_training(run, model, cells.subset([0]), watch=watch)
+    report = shown.history.reports[-1]
+    value = report.extra.get(watch, getattr(report, str(watch), 2 * report.iou))
+    name = watch if isinstance(watch, str) else "watched"
+    assert f"{name} {value:.4g}" in shown.words
+    figure, _ = shown.draw_epoch(2, 0)
+    right = next(axes for axes in figure.axes if axes.get_ylabel() == name)
+    assert right.lines[0].get_ydata()[-1] == pytest.approx(value)
+
+
+def test_what_cannot_be_watched_is_refused_after_the_first_epoch():
+    cells = SegmentationDataset.generated(4, size=32)
+    model = UNet(base_channels=2, depth=1)
+    reports = []
+
+    def counted():
+        for report in train(model, cells, cells, epochs=3, batch_size=2):
+            reports.append(report)
+            yield report
+
+    with pytest.raises(ValueError, match=r"watch is 'dice'; allowed are 'loss', .*'f1'.* and a function of the epoch's report"):
+        watch_training(counted(), model, cells.subset([0]), watch="dice")
+    assert len(reports) == 1
+    with pytest.raises(ValueError, match="watch gave str"):
+        watch_training(counted(), model, cells.subset([0]), watch=lambda report: "good")
+    with pytest.raises(ValueError, match="watch is 3"):
+        watch_training(counted(), model, cells.subset([0]), watch=3)

@@ -8,7 +8,7 @@ from unet_lab.training.device import best_device, has_bfloat16
 from unet_lab.training.history import EpochReport, History
 from unet_lab.training.loop import Step, TrainingDiverged
 from unet_lab.training.memory import keep_freed_memory, training_memory
-from unet_lab.training.outcomes import difference, interval, load_outcomes
+from unet_lab.training.outcomes import difference, holm, interval, load_outcomes, p_value
 from unet_lab.training.planning import in_words, plan_training
 from unet_lab.training.rate_search import find_learning_rate
 from unet_lab.training.running import fit, steps, train
@@ -36,10 +36,12 @@ __all__ = [
     "find_learning_rate",
     "fit",
     "has_bfloat16",
+    "holm",
     "in_words",
     "interval",
     "keep_freed_memory",
     "load_outcomes",
+    "p_value",
     "plan_training",
     "run_once",
     "steps",

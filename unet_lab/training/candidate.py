@@ -60,6 +60,7 @@ class Candidate:
 
     network : the settings of a `UNet` that differ; or a function without arguments that builds any network, your class say.
     loss, optimizer, augmentation : as in `train`. training : further settings of `train` by name, {"weight_decay": 0.01} say.
+    rates : learning rates to choose from, where the protocol's do not suit, as those for Adam do not suit SGD.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Candidate:
     optimizer: MakeOptimizer | str = "adam"
     augmentation: Callable | str | None = None
     training: dict = field(default_factory=dict)
+    rates: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.network, dict | str) and not callable(self.network):
@@ -79,6 +81,8 @@ class Candidate:
             raise ValueError(
                 f"{self.name}: network is a built network, and each seed needs a new one. Give what builds it: MyNet."
             )
+        if self.rates is not None:
+            object.__setattr__(self, "rates", tuple(self.rates))
         taken = [name for name in self.training if name in CHOSEN]
         if taken:
             raise ValueError(f"{self.name}: {taken[0]} is the protocol's, or batch_size of its own; leave it out of training.")
@@ -101,6 +105,8 @@ class Candidate:
             plain["optimizer"] = self.optimizer if isinstance(self.optimizer, str) else name_of_function(self.optimizer)
         if self.augmentation is not None:
             plain["augmentation"] = self.augmentation if isinstance(self.augmentation, str) else repr(self.augmentation)
+        if self.rates is not None:
+            plain["rates"] = list(self.rates)
         if self.training:
             plain["training"] = described_values(self.training)
         return plain

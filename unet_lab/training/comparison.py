@@ -93,7 +93,7 @@ def compare(
 
 def outcome_of(candidate: Candidate, protocol: Protocol, data: ComparisonData | None = None) -> Outcome:
     """Choose the rate, and train with every seed."""
-    rate = max(protocol.rates, key=lambda rate: rate_quality(candidate, protocol, rate, data))
+    rate = max(candidate.rates or protocol.rates, key=lambda rate: rate_quality(candidate, protocol, rate, data))
     runs = [run_once(candidate, protocol, rate, seed, data=data) for seed in protocol.seeds]
     ious, losses, matrices, parameters = map(list, zip(*runs, strict=True))
     return Outcome(candidate, parameters[0], rate, ious, losses, matrices)
