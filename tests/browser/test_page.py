@@ -5,6 +5,7 @@ import functools
 import http.server
 import io
 import json
+import re
 import runpy
 import struct
 import threading
@@ -164,6 +165,31 @@ def test_what_a_channel_is_worth_and_what_a_pixel_can_see(lab_page, model):
     assert reach == [*model.receptive_field(100), *model.receptive_field(60)]
 
 
+def test_all_four_views_are_reached_by_keyboard_and_show_the_networks_number(lab_page):
+    lab_page.evaluate("unetLab.engine.reset().then(() => unetLab.choose('cell 5'))")
+    lab_page.locator(".unl-stage").nth(2).press("Enter")
+    lab_page.locator(".unl-tile").first.press("Enter")
+    lab_page.get_by_role("button", name="Watch this number").press("Enter")
+    status = lab_page.locator(".unl-status").filter(has_text="then activation")
+    found = re.match(r"(\S+), channel (\d+) of (\d+), row (\d+), column (\d+)\. convolution: (−?[\d.]+),", status.inner_text())
+    step, channel, channels, row, column, shown = found.groups()
+    maps = read(lab_page, f"unetLab.activation({step!r})", np.float32).reshape(int(channels), SIDE // 4, SIDE // 4)
+    assert np.isclose(float(shown.replace("−", "-")), maps[int(channel), int(row), int(column)], atol=6e-4)
+    for place in ("encoder 2, channel", "encoder 2", None):  # where one comes back to; the U itself has no trail
+        lab_page.locator(".unl-trail button").last.press("Escape")
+        if place:
+            lab_page.locator(".unl-trail [aria-current]").filter(has_text=re.compile(f"^{place}")).wait_for()
+    lab_page.locator(".unl-stage").nth(2).wait_for()
+    mask = lab_page.locator(".unl-mask")
+    side = mask.bounding_box()["width"]
+    mask.click(position={"x": side / 2, "y": side / 2})
+    lab_page.locator(".unl-caption").filter(has_text="Bright is what this answer rests on").wait_for()
+    lab_page.locator("#covering-words").filter(
+        has_text=re.compile(r"^Row \d+, column \d+: \w.*; \d+ of 64 patches covered")
+    ).wait_for()
+    lab_page.evaluate("unetLab.engine.reset()")  # which stops it
+
+
 def png(width, height, content=b""):
     """A PNG file's head that names this size, and whatever comes behind."""
     head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
@@ -178,6 +204,11 @@ def test_ones_own_picture_is_scaled_or_refused_in_words(lab_page):
     lab_page.locator(".unl-file").set_input_files(good)
     lab_page.wait_for_function("document.querySelector('.unl-note')?.textContent.includes('192 x 192')")
     assert "cut to its middle square of 240 x 240" in lab_page.text_content(".unl-note")
+    drop = """bytes => { const given = new DataTransfer(); given.items.add(new File([Uint8Array.from(bytes)], 'dropped.png'));
+        const drop = new DragEvent('drop', {dataTransfer: given, bubbles: true, cancelable: true});
+        document.querySelector('footer').dispatchEvent(drop); }"""
+    lab_page.evaluate(drop, list(stream.getvalue()))
+    lab_page.wait_for_function("unetLab.engine.shown.id === 'dropped.png'")
     before = lab_page.evaluate("unetLab.ready.then(() => [...unetLab.mask()])")
     for name, content, words in [
         ("drawing.png", b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'/>", "is a drawing (SVG)"),
@@ -233,6 +264,7 @@ def test_without_javascript_simd_or_width(chromium, address):
     bare = chromium.new_context(java_script_enabled=False).new_page()
     bare.goto(address)
     assert "needs JavaScript" in bare.locator("noscript").inner_text()
+    assert not bare.locator("#loading").is_visible()
     assert bare.locator("img.still").bounding_box()["width"] > 300
     bare.context.close()
     old = chromium.new_page(viewport={"width": 390, "height": 800})
