@@ -29,12 +29,29 @@
 # %%
 from unet_lab.course import check, show_progress
 from unet_lab.datasets import CLASS_NAMES, generate_cell
-from unet_lab.explorers import explore_segmentation
+from unet_lab.explorers import explore_network, explore_segmentation
 from unet_lab.inference import segment
 from unet_lab.metrics import confusion_matrix, scores
 from unet_lab.plots import show_samples, show_triplets
+from unet_lab.weights import load_pretrained
 
 # %% [markdown]
+# ## One look first
+#
+# This is what the course is about, at work: a **U-Net**. A picture of a cell goes in at the left; at the right comes out what it takes each
+# pixel for: blue is the body of a cell, orange its nucleus. All that lies between are true pictures of what the network computes on the
+# way, and you may walk in: click, paint on the input, cut a blue arrow. You need not understand any of it yet.
+#
+# **One question:** move the mouse over the mask at the right. What lights up is what the answer at that pixel rests on. Where does it
+# spread over half of the cell: at the top of the U, or at its bottom?
+
+# %%
+walk = explore_network(load_pretrained("small"))
+walk
+
+# %% [markdown]
+# (Whatever you do there, **Reset** takes it back. **Tour** leads you through in eight stops; it can wait until notebook 05.)
+#
 # ## A cell
 #
 # An electron microscope takes grey pictures of cells. Ours are drawn by a program (real ones may not be handed out), and
@@ -210,5 +227,6 @@ progress
 
 # %% jupyter={"source_hidden": true} tags=["nbval-check-output"]
 # For the automatic tests: turn every control of this page's explorers, as a hand would.
+print(walk.drive())
 print(explorer.drive())
 print(progress.drive())

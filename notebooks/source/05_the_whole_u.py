@@ -26,11 +26,12 @@ from torch.nn import functional as F
 from unet_lab.blocks import Bottleneck, DecoderStage, EncoderStage
 from unet_lab.course import check
 from unet_lab.datasets import generate_cell, standardise
-from unet_lab.explorers import explore_unet
+from unet_lab.explorers import explore_network, explore_unet
 from unet_lab.geometry import nearest_sizes, output_size, size_ledger
 from unet_lab.plots import TRAINING_COLOUR, VALIDATION_COLOUR, DescribedFigure, draw_unet
 from unet_lab.training import training_memory
 from unet_lab.unet import UNet
+from unet_lab.weights import load_pretrained
 
 _ = torch.manual_seed(0)
 
@@ -157,6 +158,18 @@ print(ours.load_state_dict(library.state_dict()))
 image = torch.from_numpy(standardise(generate_cell(seed=1, size=96).image))[None, None]
 with torch.no_grad():
     print("equal outputs:", torch.equal(ours(image), library(image)))
+
+# %% [markdown]
+# ## Walk through it
+#
+# This is the same U, trained: the 16 channels at the top are those that you just named. Every picture is what a stage puts out for this cell, four of its channels. **Find** the
+# concatenation: click the last stage, `decoder 3`, choose "after block.0", the first convolution behind the skip, and click a channel. Its input channels stand there in the order
+# of what they add at the cross. **Which of them came over the skip, which from below, and does that change when you move the cross from the rim into the nucleus?**
+# Then "Watch this number being computed": add it up yourself.
+
+# %%
+walk = explore_network(load_pretrained("small"), generate_cell(seed=4, size=192))
+walk
 
 # %% [markdown]
 # ## The report's network
@@ -422,4 +435,5 @@ check("mysteries", my_verdict);
 
 # %% jupyter={"source_hidden": true} tags=["nbval-check-output"]
 # For the automatic tests: turn every control of this page's explorers, as a hand would.
+print(walk.drive())
 print(explorer.drive())

@@ -29,7 +29,7 @@ from tqdm.auto import tqdm
 
 from unet_lab.course import check
 from unet_lab.datasets import generate_cell, standardise
-from unet_lab.explorers import explore_attribution, explore_feature_maps, explore_receptive_field, explore_shift, explore_skips
+from unet_lab.explorers import explore_attribution, explore_network, explore_receptive_field, explore_shift, explore_skips
 from unet_lab.geometry import unet_receptive_field
 from unet_lab.inference import predict
 from unet_lab.inspection import (
@@ -113,16 +113,17 @@ show_feature_maps(maps["encoder.1.block.5"][0].numpy(), "encoder.1, 32 channels"
 # %% [markdown]
 # ## Explore: every feature map
 #
-# Choose a layer, click a channel, click a place. **Look for** the layer at which edges turn into regions, for a channel of the decoder that looks like
+# Click a stage: there are all its channels, and each of its layers. Sort them by **what the prediction loses without** each one: is the most active channel the one that counts? Switch some off
+# and watch the mask. **Look for** the stage at which edges turn into regions, for a channel of the decoder that looks like
 # *nucleus*, and for one that answers to something you did not expect: the image's border, the debris, the noise.
 
 # %%
-browser = explore_feature_maps(model, cell.image)
+browser = explore_network(model, cell)
 browser
 
 # %% [markdown]
-# A name that you give to a channel ("the rim detector") is a guess. It is worth what it predicts on the next image: change the cell and look again. The browser
-# takes any network and any image: `explore_feature_maps(your_model, your_image)`.
+# A name that you give to a channel ("the rim detector") is a guess. It is worth what it predicts on the next image: change the cell and look again. The view has
+# other cells, and takes any network and any image: `explore_network(your_model, your_image)`.
 #
 # ## What does one pixel see?
 #

@@ -14,7 +14,7 @@ def test_lab_py_opens_start_here_and_its_explorer_follows_the_keyboard(page, lab
     open_and_run(page, lab, "/")
     title = page.evaluate("() => window.jupyterapp.shell.currentWidget.title.label")
     assert title == "00_start_here.ipynb"
-    words = page.locator('[role="status"]').first
+    words = page.locator('.unet-lab-explorer [role="status"]').first
     words.scroll_into_view_if_needed()
     until(page, words.inner_text, 20)
     before, picture = words.inner_text(), page.locator("img.unet-lab-image").first.get_attribute("src")

@@ -24,6 +24,7 @@ from unet_lab.inspection.numbers import number_at
 from unet_lab.inspection.stages import skips_of, stages_of
 from unet_lab.inspection.trace import Trace, muting, out_of_place, output_of, steps_of, trace
 from unet_lab.inspection.worth import channel_worth
+from unet_lab.losses import IGNORE
 from unet_lab.metrics import confusion_matrix, scores
 from unet_lab.plots.figure import class_colours
 from unet_lab.plots.images import as_rgb
@@ -45,6 +46,7 @@ class NetworkSession:
         self._fresh: dict[str, Any] = {}  # what was computed for the image as it is now
         self.before = trace(model, as_input(model, self.image))
         self._fresh["run"] = self.before
+        self.prepared = self.judged(self.prepared)
         self.steps = steps_of(self.before)
         self.stages = stages_of(model, self.steps)
         self.skips = skips_of(model, self.steps, self.stages)
@@ -81,7 +83,7 @@ class NetworkSession:
         return {
             "title": type(self.model).__name__,
             "classes": [{"name": n, "colour": c} for n, c in zip(self.class_names, colours, strict=True)],
-            "stages": [s._asdict() | {"label": s.name.replace(".", " ")} for s in self.stages],
+            "stages": [s._asdict() | {"label": labelled(s.name)} for s in self.stages],
             "steps": {n: self.described_step(n) for n in self.steps},
             "skips": [{"level": s.level, "from": s.source, "to": s.target} for s in self.skips],
             "images": [{"id": name, "name": name} for name in self.images],
@@ -183,13 +185,21 @@ class NetworkSession:
         self._fresh = {name: self._fresh[name] for name in kept if name in self._fresh}
         return self.state()
 
+    def judged(self, prepared: Prepared) -> Prepared:
+        """The image without its truth, and a note, where the truth has classes that the network does not have."""
+        truth, count = prepared.truth, len(self.before.logits)
+        if truth is None or truth[truth != IGNORE].max(initial=0) < count:
+            return prepared
+        note = f"its truth left out, which has other classes than this network's {count}"
+        return prepared._replace(truth=None, note="; ".join(filter(None, (prepared.note, note))))
+
     def show(self, prepared: Prepared) -> Answer:
         """Another image, with nothing painted; what is cut and switched off stays so."""
         before = trace(self.model, as_input(self.model, prepared.image))
         if prepared.image.shape[:2] != self.prepared.image.shape[:2]:
             self.steps = steps_of(before)
             self.stages = stages_of(self.model, self.steps)
-        self.prepared, self.image, self.before = prepared, prepared.image, before
+        self.prepared, self.image, self.before = self.judged(prepared), prepared.image, before
         self.__dict__.pop("other_skips", None)
         return self.changed()
 
@@ -227,6 +237,11 @@ class NetworkSession:
     def reset(self) -> Answer:
         self.image, self.cuts, self.muted = self.prepared.image, {}, {}
         return self.changed()
+
+
+def labelled(stage: str) -> str:
+    """A stage's name as it is read: "encoder 0", and "layer 3" for a layer that has a number only."""
+    return f"layer {stage}" if stage[0].isdigit() else stage.replace(".", " ")
 
 
 def smaller(maps: np.ndarray, size: int) -> np.ndarray:

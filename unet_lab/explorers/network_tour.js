@@ -43,7 +43,7 @@ const STOPS = [
     title: "Cut a skip",
     text: "Click the uppermost blue arrow. Then bring it back and cut the lowest.",
     question: "Which of the two does the mask need more? Where do the errors sit?",
-    answer: "The upper skips carry detail: without them rims suffer. How much each counts, this network shows you: it is not the same in all.",
+    answer: "That the topmost skip carries the fine detail is often said. Compare the scores, then take other cells: a belief like this has to be measured, and the answer may be another one.",
     go: () => [{ view: "u" }],
   },
   {

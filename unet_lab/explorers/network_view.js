@@ -138,7 +138,7 @@ class NetworkView {
   say() {
     this.scores.replaceChildren(scoreLine(this));
     const note = this.state.image.note;
-    if (note) this.scores.append(make("span", { class: "unl-note" }, `The image was ${note}.`));
+    if (note) this.scores.append(make("span", { class: "unl-note" }, `Note: ${note}.`));
     const text = this.view.describe();
     if (this.status.textContent !== text) this.status.textContent = text;
   }

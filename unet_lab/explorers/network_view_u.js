@@ -33,9 +33,10 @@ export class ViewU {
   describe() {
     const { network, state, prediction } = this.app;
     const cut = Object.entries(state.cuts).map(([level, how]) => `skip ${level}: ${how}`);
+    const skips = cut.length ? cut.join(", ") : network.skips.length ? "All skips are on" : "It has no skips";
     const stages = network.stages.map((s) => `${s.label} ${s.shape.join(" × ")}`).join(", ");
     return (
-      `The whole network, ${network.title}: ${stages}. ${cut.length ? cut.join(", ") : "All skips are on"}. ` +
+      `The whole network, ${network.title}: ${stages}. ${skips}. ` +
       `${Math.round(1000 * prediction.changed) / 10} % of the mask changed. At the cross: ${this.app.describePixel()}.`
     );
   }
