@@ -42,15 +42,15 @@ from unet_lab.weights import load_pretrained
 # pixel for: blue is the body of a cell, orange its nucleus. All that lies between are true pictures of what the network computes on the
 # way, and you may walk in: click, paint on the input, cut a blue arrow. You need not understand any of it yet.
 #
-# **One question:** move the mouse over the mask at the right. What lights up is what the answer at that pixel rests on. Where does it
-# spread over half of the cell: at the top of the U, or at its bottom?
+# **One question:** move the mouse over the mask at the right. What lights up is what the answer at that pixel rests on. Beside its
+# picture, where is the spot a dot, and where is it wide: at the left, at the bottom, or at the top right?
 
 # %%
 walk = explore_network(load_pretrained("small"))
 walk
 
 # %% [markdown]
-# (Whatever you do there, **Reset** takes it back. **Tour** leads you through in eight stops; it can wait until notebook 05.)
+# A dot at the top right, wide at the bottom: what the network knows there was gathered from far around. Why, is told in 03. (Whatever you do there, **Reset** takes it back. **Tour** leads you through in eight stops; it can wait until notebook 05.)
 #
 # ## A cell
 #

@@ -112,6 +112,7 @@ class NetworkExplorer(anywidget.AnyWidget):
         data, metadata = shown if isinstance(shown, tuple) else (shown, {})
         if data:
             data = {**data, "image/png": base64.b64encode(self.png).decode("ascii"), "text/plain": self.words}
+            metadata = {**metadata, "image/png": {"alt": self.words}, "unet-lab": {"explorer": True}}
         return data, metadata
 
 
