@@ -10,7 +10,7 @@ from .test_explorers import EXECUTE
 CELLS = [
     "import json\nfrom unet_lab.datasets import generate_cell\nfrom unet_lab.explorers import explore_network\n"
     "from unet_lab.weights import load_pretrained",
-    "walk = explore_network(load_pretrained('small'), generate_cell(4, 96))\nwalk",
+    "walk = explore_network(load_pretrained('small'), generate_cell(4, 192))\nwalk",
 ]
 
 
@@ -56,7 +56,7 @@ def test_four_views_by_mouse_and_keyboard_with_the_kernel_s_numbers(page, walk):
     # 1, the U, by mouse: what a pixel rests on; a skip cut by its arrow and brought back by its menu; paint
     mask = view.locator("canvas.unl-mask").bounding_box()
     page.mouse.move(mask["x"] + 0.5 * mask["width"], mask["y"] + 0.5 * mask["height"])
-    until(page, lambda: "Row 48, column 48: nucleus" in view.locator(".unl-caption").inner_text(), 10)
+    until(page, lambda: "Row 96, column 96: nucleus" in view.locator(".unl-caption").inner_text(), 10)
     arrow = view.locator(".unl-hit").last.bounding_box()
     page.mouse.click(arrow["x"] + 0.25 * arrow["width"], arrow["y"] + arrow["height"] / 2)
     menu = view.get_by_label("skip 0", exact=True)
@@ -67,12 +67,12 @@ def test_four_views_by_mouse_and_keyboard_with_the_kernel_s_numbers(page, walk):
     until(page, lambda: view.locator(".unl-scores").inner_text() == scores, 10)
     view.get_by_label("on the input").select_option("dark")
     drag(page, view.locator("canvas.unl-input"), (0.1, 0.9), (0.4, 0.9))
-    until(page, lambda: walk("bool((walk.session.image[86, 12:36] == walk.session.image.min()).all())"), 10)
+    until(page, lambda: walk("bool((walk.session.image[172, 24:72] == walk.session.image.min()).all())"), 10)
     view.get_by_role("button", name="Reset").click()
     until(page, lambda: view.locator(".unl-scores").inner_text() == scores, 10)
 
     # 2, a stage, by keyboard: open, sort, switch a channel off and on
-    view.get_by_role("button", name="encoder 1: 32 channels of 48 by 48").press("Enter")
+    view.get_by_role("button", name="encoder 1: 32 channels of 96 by 96").press("Enter")
     first = view.locator(".unl-tile").first
     until(page, lambda: first.count() == 1 and "encoder 1" in view.locator(".unl-status").inner_text(), 10)
     strongest = walk("int(walk.session.values('encoder.1.block.5').mean(axis=(1, 2)).argmax())")
@@ -89,22 +89,22 @@ def test_four_views_by_mouse_and_keyboard_with_the_kernel_s_numbers(page, walk):
     # 3, a channel: input channels in the order of what they add at the cross
     view.locator(f'.unl-tile[data-channel="{varied}"]').press("Enter")
     until(page, lambda: view.locator(".unl-input-row").count() == 12, 10)
-    number = f"walk.ask('number', 'encoder.1.block.3', {varied}, 24, 24)"
+    number = f"walk.ask('number', 'encoder.1.block.3', {varied}, 48, 48)"
     rows = view.locator(".unl-input-row b").all_inner_texts()
     assert rows == [as_shown(value) for value in walk(f"{number}['sums'][:12].tolist()")]
     view.locator(".unl-large canvas").press("ArrowLeft")
-    until(page, lambda: "row 24, column 23" in view.locator(".unl-caption").first.inner_text(), 10)
+    until(page, lambda: "row 48, column 47" in view.locator(".unl-caption").first.inner_text(), 10)
 
     # 4, a number, and its neighbours: sum, norm and activation are the network's
     view.locator(".unl-large canvas").press("Enter")
     until(page, lambda: view.locator(".unl-result").count() == 3, 10)
     view.get_by_role("button", name="one pixel up").press("Enter")
-    until(page, lambda: "row 23, column 23" in view.locator(".unl-sheet h4").inner_text(), 10)
+    until(page, lambda: "row 47, column 47" in view.locator(".unl-sheet h4").inner_text(), 10)
     steps = [f"encoder.1.block.{k}" for k in (3, 4, 5)]
-    values = walk(f"[float(walk.session.values(s)[{varied}, 23, 23]) for s in {steps}]")
+    values = walk(f"[float(walk.session.values(s)[{varied}, 47, 47]) for s in {steps}]")
     assert view.locator(".unl-result").all_inner_texts() == [as_shown(value) for value in values]
     names = view.aria_snapshot()
-    for name in ("where you are in the network", "input, 96 x 96 pixels", "one number; arrows move to its neighbours"):
+    for name in ("where you are in the network", "input, 192 x 192 pixels", "one number; arrows move to its neighbours"):
         assert name in names
 
     # back by the trail and by Escape; the tour; a calm system gets a button for each step instead of an animation

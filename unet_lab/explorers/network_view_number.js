@@ -9,7 +9,7 @@ export class ViewNumber {
   constructor(app, where) {
     this.app = app;
     this.where = where;
-    this.el = make("div", { class: "unl-number-view", tabindex: 0, "aria-label": "one number; arrows move to its neighbours" });
+    this.el = make("div", { class: "unl-number-view", role: "group", tabindex: 0, "aria-label": "one number; arrows move to its neighbours" });
     this.el.addEventListener("keydown", (event) => event.target === this.el && arrows(event, app, this.shape));
   }
 
