@@ -34,6 +34,8 @@ LONGEST_FIRST = (
     "test_inference",
     "test_tiling",
     "test_acceleration",
+    "test_windows",
+    "test_device",
 )
 # Files whose tests share nothing: each may run in any process. They come last and fill what is left.
 SPREAD = ("test_exercises", "test_memory", "test_survival", "test_progress")
@@ -47,6 +49,7 @@ SLOW = (
     "test_feedback",
     "test_own_experiment",
     "test_rare_class",
+    "test_places",
 )  # left out by --quick
 
 

@@ -65,6 +65,20 @@ def is_at_work(frame: FrameType | None) -> bool:
     return False
 
 
+class ThrowsLater:
+    """A trace function that throws TooLong after so many lines of the answer. Python itself ends the tracing then."""
+
+    def __init__(self, lines: int):
+        self.lines = lines
+
+    def __call__(self, frame: FrameType, event: str, argument: object) -> ThrowsLater:
+        if event == "line" and is_at_work(frame):
+            self.lines -= 1
+            if self.lines < 0:
+                raise TooLong
+        return self
+
+
 class _Watchman:
     """A thread that waits, and then throws TooLong into the thread that made it."""
 
@@ -135,15 +149,7 @@ class _Watchman:
 
     def throw_once_more(self, frame: FrameType, after: int) -> None:
         """And again some lines later: an `except:` that swallowed the first is then left by the second."""
-
-        def tracer(frame, event, arg):
-            nonlocal after
-            if event == "line" and is_at_work(frame):
-                after -= 1
-                if after < 0:
-                    raise TooLong  # which also ends the tracing
-            return tracer
-
+        tracer = ThrowsLater(after)
         sys.settrace(tracer)
         while frame.f_code is not answer_at_work.__code__:
             frame.f_trace, frame = tracer, frame.f_back

@@ -15,8 +15,10 @@ import torch
 
 from tests.conftest import ROOT
 from tests.robustness.elsewhere import windows
+from tests.unit.test_grading import BODY, notebook
 from unet_lab import files
 from unet_lab.course import check, limits, progress
+from unet_lab.course.grading import Limits, find_submissions, grade
 from unet_lab.datasets import SegmentationDataset
 from unet_lab.datasets.generator import cells as generator
 from unet_lab.files import InUse, previous_of, write_whole
@@ -197,6 +199,19 @@ def test_a_pool_has_61_processes_at_most(pretended, monkeypatch):
     monkeypatch.setattr(sys, "platform", "linux")
     list(generator.generate_cells(range(1), size=32, workers=100))
     assert asked == [61, 4, 100]
+
+
+def test_submissions_are_graded_by_a_worker_that_lacks_all_that(pretended, tmp_path, monkeypatch):
+    """In a process that does one job. An answer swallows what stops it, but only where there is no fork; the others are right."""
+    swallows = "    import os, time\n    while not hasattr(os, 'fork'):\n        try: time.sleep(0.01)\n        except: pass\n"
+    (tmp_path / "bob").mkdir()
+    (tmp_path / "bob" / "08_evaluation.ipynb").write_text(notebook((BODY, swallows + BODY)), encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HERE / "site_windows"), str(ROOT)]))
+    rows = [row for found in grade(find_submissions(tmp_path), Limits(12, 4)) for row in found]
+    found = {row.exercise: row for row in rows if row.exercise and row.state != "flag"}
+    assert [row.finding for row in rows if row.state == "flag"] == []  # that the limit traces is not the student's doing
+    assert "it was stopped after 3 seconds" in found["confusion_matrix"].finding, rows
+    assert (found["iou"].state, found["audit"].state) == ("right", "right"), rows
 
 
 GUARDED = """

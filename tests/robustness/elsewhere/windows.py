@@ -10,10 +10,12 @@ import builtins
 import errno
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import torch._dynamo  # noqa: F401  before sys.platform is changed: the first optimizer imports it, and half of it would fail
 
 MODULES = {"fcntl", "grp", "pwd", "resource", "termios"}
@@ -34,6 +36,7 @@ FUNCTIONS = [
 SIGNALS = ["SIGALRM", "SIGCHLD", "SIGHUP", "SIGKILL", "SIGUSR1", "SIGUSR2", "alarm", "pthread_kill", "setitimer", "sigwait"]
 OURS = ("unet_lab", "tests", "__main__", "lab")
 really_opened, really_replaced = os.open, os.replace
+really_kills = getattr(signal, "SIGKILL", signal.SIGTERM)
 really_imported = builtins.__import__
 
 
@@ -45,8 +48,9 @@ def imported(name, globals=None, locals=None, fromlist=(), level=0):
 
 
 def opened(path, flags, *more, **named):
-    """Windows opens no folder as a file."""
-    if isinstance(path, str | os.PathLike) and os.path.isdir(path) and not flags & getattr(os, "O_TMPFILE", 0):
+    """Windows opens no folder as a file; Python's own modules, which are those of Linux here, may."""
+    ours = str(sys._getframe(1).f_globals.get("__name__", "")).startswith(OURS)
+    if ours and isinstance(path, str | os.PathLike) and os.path.isdir(path):
         raise PermissionError(errno.EACCES, "Permission denied", os.fspath(path))
     return really_opened(path, flags, *more, **named)
 
@@ -71,8 +75,11 @@ def is_open(path: Path) -> bool:
     return False
 
 
-def pretend(change: Callable, remove: Callable) -> None:
-    """change(object, name, value) and remove(object, name) do it: monkeypatch's, or setattr and delattr."""
+def pretend(change: Callable, remove: Callable, renamed: bool = True) -> None:
+    """change(object, name, value) and remove(object, name) do it: monkeypatch's, or setattr and delattr.
+
+    renamed : sys.platform too; not where others' modules are still to be imported, which would look for Windows' own then.
+    """
     import unet_lab.files
     from unet_lab.course.grading import isolation
 
@@ -82,7 +89,10 @@ def pretend(change: Callable, remove: Callable) -> None:
     for name in SIGNALS:
         if hasattr(signal, name):
             remove(signal, name)
-    change(sys, "platform", "win32")
+    for process in (subprocess.Popen, psutil.Process):  # they end processes by SIGKILL here, by TerminateProcess there
+        change(process, "kill", lambda self, number=int(really_kills): self.send_signal(number))
+    if renamed:
+        change(sys, "platform", "win32")
     change(os, "access", lambda path, mode, **named: os.path.exists(path))
     change(os, "open", opened)
     change(os, "replace", replaced)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from unet_lab.course.exercises import LESSONS
 from unet_lab.course.grading.hosting import Host, Limits
+from unet_lab.course.grading.isolation import can_fork
 from unet_lab.course.grading.notebooks import (
     Unreadable,
     asked_checks,
@@ -220,7 +221,7 @@ def copy_beside(submission: Submission, folder: Path) -> str:
             break
         Path(folder, name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, Path(folder, name))
-    if os.name == "posix" and os.getuid() == 0:  # it may run as another user
+    if can_fork() and os.getuid() == 0:  # it may run as another user
         for path in (folder, *folder.rglob("*")):
             path.chmod(0o777 if path.is_dir() else 0o666)
     return str(place)

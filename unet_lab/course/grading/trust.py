@@ -13,6 +13,8 @@ import sys
 from collections.abc import Callable, Sequence
 from types import FunctionType, ModuleType
 
+from unet_lab.course.limits import ThrowsLater
+
 _FRAMES = {"_getframe", "currentframe", "f_back", "f_globals", "f_locals", "tb_frame", "gi_frame", "cr_frame", "_current_frames"}
 _FRAMES |= {
     "get_objects",
@@ -118,7 +120,8 @@ class Watcher:
             self.looking = True
             caller = sys._getframe(2).f_code.co_filename
             self.looking = False
-            if caller.startswith("<cell") or caller.startswith(self.folder):
+            ours = event == "sys.settrace" and isinstance(sys.gettrace(), ThrowsLater)  # the limit of a check ends its tracing
+            if not ours and caller.startswith(("<cell", self.folder)):
                 words = _EVENTS.get(event, "works below Python: ctypes")
         if words and words not in self.said:
             self.said.add(words)
