@@ -29,6 +29,8 @@ class Explorer(widgets.VBox):
     help_line : what to try.
     on_click : where figures take clicks: called with (panel, row, column), the gid of the axes and the place in them; returns
         the values to set, by control. Sliders for the same values are the other way, for the keyboard.
+    limits : where a slider's end depends on how other controls stand: called with all values by name, returns the largest value
+        by slider (16 channels of a layer: 15).
     groups : how controls stand together, a list of rows of names; one flowing row where left out.
 
     `explorer.set(name=value, …)` turns controls from code, as the last cell of each notebook and the tests do;
@@ -42,6 +44,7 @@ class Explorer(widgets.VBox):
         help_line: str,
         on_click: Callable[[str, int, int], dict] | None = None,
         groups: list[list[str]] | None = None,
+        limits: Callable[..., dict[str, float]] | None = None,
     ):
         self.controls = controls
         self.words = ""
@@ -49,18 +52,21 @@ class Explorer(widgets.VBox):
         self._defaults = {name: control.value for name, control in controls.items()}
         self._held = False
         self._on_click = on_click
+        self._limits = limits
         self._image = ImageWidget(self._clicked)
         self._text = widgets.HTML()
         reset = widgets.Button(description="Reset", icon="undo", tooltip="Back to the values at the start")
         reset.on_click(lambda _: self.set(**self._defaults))
         for control in controls.values():
             control.observe(self._changed, names="value")
+        self._image.observe(lambda _: self._update(), names="resolution")
         flow = widgets.Layout(flex_flow="row wrap")
         rows = [widgets.HBox([controls[n] for n in names], layout=flow) for names in groups or [list(controls)]]
         box = widgets.VBox(rows)
         last = widgets.HBox([reset, widgets.HTML(f"<em>{escape(help_line)}</em>")])
         super().__init__([box, last, self._image, self._text], layout=widgets.Layout(align_items="flex-start"))
         self.add_class("unet-lab-explorer")
+        self._end_sliders({})
         self._update()
 
     @property
@@ -77,6 +83,11 @@ class Explorer(widgets.VBox):
         """What a click on this place of the figure does."""
         self._clicked(panel, row, column)
 
+    def settings(self) -> str:
+        """How the controls stand, in words: part of the figure's alternative text, so that it changes with the figure."""
+        stand = (f"{control.description} {shown_value(control)}" for control in self.controls.values())
+        return f"Drawn for {', '.join(stand)}."
+
     def set(self, **values) -> None:
         """Turn several controls, then draw once."""
         unknown = sorted(values.keys() - self.controls.keys())
@@ -84,6 +95,7 @@ class Explorer(widgets.VBox):
             raise ValueError(f"there is no control {unknown[0]!r}; there are {', '.join(self.controls)}.")
         self._held = True
         try:
+            self._end_sliders(values)
             for name, value in values.items():
                 self.controls[name].value = value
         finally:
@@ -122,7 +134,19 @@ class Explorer(widgets.VBox):
 
     def _changed(self, _change) -> None:
         if not self._held:
+            self._held = True  # a value beyond its slider's new end is set to it
+            try:
+                self._end_sliders({})
+            finally:
+                self._held = False
             self._update()
+
+    def _end_sliders(self, coming: dict) -> None:
+        """Set the sliders' ends for the values that come, and those that stay."""
+        if self._limits is not None:
+            values = {name: control.value for name, control in self.controls.items()} | coming
+            for name, most in self._limits(**values).items():
+                self.controls[name].max = most
 
     def _update(self) -> None:
         with DRAWING:
@@ -131,7 +155,7 @@ class Explorer(widgets.VBox):
             except ValueError as error:
                 self.words = f"Not possible: {error}"
             else:
-                self._image.show(figure)
+                self._image.show(figure, f"{figure.alt} {self.settings()}")
             lines = "<br>".join(escape(self.words).splitlines())
             self._text.value = f'<div role="status" style="line-height:1.4; max-width:980px">{lines}</div>'
 
@@ -144,6 +168,15 @@ class Explorer(widgets.VBox):
             # what unet_lab/labextension shows where the notebook is opened again and the widget has gone with its kernel
             metadata = {**metadata, "image/png": {"alt": self.alt}, "unet-lab": {"explorer": True}}
         return data, metadata
+
+
+def shown_value(control: widgets.Widget) -> str:
+    """What a control shows: the entry of a menu, a number as its slider writes it, yes or no."""
+    if hasattr(control, "label"):
+        return str(control.label)
+    if isinstance(control.value, bool):
+        return "yes" if control.value else "no"
+    return f"{control.value:g}"
 
 
 def values_of(control: widgets.Widget) -> list:

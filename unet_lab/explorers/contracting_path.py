@@ -37,21 +37,24 @@ def explore_contracting(image: np.ndarray) -> Explorer:
         draw_cross(left, *at)
         right.axis("off")
         heads = ["", "channels", "size", "after pooling", "sees", "of the width"]
-        table = right.table(cells, colLabels=heads, bbox=(0, 0.1, 1, 0.9), colWidths=[1.3, 1, 1.2, 1.4, 1, 1.2])
-        table.auto_set_font_size(False)
-        table.set_fontsize(9)
+        drawn = right.table(cells, colLabels=heads, bbox=(0, 0.1, 1, 0.9), colWidths=[1.3, 1, 1.2, 1.4, 1, 1.2])
+        drawn.auto_set_font_size(False)
+        drawn.set_fontsize(9)
         for level in range(depth + 1):
-            table[level + 1, 0].get_text().set_color(FIELD_COLOURS[level % 6])
-            table[level + 1, 0].get_text().set_fontweight("bold")
+            drawn[level + 1, 0].get_text().set_color(FIELD_COLOURS[level % 6])
+            drawn[level + 1, 0].get_text().set_fontweight("bold")
             if broken[level]:
-                table[level + 1, 3].get_text().set_color(ERROR_COLOUR)
+                drawn[level + 1, 3].get_text().set_color(ERROR_COLOUR)
+        table = "\n".join(
+            f"{name}: {c} channels, {s}, sees {sees}, {share} of the width." for name, c, s, _, sees, share in cells
+        )
         try:
             output_size(size, depth)
         except ValueError as error:
-            return figure, f"Refused. {error}"
+            return figure, f"Refused. {error}\n{table}"
         seen = encoder_field(0, depth)
         words = f"{size} x {size} survives {depth} poolings: {size} = {2**depth} · {size // 2**depth}. "
-        return figure, words + f"One unit of the bottleneck sees {seen[1] - seen[0] + 1} pixels."
+        return figure, words + f"One unit of the bottleneck sees {seen[1] - seen[0] + 1} pixels.\n{table}"
 
     controls = {
         "size": slider("input size (pixels)", 192, 16, 320),

@@ -94,7 +94,11 @@ class ConvolutionExplorer(Explorer):
         help_line = (
             "Step the window with the arrow keys, or click into input or output. Which kernel finds the stripe, which moves it?"
         )
-        super().__init__(controls, draw, help_line, on_click, groups)
+
+        def limits(numbers, padding, stride, **_others):
+            return {"place": window_of(0, len(INPUTS[numbers]), padding, stride)[2] - 1}
+
+        super().__init__(controls, draw, help_line, on_click, groups, limits)
 
     def _changed(self, change) -> None:
         if self._held:

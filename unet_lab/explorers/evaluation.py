@@ -46,7 +46,9 @@ def explore_metrics(image: np.ndarray, truth: np.ndarray) -> Explorer:
         rows += [(name, list(values)) for name, values in named.items()]
         rows += [("boundary F1", [boundary_f1(truth, prediction, k) for k in range(3)])]
         rows += [("Hausdorff (px)", [hausdorff(truth, prediction, k) for k in range(3)])]
-        figure = DescribedFigure(9.8, 3.4, "The spoiled prediction, its errors, and a table of metrics per class.")
+        figure = DescribedFigure(
+            9.8, 3.4, "The spoiled prediction as class colours, its errors on the image, and a table of metrics for each class."
+        )
         left, middle, table = figure.subplots(1, 3, width_ratios=(1, 1, 1.9))
         show_mask(left, prediction, "prediction")
         show_image(middle, error_map(image, truth, prediction), "errors")
@@ -59,7 +61,8 @@ def explore_metrics(image: np.ndarray, truth: np.ndarray) -> Explorer:
         by = {a: scores(matrix, average=a) for a in ("macro", "micro", "weighted")}
         words = "; ".join(f"{a}: F1 {s.f1:.3f}, IoU {s.iou:.3f}" for a, s in by.items())
         wrong = (truth != prediction).mean()
-        return figure, f"{wrong:.1%} of the pixels are wrong. Averages over classes: {words}. Empty classes are left out."
+        lines = [f"{wrong:.1%} of the pixels are wrong. Averages over classes: {words}. Empty classes are left out."]
+        return figure, "\n".join(lines + in_words(rows[1:]))
 
     controls = {
         "right": slider("push right (px)", 4, -40, 40),
@@ -68,6 +71,13 @@ def explore_metrics(image: np.ndarray, truth: np.ndarray) -> Explorer:
         "nucleus": dropdown("nucleus", ["found", "missed"], "found"),
     }
     return Explorer(controls, draw, "Which metric drops first? Which hardly notices? Lose the nucleus: what does accuracy say?")
+
+
+def in_words(rows: list[tuple[str, list[float]]]) -> list[str]:
+    """The table of the figure as text, a line for each class: for those who cannot see it, and to copy."""
+    each = zip(CLASS_NAMES, *(values for _, values in rows), strict=True)
+    names = [name for name, _ in rows]
+    return [f"{c}: {', '.join(f'{n} {number(v)}' for n, v in zip(names, found, strict=True))}." for c, *found in each]
 
 
 def number(value: float) -> str:
@@ -85,14 +95,20 @@ class ConfusionBrowser(Explorer):
             row, column = class_names.index(truth), class_names.index(predicted)
             pixels = (t == row) & (p == column)
             count, total = int(pixels.sum()), int(matrices[image][row].sum())
-            figure = DescribedFigure(9.8, 3.6, f"{count} pixels of {truth} predicted as {predicted}.")
+            figure = DescribedFigure(
+                9.8, 3.6, f"A confusion matrix, the {count} pixels of {truth} predicted as {predicted}, and the whole prediction."
+            )
             table, left, right = figure.subplots(1, 3, width_ratios=(1.15, 1, 1))
             draw_confusion(table, matrices[image], class_names, marked=(row, column))
             table.set_title("pixels, and share of the row", fontsize=10)
             show_image(left, error_map(given, pixels.astype(np.uint8), np.zeros_like(t)), "the pixels of this cell")
             show_image(right, overlay(given, p), "prediction")
             share = f"{count / total:.1%} of its {total:,} pixels" if total else "it has no pixels in this image"
-            return figure, f"True {truth}, predicted {predicted}: {count:,} pixels; {share}."
+            lines = [f"True {truth}, predicted {predicted}: {count:,} pixels; {share}."]
+            for name, counts in zip(class_names, matrices[image], strict=True):
+                found = ", ".join(f"{int(n):,} as {other}" for other, n in zip(class_names, counts, strict=True))
+                lines.append(f"Of true {name}: {found}.")
+            return figure, "\n".join(lines)
 
         controls = {
             "image": slider("image (number)", 0, 0, len(images) - 1),

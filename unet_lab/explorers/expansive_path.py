@@ -151,7 +151,12 @@ def explore_crop(image: np.ndarray) -> Explorer:
     help_line = (
         "Find the fit by eye (grey: they agree; orange and blue: they don't), read the offset. Then at depth 3. A click jumps."
     )
-    return Explorer(controls, draw, help_line, on_click)
+
+    def limits(depth, **_others):
+        skip, below = paths[depth]
+        return dict.fromkeys(("down", "right"), skip.shape[0] - below.shape[0])
+
+    return Explorer(controls, draw, help_line, on_click, limits=limits)
 
 
 def unit(values: np.ndarray) -> np.ndarray:

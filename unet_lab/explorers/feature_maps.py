@@ -78,4 +78,5 @@ def explore_feature_maps(model: nn.Module, image: np.ndarray | Tensor, layer: st
     help_line = (
         "Click a channel. Which one of the first block answers to the nucleus's rim? At which layer do edges turn into regions?"
     )
-    return Explorer(controls, draw, help_line, on_click, [["layer", "channel"], ["row", "column"]])
+    groups = [["layer", "channel"], ["row", "column"]]
+    return Explorer(controls, draw, help_line, on_click, groups, lambda layer, **_: {"channel": len(maps[layer]) - 1})

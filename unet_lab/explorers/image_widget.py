@@ -19,14 +19,19 @@ from unet_lab.plots.figure import DescribedFigure
 class ImageWidget(anywidget.AnyWidget):
     """Shows a `DescribedFigure`. Clicks on axes that have a gid call `on_click(panel, row, column)`, with that gid as `panel`.
 
-    row and column are whole numbers in the axes' own coordinates: of an image, the pixel.
+    row and column are whole numbers in the axes' own coordinates: of an image, the pixel. `resolution` is what the page asks for,
+    pixels of the screen for each of the page (more than 1 where it is zoomed in or the screen is fine); `key` is a key that was
+    pressed (True) or released (False) on the canvas of the explorer, where it has one, and whether with the shift key.
     """
 
     _esm = Path(__file__).with_name("image_widget.js")
-    _css = ".unet-lab-image { display: block; max-width: 100%; background: white; border-radius: 4px; }"
+    _css = Path(__file__).with_name("image_widget.css")
     png = traitlets.Bytes(b"").tag(sync=True)
     alt = traitlets.Unicode("").tag(sync=True)
     panels = traitlets.List().tag(sync=True)  # of each clickable part: left, top, right, bottom, as fractions
+    resolution = traitlets.Float(1.0).tag(sync=True)
+    drawn_at = traitlets.Float(1.0).tag(sync=True)  # the resolution of what is shown
+    key = traitlets.List(["", False, False, 0]).tag(sync=True)  # its name, pressed, with shift, and how many so far
     click = traitlets.List([0.0, 0.0, 0]).tag(sync=True)  # x and y as fractions, and how many clicks so far
 
     def __init__(self, on_click: Callable[[str, int, int], None]):
@@ -36,15 +41,17 @@ class ImageWidget(anywidget.AnyWidget):
         self._to_data: list = []
         self.observe(self._clicked, names="click")
 
-    def show(self, figure: DescribedFigure) -> None:
-        """Draw, and send what was drawn."""
-        png = figure.png()
+    def show(self, figure: DescribedFigure, alt: str = "") -> None:
+        """Draw, and send what was drawn; `alt` takes the place of the figure's own text."""
+        resolution = self.resolution
+        png = figure.png(resolution)
         clickable = [axes for axes in figure.axes if axes.get_gid()]
         self._names = [axes.get_gid() for axes in clickable]
         self._to_data = [(figure.transFigure + axes.transData.inverted()).frozen() for axes in clickable]
         boxes = [axes.get_window_extent().transformed(figure.transFigure.inverted()) for axes in clickable]
         with self.hold_sync():
-            self.alt = figure.alt
+            self.alt = alt or figure.alt
+            self.drawn_at = resolution
             self.panels = [[float(b.x0), float(1 - b.y1), float(b.x1), float(1 - b.y0)] for b in boxes]
             self.png = png
 

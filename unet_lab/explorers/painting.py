@@ -1,4 +1,4 @@
-"""Explorer: paint a cell with the mouse, and a network segments it while you paint."""
+"""Explorer: paint a cell with the mouse or the keyboard, and a network segments it while you paint."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from unet_lab.plots.images import overlay
 
 SIZE = 128
 BRUSHES = {"cell body": BODY, "nucleus": NUCLEUS, "background": BACKGROUND}
+MOVES = {"ArrowLeft": (-1, 0), "ArrowRight": (1, 0), "ArrowUp": (0, -1), "ArrowDown": (0, 1)}  # columns, rows
 SHOWN, TITLE = 320, 20  # pixels on the page: a panel's side, and the line above it
 
 
@@ -59,11 +60,13 @@ class PaintingExplorer(Explorer):
     def __init__(self, networks: Mapping[str, nn.Module], seed: int = 5):
         self._networks = dict(networks)
         self._from: tuple[float, float] | None = None
+        self.brush_at: tuple[int, int] | None = None  # column and row, while the keyboard paints
         self._begun = ("", -1)  # the figure and the look that are on the canvas
         self._painter = CellPainter(seed, SIZE)
         self.mask = self.answer = starting_mask("nothing")
         self.milliseconds = self.network_milliseconds = 0.0
         self._clock = widgets.HTML()
+        self._place = widgets.HTML()
         self.canvas = Canvas(width=SIZE, height=SIZE, layout=widgets.Layout(width=f"{SHOWN}px", height=f"{SHOWN}px"))
         self.canvas.on_mouse_down(self.press)
         self.canvas.on_mouse_move(self.move)
@@ -81,7 +84,10 @@ class PaintingExplorer(Explorer):
             "network": dropdown("network", list(self._networks), next(iter(self._networks))),
             "seen": dropdown("seen at (px)", [SIZE, WORKING_SIZE], WORKING_SIZE),
         }
-        help_line = "Paint on the left: hold the mouse button and move. What does the network need to believe in a nucleus?"
+        help_line = (
+            "Paint on the left: hold the mouse button and move; or with arrow keys and the space bar, finer with Shift. "
+            "What does the network need to believe in a nucleus?"
+        )
         rows = [["begin", "look"], ["network", "seen"], ["brush", "width"]]
         super().__init__(controls, self.draw_all, help_line, groups=rows)
         box, last, figure, text = self.children
@@ -90,7 +96,8 @@ class PaintingExplorer(Explorer):
         left = widgets.VBox([style, self.canvas])
         left.add_class("unet-lab-canvas")
         row = widgets.HBox([left, figure], layout=widgets.Layout(flex_flow="row wrap"))
-        self.children = (box, last, row, text, self._clock)
+        self.children = (box, last, row, text, self._place, self._clock)
+        self._image.observe(lambda change: self.press_key(*change["new"][:3]), names="key")
 
     def set(self, **values) -> None:
         """As `Explorer.set`; a figure to begin with takes the place of what was painted, even where it is the same as before."""
@@ -123,6 +130,35 @@ class PaintingExplorer(Explorer):
         self.set(**self._defaults)
         return f"{len(self.controls)} controls turned: {', '.join(self.controls)}"
 
+    def press_key(self, key: str, down: bool = True, fine: bool = False) -> None:
+        """What a key does on the canvas: arrows move the brush by half its width, with shift by a pixel; the space bar paints as
+        long as it is down; the empty name is what is said when the canvas is left: the brush goes."""
+        if key == "":
+            self.lift()
+            self.brush_at = None
+        elif key in MOVES:
+            step = 1 if fine else max(1, self.controls["width"].value // 2)
+            at = (64, 64) if self.brush_at is None else self.brush_at
+            self.brush_at = tuple(min(max(a + step * d, 0), SIZE - 1) for a, d in zip(at, MOVES[key], strict=True))
+            self.move(*self.brush_at)
+        elif down:
+            self.brush_at = self.brush_at or (64, 64)
+            self.press(*self.brush_at)
+        else:
+            self.lift()
+        self._show_brush()
+
+    def _show_brush(self) -> None:
+        with DRAWING:
+            self.canvas.put_image_data(self.canvas_colours())
+        if self.brush_at is None:
+            self._place.value = ""
+            return
+        column, row = self.brush_at
+        doing = "painting" if self._from is not None else "over"
+        under = CLASS_NAMES[self.mask[row, column]]
+        self._place.value = f'<div role="status">Brush at row {row}, column {column}, {doing} {under}.</div>'
+
     def press(self, x: float, y: float) -> None:
         self._from = (x, y)
         self.move(x, y)
@@ -146,7 +182,7 @@ class PaintingExplorer(Explorer):
         super()._update()
         self.milliseconds = 1000 * (time.perf_counter() - began)
         self._clock.value = (
-            f'<span style="color: #666">From stroke to mask {self.milliseconds:.0f} ms in the kernel, the network '
+            f'<span class="unet-lab-note">From stroke to mask {self.milliseconds:.0f} ms in the kernel, the network '
             f"{self.network_milliseconds:.0f} ms of them.</span>"
         )
 
@@ -170,7 +206,13 @@ class PaintingExplorer(Explorer):
         return _Panels(self.image, self.mask, self.answer, words), words
 
     def canvas_colours(self) -> np.ndarray:
-        return np.repeat(self.image[..., None], 3, axis=2)
+        """What is on the canvas, uint8 (128, 128, 3): the image, and a ring, dark in light, where the keyboard's brush is."""
+        colours = np.repeat(self.image[..., None], 3, axis=2)
+        if self.brush_at is not None:
+            radius = max(2, self.controls["width"].value // 2)
+            cv2.circle(colours, self.brush_at, radius + 1, (255, 255, 255), 1)
+            cv2.circle(colours, self.brush_at, radius, (0, 0, 0), 1)
+        return colours
 
 
 class _Panels:
@@ -182,14 +224,15 @@ class _Panels:
         self._image, self._masks = image, {"what you painted": mask, "what the network says": answer}
         self.alt = f"What was painted, and the network's mask. {words}"
 
-    def png(self) -> bytes:
-        page = Image.new("RGB", (2 * SHOWN + 12, SHOWN + TITLE), "white")
+    def png(self, resolution: float = 1.0) -> bytes:
+        side, above, gap = (round(pixels * resolution) for pixels in (SHOWN, TITLE, 12))
+        page = Image.new("RGB", (2 * side + gap, side + above), "white")
         text = ImageDraw.Draw(page)
         for k, (title, mask) in enumerate(self._masks.items()):
             colours = (255 * overlay(self._image, mask)).astype(np.uint8)
-            left = k * (SHOWN + 12)
-            page.paste(Image.fromarray(colours).resize((SHOWN, SHOWN), Image.Resampling.BILINEAR), (left, TITLE))
-            text.text((left + SHOWN / 2, 2), title, fill="black", anchor="ma", font_size=13)
+            left = k * (side + gap)
+            page.paste(Image.fromarray(colours).resize((side, side), Image.Resampling.BILINEAR), (left, above))
+            text.text((left + side / 2, 2 * resolution), title, fill="black", anchor="ma", font_size=13 * resolution)
         stream = io.BytesIO()
         page.save(stream, "PNG", compress_level=1)
         return stream.getvalue()

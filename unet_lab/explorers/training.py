@@ -65,6 +65,7 @@ class TrainingMonitor(Explorer):
             self.history.stopped_early = True
         self.history.restore_best(self._model)
         self.stop_button.disabled = True
+        self.stop_button.description = "Stopped" if self.history.stopped_early else "Finished"
         self.bar.description = "stopped" if self.history.stopped_early else "finished"
         self._defaults["epoch"] = len(self.history.reports)
         return self.history

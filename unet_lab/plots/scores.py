@@ -66,7 +66,8 @@ def draw_confusion(axes: Axes, matrix, class_names=CLASS_NAMES, marked=None) -> 
             text = f"{matrix[row, column]:,}\n{share[row, column]:.1%}"
             axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=10)
     if marked is not None:
-        axes.add_patch(Rectangle((marked[1] - 0.48, marked[0] - 0.48), 0.96, 0.96, fill=False, lw=3, ec=ERROR_COLOUR))
+        for colour, width in (("white", 6), (ERROR_COLOUR, 3)):  # seen on pale and on dark
+            axes.add_patch(Rectangle((marked[1] - 0.47, marked[0] - 0.47), 0.94, 0.94, fill=False, lw=width, ec=colour))
     ticks = range(len(matrix))
     axes.set_xticks(ticks, class_names)
     axes.set_yticks(ticks, class_names, rotation=90, va="center")
