@@ -93,7 +93,7 @@ predictions = [predict(model, image) for image in images]
 show_triplets(images[:3], truths[:3], predictions[:3])
 
 # %% [markdown]
-# Pink pixels are wrong. Count them: which share lies within 3 pixels of a border of the truth, and which share of *all* pixels lies there?
+# Violet pixels are wrong. Count them: which share lies within 3 pixels of a border of the truth, and which share of *all* pixels lies there?
 
 # %%
 borders = [np.any([boundaries(t, t, k)[0] for k in range(3)], axis=0) for t in truths]

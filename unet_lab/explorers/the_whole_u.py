@@ -29,4 +29,4 @@ def explore_unet(size: int = 572, depth: int = 4, base_channels: int = 64, paddi
         "base_channels": dropdown("first channels", [4, 8, 16, 32, 64, 128], base_channels),
         "padding": dropdown("padding", ["valid", "same"], padding),
     }
-    return Explorer(controls, draw, "Make the output 388 again after you changed the depth. Pink: this size cannot be halved.")
+    return Explorer(controls, draw, "Make the output 388 again after you changed the depth. Violet: this size cannot be halved.")
