@@ -1,6 +1,7 @@
 """Explorers without a browser: their numbers are the library's, their pictures follow, their reset resets."""
 
 import base64
+import io
 import runpy
 
 import numpy as np
@@ -32,6 +33,7 @@ from unet_lab.explorers import (
     explore_workers,
     watch_training,
 )
+from unet_lab.explorers.base import values_of
 from unet_lab.explorers.convolution import KERNELS, sum_in_words, window_of
 from unet_lab.explorers.evaluation import change_mask
 from unet_lab.explorers.expansive_path import METHODS, stamps, up_sample, valid_paths
@@ -206,6 +208,7 @@ def test_stop_button_ends_the_run_after_the_epoch():
     assert history.stopped_early
     assert len(history.reports) == 1
     assert explorer.stop_button.disabled
+    assert explorer.stop_button.description == "Stopped"
 
 
 def test_pictures_are_repeatable_and_described():
@@ -530,3 +533,59 @@ def test_what_cannot_be_watched_is_refused_after_the_first_epoch():
         watch_training(counted(), model, cells.subset([0]), watch=lambda report: "good")
     with pytest.raises(ValueError, match="watch is 3"):
         watch_training(counted(), model, cells.subset([0]), watch=3)
+
+
+@pytest.mark.parametrize("name", list(EXPLORERS))
+def test_the_text_of_a_picture_follows_the_picture_and_every_control_has_a_name(name):
+    explorer = made(name)
+    assert all(control.description.strip() for control in explorer.controls.values())
+    seen = {explorer.png: explorer.alt}
+    for control_name, control in explorer.controls.items():
+        for value in values_of(control)[-2:]:
+            explorer.set(**{**explorer._defaults, control_name: value})
+            if not explorer.words.startswith("Not possible"):
+                seen.setdefault(explorer.png, explorer.alt)
+    assert len(set(seen.values())) == len(seen), "two pictures with one text"
+    assert all(len(alt.split()) > 8 for alt in seen.values())
+
+
+def test_sliders_end_where_the_thing_ends(small):
+    stepper = explore_convolution()
+    for padding, stride, windows in ((0, 1, 25), (1, 1, 49), (0, 2, 9), (1, 2, 16)):
+        stepper.set(padding=padding, stride=stride)
+        assert stepper.controls["place"].max == windows - 1
+    stepper.set(padding=1, stride=1, place=48)
+    stepper.controls["stride"].value = 2
+    assert stepper.controls["place"].value == 15
+    stepper.set(**stepper._defaults)
+    browser = explore_feature_maps(small, CELL.image)
+    for layer, channels in (("encoder.2.block.3", activations(small, CELL.image)["encoder.2.block.3"].shape[1]), ("head", 3)):
+        browser.set(layer=layer)
+        assert browser.controls["channel"].max == channels - 1
+    browser.set(**browser._defaults)
+    assert browser.controls["channel"].value == browser._defaults["channel"]
+    crop = explore_crop(generate_cell(3, 188).image)
+    for depth, lost in ((1, 8), (2, 32), (3, 80)):
+        crop.set(depth=depth)
+        assert (crop.controls["down"].max, crop.controls["right"].max) == (lost, lost)
+
+
+def test_tables_of_pixels_are_text_too():
+    explorer = explore_metrics(*CELL)
+    explorer.set(right=5, nucleus="missed")
+    body = explorer.words.splitlines()[2]
+    prediction = change_mask(CELL.mask, right=5, miss_nucleus=True)
+    found = scores(confusion_matrix(CELL.mask, prediction), average=None)
+    assert body.startswith(f"cell body: precision {found.precision[1]:.3f}, recall {found.recall[1]:.3f}, F1 {found.f1[1]:.3f}")
+    assert "boundary F1" in body
+    assert "Hausdorff (px)" in body
+    assert "nucleus: precision empty, recall 0.000" in explorer.words
+    assert "bottleneck: 256 channels, 12 x 12" in explore_contracting(generate_cell(4, 192).image).words
+
+
+def test_a_picture_is_drawn_as_fine_as_the_screen():
+    explorer = explore_borders()
+    once, alt = Image.open(io.BytesIO(explorer.png)).size, explorer.alt
+    explorer._image.resolution = 2.0
+    assert Image.open(io.BytesIO(explorer.png)).size == (2 * once[0], 2 * once[1])
+    assert (explorer._image.drawn_at, explorer.alt) == (2.0, alt)

@@ -134,3 +134,36 @@ def test_the_picture_of_layers_says_the_total(small):
     layers = layer_times(small, generate_cell(0, 64).image, rounds=1)
     picture = show_layer_times(layers, peak=5e10)
     assert f"{len(layers)} layers, {1000 * sum(layer.seconds for layer in layers):.1f} ms" in picture.alt
+
+
+def test_the_keyboard_paints_what_the_mouse_paints(small):
+    """Arrows move a brush that is seen, the space bar paints while it is down; leaving the canvas takes the brush away."""
+    by_mouse, by_key = (explore_painting({"small": small}) for _ in range(2))
+    for explorer in (by_mouse, by_key):
+        explorer.set(begin="a square cell", brush="background", width=12)
+    bare = by_key.canvas_colours()
+    for key in ["ArrowLeft"] * 4 + ["ArrowUp"] * 3:
+        by_key._image._pressed(None, {"key": key, "down": True, "fine": False}, [])
+    assert by_key.brush_at == (64 - 4 * 6, 64 - 3 * 6)
+    assert (by_key.canvas_colours() != bare).any(), "the brush is seen"
+    assert "row 46, column 40" in by_key._place.value
+    before = by_key.mask.copy()
+    by_key.press_key(" ", True)
+    for _ in range(5):
+        by_key.press_key("ArrowRight")
+    by_key.press_key(" ", False)
+    by_mouse.stroke(*[(40 + 6 * k, 46) for k in range(6)])
+    assert np.array_equal(by_key.mask, by_mouse.mask)
+    assert (by_key.mask != before).any()
+    assert by_key.words == by_mouse.words
+    by_key.press_key("ArrowDown")
+    assert np.array_equal(by_key.mask, by_mouse.mask), "the space bar is up"
+    by_key.press_key("ArrowLeft", True, True)
+    assert by_key.brush_at == (69, 52)
+    for _ in range(40):
+        by_key.press_key("ArrowRight")
+    assert by_key.brush_at[0] == SIZE - 1
+    by_key.press_key("", False)
+    assert by_key.brush_at is None
+    assert by_key._place.value == ""
+    assert np.array_equal(by_key.canvas_colours(), np.repeat(by_key.image[..., None], 3, axis=2))

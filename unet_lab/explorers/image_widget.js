@@ -100,11 +100,12 @@ function nameControls(box) {
 // the explorer's first one; arrows and the space bar go to Python, which moves the brush and paints.
 function paintByKey(holder, box, model) {
   const WHAT = "Canvas to paint on. Arrow keys move the brush, hold the space bar to paint; Tab or Escape leaves.";
+  let sent = 0;
   const KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", " "];
 
   function send(key, down, fine) {
-    model.set("key", [key, down, fine, model.get("key")[3] + 1]);
-    model.save_changes();
+    sent = Date.now();
+    model.send({ key, down, fine });
   }
 
   function take(event) {
@@ -114,7 +115,8 @@ function paintByKey(holder, box, model) {
     if (event.key === "Escape" && down) box.querySelector("select, button, .noUi-handle, input")?.focus();
     if (!KEYS.includes(event.key)) return;
     event.preventDefault();
-    if (down ? !(event.key === " " && event.repeat) : event.key === " ") send(event.key, down, event.shiftKey);
+    if (event.repeat && (event.key === " " || Date.now() - sent < 100)) return; // a key held down: as fast as Python draws
+    if (down || event.key === " ") send(event.key, down, event.shiftKey);
   }
 
   function name() {

@@ -20,8 +20,8 @@ class ImageWidget(anywidget.AnyWidget):
     """Shows a `DescribedFigure`. Clicks on axes that have a gid call `on_click(panel, row, column)`, with that gid as `panel`.
 
     row and column are whole numbers in the axes' own coordinates: of an image, the pixel. `resolution` is what the page asks for,
-    pixels of the screen for each of the page (more than 1 where it is zoomed in or the screen is fine); `key` is a key that was
-    pressed (True) or released (False) on the canvas of the explorer, where it has one, and whether with the shift key.
+    pixels of the screen for each of the page (more than 1 where it is zoomed in or the screen is fine). Keys on the canvas of the
+    explorer, where it has one, call `on_key(name, pressed, with shift)`.
     """
 
     _esm = Path(__file__).with_name("image_widget.js")
@@ -31,7 +31,6 @@ class ImageWidget(anywidget.AnyWidget):
     panels = traitlets.List().tag(sync=True)  # of each clickable part: left, top, right, bottom, as fractions
     resolution = traitlets.Float(1.0).tag(sync=True)
     drawn_at = traitlets.Float(1.0).tag(sync=True)  # the resolution of what is shown
-    key = traitlets.List(["", False, False, 0]).tag(sync=True)  # its name, pressed, with shift, and how many so far
     click = traitlets.List([0.0, 0.0, 0]).tag(sync=True)  # x and y as fractions, and how many clicks so far
 
     def __init__(self, on_click: Callable[[str, int, int], None]):
@@ -40,6 +39,8 @@ class ImageWidget(anywidget.AnyWidget):
         self._names: list[str] = []
         self._to_data: list = []
         self.observe(self._clicked, names="click")
+        self.on_key: Callable[[str, bool, bool], None] | None = None
+        self.on_msg(self._pressed)
 
     def show(self, figure: DescribedFigure, alt: str = "") -> None:
         """Draw, and send what was drawn; `alt` takes the place of the figure's own text."""
@@ -54,6 +55,10 @@ class ImageWidget(anywidget.AnyWidget):
             self.drawn_at = resolution
             self.panels = [[float(b.x0), float(1 - b.y1), float(b.x1), float(1 - b.y0)] for b in boxes]
             self.png = png
+
+    def _pressed(self, _widget, content: dict, _buffers) -> None:
+        if self.on_key is not None:
+            self.on_key(str(content["key"]), bool(content["down"]), bool(content["fine"]))
 
     def _clicked(self, change) -> None:
         x, y, _ = change["new"]

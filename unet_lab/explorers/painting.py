@@ -97,7 +97,7 @@ class PaintingExplorer(Explorer):
         left.add_class("unet-lab-canvas")
         row = widgets.HBox([left, figure], layout=widgets.Layout(flex_flow="row wrap"))
         self.children = (box, last, row, text, self._place, self._clock)
-        self._image.observe(lambda change: self.press_key(*change["new"][:3]), names="key")
+        self._image.on_key = self.press_key
 
     def set(self, **values) -> None:
         """As `Explorer.set`; a figure to begin with takes the place of what was painted, even where it is the same as before."""
