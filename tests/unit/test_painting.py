@@ -143,7 +143,7 @@ def test_the_keyboard_paints_what_the_mouse_paints(small):
         explorer.set(begin="a square cell", brush="background", width=12)
     bare = by_key.canvas_colours()
     for key in ["ArrowLeft"] * 4 + ["ArrowUp"] * 3:
-        by_key._image._pressed(None, {"key": key, "down": True, "fine": False}, [])
+        by_key._image.key_pressed(None, {"key": key, "down": True, "fine": False}, [])
     assert by_key.brush_at == (64 - 4 * 6, 64 - 3 * 6)
     assert (by_key.canvas_colours() != bare).any(), "the brush is seen"
     assert "row 46, column 40" in by_key._place.value

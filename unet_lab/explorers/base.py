@@ -9,11 +9,11 @@ from html import escape
 
 import ipywidgets as widgets
 
+from unet_lab.explorers.controls import checkbox, dropdown, float_slider, shown_value, slider, values_of
 from unet_lab.explorers.image_widget import ImageWidget
 from unet_lab.plots.figure import DescribedFigure
 
-_WIDE = widgets.Layout(width="420px")
-_STYLE = {"description_width": "150px"}
+__all__ = ["DRAWING", "Explorer", "checkbox", "dropdown", "float_slider", "slider", "values_of"]
 # JupyterLab sends what a control does to a thread of its own, so that it works while a cell runs. One figure at a time.
 DRAWING = threading.RLock()
 
@@ -66,7 +66,7 @@ class Explorer(widgets.VBox):
         last = widgets.HBox([reset, widgets.HTML(f"<em>{escape(help_line)}</em>")])
         super().__init__([box, last, self._image, self._text], layout=widgets.Layout(align_items="flex-start"))
         self.add_class("unet-lab-explorer")
-        self._end_sliders({})
+        self.end_sliders({})
         self._update()
 
     @property
@@ -95,7 +95,7 @@ class Explorer(widgets.VBox):
             raise ValueError(f"there is no control {unknown[0]!r}; there are {', '.join(self.controls)}.")
         self._held = True
         try:
-            self._end_sliders(values)
+            self.end_sliders(values)
             for name, value in values.items():
                 self.controls[name].value = value
         finally:
@@ -136,12 +136,12 @@ class Explorer(widgets.VBox):
         if not self._held:
             self._held = True  # a value beyond its slider's new end is set to it
             try:
-                self._end_sliders({})
+                self.end_sliders({})
             finally:
                 self._held = False
             self._update()
 
-    def _end_sliders(self, coming: dict) -> None:
+    def end_sliders(self, coming: dict) -> None:
         """Set the sliders' ends for the values that come, and those that stay."""
         if self._limits is not None:
             values = {name: control.value for name, control in self.controls.items()} | coming
@@ -168,39 +168,3 @@ class Explorer(widgets.VBox):
             # what unet_lab/labextension shows where the notebook is opened again and the widget has gone with its kernel
             metadata = {**metadata, "image/png": {"alt": self.alt}, "unet-lab": {"explorer": True}}
         return data, metadata
-
-
-def shown_value(control: widgets.Widget) -> str:
-    """What a control shows: the entry of a menu, a number as its slider writes it, yes or no."""
-    if hasattr(control, "label"):
-        return str(control.label)
-    if isinstance(control.value, bool):
-        return "yes" if control.value else "no"
-    return f"{control.value:g}"
-
-
-def values_of(control: widgets.Widget) -> list:
-    """What a control can be set to: all entries of a menu, both ends of a slider."""
-    if hasattr(control, "options"):
-        return [option[1] if isinstance(option, tuple) else option for option in control.options]
-    return [getattr(control, "min", False), getattr(control, "max", True)]
-
-
-def slider(label: str, value: int, low: int, high: int, step: int = 1) -> widgets.IntSlider:
-    """A labelled slider over whole numbers; put the unit into the label."""
-    return widgets.IntSlider(value, low, high, step, description=label, style=_STYLE, layout=_WIDE)
-
-
-def float_slider(label: str, value: float, low: float, high: float, step: float) -> widgets.FloatSlider:
-    """A labelled slider over decimal numbers; put the unit into the label."""
-    return widgets.FloatSlider(value, min=low, max=high, step=step, description=label, style=_STYLE, layout=_WIDE)
-
-
-def dropdown(label: str, options: list, value) -> widgets.Dropdown:
-    """A labelled menu."""
-    return widgets.Dropdown(options=options, value=value, description=label, style=_STYLE, layout=_WIDE)
-
-
-def checkbox(label: str, value: bool) -> widgets.Checkbox:
-    """A labelled box to tick."""
-    return widgets.Checkbox(value, description=label, indent=False, layout=_WIDE)

@@ -40,7 +40,7 @@ class ImageWidget(anywidget.AnyWidget):
         self._to_data: list = []
         self.observe(self._clicked, names="click")
         self.on_key: Callable[[str, bool, bool], None] | None = None
-        self.on_msg(self._pressed)
+        self.on_msg(self.key_pressed)
 
     def show(self, figure: DescribedFigure, alt: str = "") -> None:
         """Draw, and send what was drawn; `alt` takes the place of the figure's own text."""
@@ -56,7 +56,7 @@ class ImageWidget(anywidget.AnyWidget):
             self.panels = [[float(b.x0), float(1 - b.y1), float(b.x1), float(1 - b.y0)] for b in boxes]
             self.png = png
 
-    def _pressed(self, _widget, content: dict, _buffers) -> None:
+    def key_pressed(self, _widget, content: dict, _buffers) -> None:
         if self.on_key is not None:
             self.on_key(str(content["key"]), bool(content["down"]), bool(content["fine"]))
 

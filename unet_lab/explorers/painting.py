@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Mapping
 
@@ -10,43 +9,20 @@ import cv2
 import ipywidgets as widgets
 import numpy as np
 from ipycanvas import Canvas
-from PIL import Image, ImageDraw
+from PIL import Image
 from torch import nn
 
 from unet_lab.datasets.generator.organelles import BACKGROUND, BODY, NUCLEUS
 from unet_lab.datasets.generator.painter import CellPainter
 from unet_lab.datasets.masks import CLASS_NAMES
 from unet_lab.explorers.base import DRAWING, Explorer, dropdown, slider
+from unet_lab.explorers.painted_masks import SHOWN, SIZE, STARTING_MASKS, PaintedPanels, starting_mask
 from unet_lab.inference.predict import predict
 from unet_lab.inference.segment import WORKING_SIZE
 from unet_lab.metrics import confusion_matrix, scores
-from unet_lab.plots.images import overlay
 
-SIZE = 128
 BRUSHES = {"cell body": BODY, "nucleus": NUCLEUS, "background": BACKGROUND}
 MOVES = {"ArrowLeft": (-1, 0), "ArrowRight": (1, 0), "ArrowUp": (0, -1), "ArrowDown": (0, 1)}  # columns, rows
-SHOWN, TITLE = 320, 20  # pixels on the page: a panel's side, and the line above it
-
-
-def starting_mask(name: str) -> np.ndarray:
-    """A mask to begin with, uint8 (128, 128)."""
-    mask = np.zeros((SIZE, SIZE), np.uint8)
-    if name in ("a cell", "a cell without nucleus"):
-        cv2.ellipse(mask, (64, 66), (48, 42), 20, 0, 360, BODY, -1)
-    if name == "a cell":
-        cv2.circle(mask, (60, 64), 27, NUCLEUS, -1)
-    if name == "a nucleus alone":
-        cv2.circle(mask, (64, 64), 30, NUCLEUS, -1)
-    if name == "a square cell":
-        mask[22:106, 22:106] = BODY
-        mask[42:86, 38:82] = NUCLEUS
-    if name == "inside out":
-        cv2.circle(mask, (64, 64), 50, NUCLEUS, -1)
-        cv2.circle(mask, (64, 64), 28, BODY, -1)
-    return mask
-
-
-STARTING_MASKS = ("a cell", "a cell without nucleus", "a nucleus alone", "a square cell", "inside out", "nothing")
 
 
 class PaintingExplorer(Explorer):
@@ -146,9 +122,9 @@ class PaintingExplorer(Explorer):
             self.press(*self.brush_at)
         else:
             self.lift()
-        self._show_brush()
+        self.show_brush()
 
-    def _show_brush(self) -> None:
+    def show_brush(self) -> None:
         with DRAWING:
             self.canvas.put_image_data(self.canvas_colours())
         if self.brush_at is None:
@@ -203,7 +179,7 @@ class PaintingExplorer(Explorer):
         found = scores(confusion_matrix(self.mask, self.answer), average=None).iou
         there = [f"{name} {score:.2f}" for name, score in zip(CLASS_NAMES, found, strict=True) if not np.isnan(score)]
         words = f"IoU of the network's answer with what you painted: {', '.join(there)}."
-        return _Panels(self.image, self.mask, self.answer, words), words
+        return PaintedPanels(self.image, self.mask, self.answer, words), words
 
     def canvas_colours(self) -> np.ndarray:
         """What is on the canvas, uint8 (128, 128, 3): the image, and a ring, dark in light, where the keyboard's brush is."""
@@ -213,29 +189,6 @@ class PaintingExplorer(Explorer):
             cv2.circle(colours, self.brush_at, radius + 1, (255, 255, 255), 1)
             cv2.circle(colours, self.brush_at, radius, (0, 0, 0), 1)
         return colours
-
-
-class _Panels:
-    """Two overlays side by side as a PNG, made without matplotlib: an eye and a hand wait for it."""
-
-    axes = ()  # nothing in it takes clicks
-
-    def __init__(self, image: np.ndarray, mask: np.ndarray, answer: np.ndarray, words: str):
-        self._image, self._masks = image, {"what you painted": mask, "what the network says": answer}
-        self.alt = f"What was painted, and the network's mask. {words}"
-
-    def png(self, resolution: float = 1.0) -> bytes:
-        side, above, gap = (round(pixels * resolution) for pixels in (SHOWN, TITLE, 12))
-        page = Image.new("RGB", (2 * side + gap, side + above), "white")
-        text = ImageDraw.Draw(page)
-        for k, (title, mask) in enumerate(self._masks.items()):
-            colours = (255 * overlay(self._image, mask)).astype(np.uint8)
-            left = k * (side + gap)
-            page.paste(Image.fromarray(colours).resize((side, side), Image.Resampling.BILINEAR), (left, above))
-            text.text((left + side / 2, 2 * resolution), title, fill="black", anchor="ma", font_size=13 * resolution)
-        stream = io.BytesIO()
-        page.save(stream, "PNG", compress_level=1)
-        return stream.getvalue()
 
 
 def explore_painting(networks: Mapping[str, nn.Module]) -> PaintingExplorer:
