@@ -69,13 +69,14 @@ class KernelEngine {
     this.asked = new Map();
     this.waiting = [];
     this.sent = 0;
+    this.name = Math.random().toString(36).slice(2); // the kernel's answers reach all views of a widget; each knows its own
     this.hear = (message, buffers) => this.heard(message, buffers);
     model.on("msg:custom", this.hear);
   }
 
   call(method, ...given) {
     return new Promise((resolve, reject) => {
-      const id = (this.sent += 1);
+      const id = `${this.name} ${(this.sent += 1)}`;
       this.asked.set(id, { resolve, reject });
       if (!this.waiting.length) queueMicrotask(() => this.send());
       this.waiting.push({ id, method, arguments: given });

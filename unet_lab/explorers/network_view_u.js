@@ -147,7 +147,7 @@ export class ViewU {
     const hit = make("line", { ...ends, class: "unl-hit", onclick: toggle });
     hit.append(make("title", {}, `skip ${skip.level}: click to cut it, or to bring it back`));
     group.append(hit);
-    const select = make("select", { class: "unl-skip-menu", "aria-label": `skip ${skip.level}`, onchange: () => app.change(app.engine.cut(skip.level, select.value)) });
+    const select = make("select", { class: "unl-skip-menu", "aria-label": `skip ${skip.level}`, title: "swapped: the skip of this image turned upside down", onchange: () => app.change(app.engine.cut(skip.level, select.value)) });
     for (const [value, name] of HOWS) select.append(make("option", { value, selected: value === how }, name));
     const short = ends.x2 - ends.x1 < 110;
     select.style.left = `${(ends.x1 + ends.x2) / 2}px`;
