@@ -218,3 +218,47 @@ def test_the_readme_names_the_minutes_that_the_pages_name():
     for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
         minutes = re.search(r"About (\d+) minutes", path.read_text(encoding="utf-8"))[1]
         assert re.search(rf"\| `{path.stem}` \|.*\| {minutes} \|", readme), path.stem
+
+
+CASES = {  # the fault of each page's case, and words of its cure
+    "01": ("masks 0 and 255", "Encode them first"),
+    "02": ("mode forgotten", "`eval()` was forgotten"),
+    "03": ("odd size", "a multiple of 2 to the power of the depth"),
+    "04": ("interpolated masks", "by its nearest neighbour only"),
+    "05": ("softmax twice", "Return the logits"),
+    "06": ("all background", "weights that grow as a class gets rarer"),
+    "07": ("rate too high", "Divide it by ten until the first steps go down"),
+    "08": ("flattering accuracy", "IoU of each class"),
+    "09": ("normalised otherwise", "One function that prepares images, called in both places"),
+    "10": ("leak", "Split first, by source"),
+    "11": ("mode forgotten", "`model.train()` at the top of each epoch"),
+    "12": ("normalised otherwise", "Standardise the whole image once"),
+}
+
+
+@pytest.mark.parametrize("number", CASES)
+def test_pages_01_to_12_end_with_a_case_from_the_clinic(number):
+    """A symptom, a question, a folded answer that leads to 14, before the recap; between them all ten faults."""
+    from unet_lab.doctor.faults import FAULTS
+
+    path = next(path for path in NOTEBOOKS if path.stem.startswith(number))
+    cells = nbformat.read(path, 4).cells
+    places = [k for k, cell in enumerate(cells) if cell.source.startswith("## A case from the clinic")]
+    assert len(places) == 1
+    assert cells[places[0] + 1].source.startswith("## Recap")
+    symptom, answer = cells[places[0]].source.split("<details><summary>Cause and cure</summary>")
+    assert symptom.rstrip().endswith("**What is wrong?**")
+    assert '<a href="14_when_it_fails.ipynb">' in answer
+    assert CASES[number][1] in answer
+    assert {fault for fault, _ in CASES.values()} == FAULTS.keys()
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_a_page_says_in_its_first_cell_what_one_needs(path):
+    """In one line, with links to pages before it; 00 needs none."""
+    first = nbformat.read(path, 4).cells[0].source
+    needed = re.findall(r"You need:? ([^.]*(?:\.ipynb[^.]*)*)\.", first)
+    assert len(needed) == 1, first
+    pages = re.findall(r"\((\d\d)_\w+\.ipynb\)", needed[0])
+    assert bool(pages) is (path.stem != "00_start_here")
+    assert all(page < path.stem[:2] for page in pages)

@@ -15,7 +15,7 @@
 #
 # Afterwards you can run a notebook, segment a cell with a trained network, and read the shape of an array.
 #
-# *About 20 minutes. Next: [01 · The images](01_the_images.ipynb)*
+# *About 20 minutes. You need: a little Python, and nothing of what follows. Next: [01 · The images](01_the_images.ipynb)*
 
 # %% [markdown]
 # ## How a notebook works

@@ -321,6 +321,14 @@ def my_split(count, train_fraction, seed):
 check("split", my_split);
 
 # %% [markdown]
+# ## A case from the clinic
+#
+# The first training step of a fellow student stops with an error: *a class is out of range*. Her images look right, and so do her masks in an image viewer: black, grey and white. The loss was told that there are three classes. **What is wrong?**
+#
+# <details><summary>Cause and cure</summary>
+# The masks went to the loss as they stand in their files: 0, 128 and 255 are greys, not classes 0, 1 and 2. Encode them first, as in exercise 1. (With *two* classes stored as 0 and 1 the same file would look all black, and be right.) Notebook <a href="14_when_it_fails.ipynb">14</a> has ten such cases, with switches.</details>
+
+# %% [markdown]
 # ## Recap
 #
 # <details><summary>A mask holds the values 0, 128 and 255. Can it go into the loss?</summary>

@@ -397,6 +397,14 @@ class MyConvBlock(nn.Module):
 check("conv_block", MyConvBlock);
 
 # %% [markdown]
+# ## A case from the clinic
+#
+# A network was trained and its scores are good. Then somebody segments one image by itself, and afterwards the same image together with seven others: two different masks. Nothing is drawn at random. **What is wrong?**
+#
+# <details><summary>Cause and cure</summary>
+# `eval()` was forgotten. In training mode batch norm takes mean and variance from the images that happen to be in the batch, so an image's mask depends on its neighbours. In evaluation mode it uses its running averages, and each image is judged for itself. Notebook <a href="14_when_it_fails.ipynb">14</a> has ten such cases, with switches.</details>
+
+# %% [markdown]
 # ## Recap
 #
 # <details><summary>A 3x3 convolution without padding, four times in a row: how many pixels does a 100 x 100 image lose?</summary>

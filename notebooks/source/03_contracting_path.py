@@ -276,6 +276,14 @@ def my_field(layers):
 check("receptive_field", my_field);
 
 # %% [markdown]
+# ## A case from the clinic
+#
+# A U-Net halves twice. Images of 48 pixels go through; those of 45 stop with an error about sizes that do not fit, and it comes from the *decoder*, although nothing was changed there. **What is wrong?**
+#
+# <details><summary>Cause and cure</summary>
+# 45 is odd: pooling gives 22, doubling gives 44, and the skip has 45. The error appears where the two are joined, the cause is the size. Pad or crop to a multiple of 2 to the power of the depth; `predict` does. Notebook <a href="14_when_it_fails.ipynb">14</a> has ten such cases, with switches.</details>
+
+# %% [markdown]
 # ## Recap
 #
 # <details><summary>What does max pooling keep, and what does it give up?</summary>

@@ -16,7 +16,7 @@
 # Afterwards you can compute a transposed convolution by hand, say where checkerboards come from, crop and concatenate a skip, and say what
 # is lost without it.
 #
-# *About 40 minutes. Back: [03 · The contracting path](03_contracting_path.ipynb). Next: [05 · The whole U](05_the_whole_u.ipynb)*
+# *About 40 minutes. You need: [02](02_convolution.ipynb), [03](03_contracting_path.ipynb). Back: [03 · The contracting path](03_contracting_path.ipynb). Next: [05 · The whole U](05_the_whole_u.ipynb)*
 
 # %%
 import numpy as np
@@ -258,6 +258,15 @@ class MyDecoderStage(nn.Module):
 
 
 check("decoder_stage", MyDecoderStage);
+
+# %% [markdown]
+# ## A case from the clinic
+#
+# In the mask files background is 0, nucleus 128 and cell body 255. Image and mask files were made smaller by the same function, smoothly, and the greys of the masks then set to the nearest of the three. After training, every cell that
+# the network draws has a thin rim of *nucleus* around it, where it meets the background; and the network is right: the masks that it learnt from have it too. **What is wrong?**
+#
+# <details><summary>Cause and cure</summary>
+# The masks were resized between neighbours. Half-way between background (0) and cell body (255) lies the grey of the nucleus. Whatever holds class numbers or codes is resized by its nearest neighbour only; images may be interpolated. Notebook <a href="14_when_it_fails.ipynb">14</a> has ten such cases, with switches.</details>
 
 # %% [markdown]
 # ## Recap

@@ -16,15 +16,16 @@
 # Afterwards you can assemble a U-Net from its parts, say the size of every feature map in it, and count its parameters, its
 # multiplications and its memory on paper.
 #
-# *About 45 minutes. You need: [02](02_convolution.ipynb), [03](03_contracting_path.ipynb), [04](04_expansive_path.ipynb). Back: [04 · The expansive path](04_expansive_path.ipynb). Next: [06 · Losses](06_losses.ipynb)*
+# *About 50 minutes. You need: [02](02_convolution.ipynb), [03](03_contracting_path.ipynb), [04](04_expansive_path.ipynb). Back: [04 · The expansive path](04_expansive_path.ipynb). Next: [06 · Losses](06_losses.ipynb)*
 
 # %%
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from unet_lab.blocks import Bottleneck, DecoderStage, EncoderStage
-from unet_lab.course import check
+from unet_lab.course import check, keep_predictions
 from unet_lab.datasets import generate_cell, standardise
 from unet_lab.explorers import explore_network, explore_unet
 from unet_lab.geometry import nearest_sizes, output_size, size_ledger
@@ -34,6 +35,16 @@ from unet_lab.unet import UNet
 from unet_lab.weights import load_pretrained
 
 _ = torch.manual_seed(0)
+
+# %% [markdown]
+# ## Predict first
+#
+# Three of this page's questions, to answer before you read. Write a letter and how sure you are, from a mere guess (1 by the number of answers) to certain (1): `"skip_order": ("A", 0.7)`. Your first answer is kept
+# (on this machine only; in the file that you may hand in with your progress), and page [08](08_evaluation.ipynb) draws how often you were right against how sure you were.
+
+# %%
+my_predictions = {"skip_order": None, "most_parameters": None, "most_memory": None}
+keep_predictions("05_the_whole_u", my_predictions)
 
 # %% [markdown]
 # ## The figure
@@ -320,7 +331,32 @@ explorer
 
 
 # %% [markdown]
-# ## Exercise 1: assemble it yourself
+# ## Exercise 1: the head
+#
+# Write the head and what comes after it, in NumPy: of the features (channels, H, W), the probability of each class at each pixel, (classes, H, W). With several classes use the softmax over them;
+# with **one**, the sigmoid. `weights` are (classes, channels), `bias` is (classes,). By hand: one pixel with the features (1, 2), the weights ((1, 0), (0, 1)) and no bias has the logits
+# 1 and 2, and the probabilities 0.27 and 0.73. Logits of a thousand must not overflow: softmax stays the same if you take the largest logit *of a pixel* off all of its logits.
+
+# %%
+def my_head(features, weights, bias):
+    """Arrays (channels, H, W), (classes, channels), (classes,). Returns the probabilities (classes, H, W)."""
+    ### BEGIN SOLUTION
+    logits = np.tensordot(weights, features, axes=1) + bias[:, None, None]  # (classes, H, W)
+    if len(logits) == 1:
+        small = np.exp(-abs(logits))  # never overflows
+        return np.where(logits >= 0, 1 / (1 + small), small / (1 + small))
+    powers = np.exp(logits - logits.max(axis=0))
+    return powers / powers.sum(axis=0)
+    ### END SOLUTION
+
+
+one_pixel = np.array([[[1.0]], [[2.0]]])  # the pixel from above: two channels, height 1, width 1
+print(my_head(one_pixel, weights=np.eye(2), bias=np.zeros(2)))
+check("head", my_head);
+
+
+# %% [markdown]
+# ## Exercise 2: assemble it yourself
 #
 # Close the cell with `UNetByHand` (a click on the blue bar beside it) and write it from memory, for any depth. It is judged by what it does: shapes, counts, skips that
 # arrive unchanged, logits without a squashing function, a gradient for every parameter.
@@ -358,7 +394,7 @@ check("unet", MyUNet);
 
 
 # %% [markdown]
-# ## Exercise 2: predict the parameter count
+# ## Exercise 3: predict the parameter count
 #
 # With 1 channel in and 3 classes out, how many parameters has a U-Net of `base_channels` and `depth`? Only arithmetic, no `torch`. The 2x2
 # up-convolution from *a* to *b* channels has 4·a·b weights and b biases; after concatenation a decoder block starts with twice its channels.
@@ -382,7 +418,7 @@ def my_count(base_channels, depth):
 check("parameter_count", my_count);
 
 # %% [markdown]
-# ## Exercise 3: is it a U-Net?
+# ## Exercise 4: is it a U-Net?
 #
 # Five networks, A to E. All take an image and give logits of its size, so their shapes say nothing. One is a U-Net; in one the **skips carry
 # nothing**; one has **no pooling**; in one **a skip is noise**; one is **cut off below the top**: what comes up from below is lost.
@@ -414,6 +450,14 @@ my_verdict = {
 ### END SOLUTION
 
 check("mysteries", my_verdict);
+
+# %% [markdown]
+# ## A case from the clinic
+#
+# The loss falls at first and then stays well above 0, however long the training goes on, even for four images that should be learnt by heart. All outputs of the network lie between 0 and 1. **What is wrong?**
+#
+# <details><summary>Cause and cure</summary>
+# The network ends in a softmax, and cross entropy has another one inside. The second one gets numbers between 0 and 1 only, so no class can ever become certain, and the gradients are small. Return the logits of the head. Notebook <a href="14_when_it_fails.ipynb">14</a> has ten such cases, with switches.</details>
 
 # %% [markdown]
 # ## Recap

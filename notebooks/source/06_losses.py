@@ -16,7 +16,7 @@
 # Afterwards you can derive cross entropy from two numbers, say what `sum` and `mean` do to the learning rate, weight rare classes and thin gaps,
 # choose between cross entropy, focal loss and soft Dice by what they bring and cost, and read a training log like evidence.
 #
-# *About 55 minutes. Back: [05 · The whole U](05_the_whole_u.ipynb). Next: [07 · Training](07_training.ipynb)*
+# *About 55 minutes. You need: [01](01_the_images.ipynb) (classes), [05](05_the_whole_u.ipynb) (logits). Back: [05 · The whole U](05_the_whole_u.ipynb). Next: [07 · Training](07_training.ipynb)*
 
 # %%
 import math
@@ -434,6 +434,14 @@ my_findings = {
 ### END SOLUTION
 
 check("detective", my_findings);
+
+# %% [markdown]
+# ## A case from the clinic
+#
+# Small, pale cells in wide frames; the loss counts every pixel alike. It falls from epoch to epoch, and the predicted masks are empty. **What is wrong?**
+#
+# <details><summary>Cause and cure</summary>
+# Background is the cheap answer: it is right in nearly all pixels. That is an outcome and not yet a cause; first make sure that masks and images are read rightly. Then: crops around the cells, weights that grow as a class gets rarer, or Dice; and more patience. Notebook <a href="14_when_it_fails.ipynb">14</a> has ten such cases, with switches.</details>
 
 # %% [markdown]
 # ## Recap

@@ -16,7 +16,7 @@
 # Afterwards you can write the training loop, choose a learning rate, overfit one batch before you trust anything, train a U-Net on
 # your CPU, stop it and go on later.
 #
-# *About 45 minutes. You need: [05](05_the_whole_u.ipynb), [06](06_losses.ipynb) (cross entropy). Back: [06 · Losses](06_losses.ipynb). Next: [08 · Evaluation](08_evaluation.ipynb)*
+# *About 50 minutes. You need: [05](05_the_whole_u.ipynb), [06](06_losses.ipynb) (cross entropy). Back: [06 · Losses](06_losses.ipynb). Next: [08 · Evaluation](08_evaluation.ipynb)*
 
 # %%
 import math
@@ -26,7 +26,7 @@ from pathlib import Path
 import torch
 from tqdm.auto import tqdm
 
-from unet_lab.course import check
+from unet_lab.course import check, keep_predictions, own_small_unet
 from unet_lab.course.exercises.training import learning_rate_curve
 from unet_lab.datasets import SegmentationDataset, generate_cell, split
 from unet_lab.explorers import watch_training
@@ -39,6 +39,16 @@ from unet_lab.training.checkpoint import load_checkpoint
 from unet_lab.unet import UNet
 
 _ = torch.manual_seed(0)
+
+# %% [markdown]
+# ## Predict first
+#
+# Three of this page's questions, to answer before you read. Write a letter and how sure you are, from a mere guess (1 by the number of answers) to certain (1): `"first_loss": ("A", 0.7)`. Your first answer is kept
+# (on this machine only; in the file that you may hand in with your progress), and page [08](08_evaluation.ipynb) draws how often you were right against how sure you were.
+
+# %%
+my_predictions = {"first_loss": None, "first_rate": None, "other_cells": None}
+keep_predictions("07_training", my_predictions)
 
 # %% [markdown]
 # ## One weight
@@ -198,10 +208,15 @@ figure
 # `train` is the loop above over all batches, with this schedule, as a **generator**: after each epoch (each image seen once) it hands you a report, and your
 # `for` decides what to do with it. `watch_training` is a `for` that draws. **Press Stop** when you have seen enough: what was
 # learnt is kept.
+#
+# **Your own network, if you like:** copy your class `MyConvBlock` from [02](02_convolution.ipynb) or `MyUNet` from [05](05_the_whole_u.ipynb) into a cell above this one, and take out its line here. What passes its check takes the
+# library's place: the network that learns is then yours.
 
 # %%
+MyConvBlock = None
+MyUNet = None
 _ = torch.manual_seed(0)
-model = UNet.small()
+model = own_small_unet(block=MyConvBlock, network=MyUNet)
 run = train(model, training, validation, epochs=8, batch_size=8, learning_rate=1e-2, seed=0)
 monitor = watch_training(run, model, samples=validation.subset(range(4)))
 
@@ -371,6 +386,33 @@ my_learning_rate = 1e-2
 ### END SOLUTION
 
 check("learning_rate", my_learning_rate);
+
+# %% [markdown]
+# ## Exercise 3: write a schedule
+#
+# Another one than the one cycle above, and at least as common: up along a straight line, then down along half a cosine (Loshchilov and Hutter 2017). Write the rate of step 0, 1, 2, … `steps` - 1.
+# In the first `warmup` steps, the **warm-up**, it is 1, 2, 3, … parts of `highest`, of `warmup` parts in all, so that the last of them has all of it. At step `warmup` it is `highest` once more, and from there it follows half a turn of the
+# cosine, which would arrive at 0 at step `steps`. For 10 steps, `warmup` 4 and `highest` 1: 0.25, 0.5, 0.75, 1, 1, and then down. `warmup` may be 0.
+
+# %%
+def my_rate(step, steps, warmup, highest):
+    """Whole numbers step, steps, warmup; highest a float. Returns the learning rate of this step."""
+    ### BEGIN SOLUTION
+    if step < warmup:
+        return highest * (step + 1) / warmup
+    return highest * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup))) / 2
+    ### END SOLUTION
+
+
+check("schedule", my_rate);
+
+# %% [markdown]
+# ## A case from the clinic
+#
+# The first losses are 1.1, then some thousands, then `nan`, and `nan` to the end. Data and code are those of a run that worked; only one setting was changed. **What is wrong?**
+#
+# <details><summary>Cause and cure</summary>
+# The learning rate: the steps jump over the valley, each further than the one before, until a number overflows. Divide it by ten until the first steps go down. After a `nan` the weights are lost: begin anew, or with the last checkpoint. Notebook <a href="14_when_it_fails.ipynb">14</a> has ten such cases, with switches.</details>
 
 # %% [markdown]
 # ## Recap

@@ -18,7 +18,7 @@
 #
 # *You need [01](01_the_images.ipynb) (classes and masks) and the first half of [06](06_losses.ipynb) (cross entropy, for the audit).*
 #
-# *About 50 minutes. Back: [07 · Training](07_training.ipynb). Next: [09 · Looking inside](09_looking_inside.ipynb)*
+# *About 55 minutes. Back: [07 · Training](07_training.ipynb). Next: [09 · Looking inside](09_looking_inside.ipynb)*
 
 # %%
 from fractions import Fraction
@@ -27,13 +27,23 @@ import numpy as np
 import sklearn.metrics
 from scipy.ndimage import distance_transform_edt
 
-from unet_lab.course import check
+from unet_lab.course import check, keep_predictions, show_calibration
 from unet_lab.datasets import generate_cell
 from unet_lab.explorers import explore_confusion, explore_metrics
 from unet_lab.inference import predict, predict_logits
 from unet_lab.metrics import bootstrap_interval, boundaries, boundary_f1, confusion_matrix, hausdorff, macro_iou, scores
 from unet_lab.plots import ERROR_COLOUR, VALIDATION_COLOUR, DescribedFigure, show_confusion, show_mask, show_triplets
 from unet_lab.weights import load_pretrained
+
+# %% [markdown]
+# ## Predict first
+#
+# Three of this page's questions, to answer before you read. Write a letter and how sure you are, from a mere guess (1 by the number of answers) to certain (1): `"best_average": ("A", 0.7)`. Your first answer is kept
+# (on this machine only; in the file that you may hand in with your progress), and the end of this page draws how often you were right against how sure you were.
+
+# %%
+my_predictions = {"best_average": None, "worst_point": None, "f1_or_iou": None}
+keep_predictions("08_evaluation", my_predictions)
 
 # %% [markdown]
 # ## Count
@@ -475,6 +485,44 @@ my_audit = {
 ### END SOLUTION
 
 check("audit", my_audit);
+
+# %% [markdown]
+# ## Exercise 4: how sure?
+#
+# Write the bootstrap interval of the macro IoU. You get one confusion matrix per image and a random number generator. A thousand times: draw as many images as there are, with replacement, add up their tables, and take
+# `macro_iou` of the sum. Return the ends between which the middle 95 % of the thousand scores lie. Draw with `rng` only (`rng.integers`, `rng.choice`), so that the same generator gives the same interval.
+
+# %%
+def my_interval(tables, rng):
+    """tables: counts (images, classes, classes); rng: np.random.default_rng(…). Returns (low, high)."""
+    ### BEGIN SOLUTION
+    values = []
+    for _ in range(1000):
+        drawn = rng.integers(len(tables), size=len(tables))
+        values.append(macro_iou(tables[drawn].sum(axis=0)))
+    low, high = np.quantile(values, [0.025, 0.975])
+    return low, high
+    ### END SOLUTION
+
+
+check("interval", my_interval);
+
+# %% [markdown]
+# ## How sure were you?
+#
+# The table above asks whether a network's probability can be believed. Here are your own: for answers of about the same certainty, the share that was right. Above the dashed line you know more than you think, below it less. A handful of
+# answers says little; `python3 lab.py progress --class FOLDER` puts the files of a whole class together.
+
+# %%
+show_calibration()
+
+# %% [markdown]
+# ## A case from the clinic
+#
+# *98 % accuracy after the first epoch!* The images show small cells in wide frames. The masks have not been looked at. **What is wrong?**
+#
+# <details><summary>Cause and cure</summary>
+# Ask what the answer *all background* would score: here, about the same. Report the IoU of each class, and look at some masks, before anybody celebrates. Notebook <a href="14_when_it_fails.ipynb">14</a> has ten such cases, with switches.</details>
 
 # %% [markdown]
 # ## Recap

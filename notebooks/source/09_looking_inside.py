@@ -508,6 +508,14 @@ def my_ranking(model, pairs):
 check("rank_skips", my_ranking);
 
 # %% [markdown]
+# ## A case from the clinic
+#
+# Training and validation curves are good. In the lab's program, which loads the same weights, every mask is nonsense. The feature maps of the first layer are hundreds of times as large there as in the notebook. **What is wrong?**
+#
+# <details><summary>Cause and cure</summary>
+# The images are standardised for training, and not in the program: the network gets numbers from 0 to 255 where it learnt some around 0. One function that prepares images, called in both places; and it travels along with the weights. Notebook <a href="14_when_it_fails.ipynb">14</a> has ten such cases, with switches.</details>
+
+# %% [markdown]
 # ## Recap
 #
 # <details><summary>Your hook on a batch normalisation finds no value below 0. What happened?</summary>

@@ -292,6 +292,14 @@ my_faults = {
 check("augmentation_bugs", my_faults);
 
 # %% [markdown]
+# ## A case from the clinic
+#
+# Each of 50 images is augmented to 20 files, then the 1,000 files are split at random into training and validation. The validation score is the best ever; on the next day's images it is not nearly so good. **What is wrong?**
+#
+# <details><summary>Cause and cure</summary>
+# A leak: nearly every validation file has sisters among the training files, turned or mirrored copies of the same cell. Nothing in a curve shows it. Split first, by source, then augment, and the training part only. Notebook <a href="14_when_it_fails.ipynb">14</a> has ten such cases, with switches.</details>
+
+# %% [markdown]
 # ## Recap
 #
 # <details><summary>Why do you standardise again after augmentation?</summary>

@@ -16,7 +16,7 @@
 # Afterwards you can say what five normalisations do, build up-sampling, residual blocks and attention gates, design a comparison that is fair, tell an
 # improvement from chance, and put a network of your own into the table.
 #
-# *About 55 minutes. Back: [10 · Augmentation](10_augmentation.ipynb). Next: [12 · Large images](12_large_images.ipynb)*
+# *About 55 minutes. You need: [02](02_convolution.ipynb) (batch norm), [05](05_the_whole_u.ipynb), [07](07_training.ipynb), [08](08_evaluation.ipynb) (intervals). Back: [10 · Augmentation](10_augmentation.ipynb). Next: [12 · Large images](12_large_images.ipynb)*
 
 # %%
 import tempfile
@@ -369,6 +369,14 @@ my_plan = {"baseline": both, "new": dict(both)}
 ### END SOLUTION
 
 check("fair_plan", my_plan);
+
+# %% [markdown]
+# ## A case from the clinic
+#
+# A comparison of normalisations: *group norm beats batch norm by far*. In the training loop `model.eval()` is called before the first validation, and then never `model.train()`. Does that concern both? **What is wrong?**
+#
+# <details><summary>Cause and cure</summary>
+# No, and so the comparison is unfair. From the second epoch on batch norm normalises by running averages that no longer learn; group norm does the same in both modes. `model.train()` at the top of each epoch, then compare again. Notebook <a href="14_when_it_fails.ipynb">14</a> has ten such cases, with switches.</details>
 
 # %% [markdown]
 # ## Recap

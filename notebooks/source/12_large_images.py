@@ -383,6 +383,14 @@ def my_overlap(depth):
 check("seamless_overlap", my_overlap);
 
 # %% [markdown]
+# ## A case from the clinic
+#
+# A large image is segmented in tiles. Whole tiles are wrong, those without a cell above all: there the network finds cells in the noise. Overlap and blending change nothing. **What is wrong?**
+#
+# <details><summary>Cause and cure</summary>
+# Each tile was standardised by its own mean and standard deviation. In a tile without a cell the noise is all there is, and it is stretched until it looks like one. Standardise the whole image once, then cut it into tiles. Notebook <a href="14_when_it_fails.ipynb">14</a> has ten such cases, with switches.</details>
+
+# %% [markdown]
 # ## Recap
 #
 # <details><summary>Your tiled mask has a grid of faint lines. What do you look at first?</summary>

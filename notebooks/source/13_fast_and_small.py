@@ -16,7 +16,7 @@
 # Afterwards you can time a network fairly, compare a layer with what the machine could do, fold batch norm by hand, say what fewer bits change, and stay within a
 # memory budget.
 #
-# *About 45 minutes. Back: [12 · Large images](12_large_images.ipynb). All notebooks: [00 · Start here](00_start_here.ipynb)*
+# *About 45 minutes. You need: [02](02_convolution.ipynb) (batch norm), [05](05_the_whole_u.ipynb) (work and memory). Back: [12 · Large images](12_large_images.ipynb). All notebooks: [00 · Start here](00_start_here.ipynb)*
 
 # %%
 import time

@@ -18,7 +18,7 @@
 # which class, find what is wrong and fix it, split without leakage, train from scratch and from a trained network, evaluate on images
 # kept aside, store and load the model. The mistake that nearly everybody makes on the way is to *trust the files*.
 #
-# *About 50 minutes. You need notebooks 07 (training) and 08 (evaluation). Back: [14 · When it fails](14_when_it_fails.ipynb). All notebooks: [00 · Start here](00_start_here.ipynb)*
+# *About 50 minutes. You need: [07](07_training.ipynb) (training), [08](08_evaluation.ipynb) (evaluation). Back: [14 · When it fails](14_when_it_fails.ipynb). All notebooks: [00 · Start here](00_start_here.ipynb)*
 
 # %%
 import json

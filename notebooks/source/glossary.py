@@ -466,6 +466,11 @@
 #
 # Judging a network on images that it was not trained on, while choices are still made. The last word needs a third set, the test. Taught in [01](01_the_images.ipynb).
 
+# %% [markdown] since=7
+# ### Warm-up
+#
+# The first steps of a schedule, in which the learning rate grows from nearly nothing to its full height. Taught in [07](07_training.ipynb).
+
 # %% [markdown] since=17
 # ### Watershed
 #

@@ -29,6 +29,7 @@ from tests.exercises import (
     answers_large_images,
     answers_measurements,
     answers_more_than_one_machine,
+    answers_new_lessons,
     answers_other_programs,
     answers_variations,
     answers_when_it_fails,
@@ -381,7 +382,7 @@ WRONG = {
 
 
 WRONG |= answers_inside.WRONG | answers_your_own_images.WRONG | answers_more_than_one_machine.WRONG | answers_augmentation.WRONG
-WRONG |= answers_measurements.WRONG | answers_other_programs.WRONG
+WRONG |= answers_measurements.WRONG | answers_other_programs.WRONG | answers_new_lessons.WRONG
 WRONG |= answers_large_images.WRONG | answers_variations.WRONG | answers_fast_and_small.WRONG | answers_when_it_fails.WRONG
 
 
@@ -488,7 +489,7 @@ ALSO_RIGHT = {
 for answers in (
     answers_augmentation, answers_when_it_fails, answers_inside, answers_fast_and_small, answers_large_images, answers_variations,
     answers_more_than_one_machine, answers_measurements, answers_other_programs,
-    answers_your_own_images,
+    answers_your_own_images, answers_new_lessons,
 ):  # fmt: skip
     ALSO_RIGHT |= answers.ALSO_RIGHT
 for answers in OWN:

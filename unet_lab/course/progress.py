@@ -118,7 +118,9 @@ def say_once(words: str) -> None:
         print(words)
 
 
-def export_progress(path: str | Path, student: str, exercises: dict[str, dict] | None = None) -> dict:
+def export_progress(
+    path: str | Path, student: str, exercises: dict[str, dict] | None = None, predictions: dict[str, dict] | None = None
+) -> dict:
     """Write what was passed as a file to hand in, signed by its hash; returns what was written.
 
     Raises ValueError for a student without a name, FileExistsError where there is such a file, OSError where none can be written.
@@ -131,6 +133,8 @@ def export_progress(path: str | Path, student: str, exercises: dict[str, dict] |
         raise FileExistsError(f"{path} is there already; give another name, or remove it.")
     found = load_progress() if exercises is None else exercises
     content = {"format": FORMAT, "student": student, "written": now(), "course": _version(), "exercises": found}
+    if predictions:
+        content["predictions"] = predictions
     signed = content | {"sha256": signature(content)}
     write_whole(path, text(signed))
     return signed

@@ -29,7 +29,7 @@ from unet_lab.geometry import unet_receptive_field
 from unet_lab.inference import predict, segment
 from unet_lab.inspection import activations, skip_worth, without_skip
 from unet_lab.losses import cross_entropy, soft_dice_loss
-from unet_lab.metrics import confusion_matrix, scores
+from unet_lab.metrics import confusion_matrix, macro_iou, scores
 from unet_lab.unet import UNet
 """
 

@@ -447,3 +447,129 @@ mysteries.wrong(
     "form: a list", "dictionary", '["a skip of noise", "skips carry nothing", "U-Net", "cut off below the top", "no pooling"]'
 )
 mysteries.wrong("form: turned round", "keys|dictionary|letter", "{v: k for k, v in " + BASE + ".items()}")
+
+# The answers to this exercise, to `schedule` (07) and to `interval` (08) were written by the author of the checks.
+head = Exercise(
+    "head",
+    """
+def head(features, weights, bias):
+    logits = np.tensordot(weights, features, axes=1) + bias[:, None, None]
+    if len(logits) == 1:
+        small = np.exp(-abs(logits))
+        return np.where(logits >= 0, 1 / (1 + small), small / (1 + small))
+    powers = np.exp(logits - logits.max(axis=0))
+    return powers / powers.sum(axis=0)
+""",
+)
+head.right(
+    "scipy",
+    "from scipy.special import expit, softmax\ndef f(features, weights, bias):\n    z = np.einsum('kc,chw->khw', weights, features) + bias.reshape(-1, 1, 1)\n    return expit(z) if z.shape[0] == 1 else softmax(z, axis=0)",
+)
+head.right(
+    "PyTorch's convolution",
+    "def f(features, weights, bias):\n    x, w, b = torch.tensor(features), torch.tensor(weights), torch.tensor(bias)\n    z = F.conv2d(x[None], w[:, :, None, None], b)[0]\n    return (torch.sigmoid(z) if len(b) == 1 else torch.softmax(z, 0)).numpy()",
+)
+head.right(
+    "float32",
+    "def f(features, weights, bias):\n    x, w, b = (torch.tensor(a).float() for a in (features, weights, bias))\n    z = (w @ x.flatten(1)).reshape(len(w), *x.shape[1:]) + b[:, None, None]\n    return z.sigmoid() if len(b) == 1 else z.softmax(0)",
+)
+head.right(
+    "pixel by pixel",
+    "def f(features, weights, bias):\n    C, H, W = features.shape\n    out = np.zeros((len(bias), H, W))\n    for r in range(H):\n        for c in range(W):\n            z = weights @ features[:, r, c] + bias\n            if len(z) == 1:\n                out[:, r, c] = 1 / (1 + np.exp(-z))\n            else:\n                e = np.exp(z - max(z))\n                out[:, r, c] = e / sum(e)\n    return out",
+)
+head.right(
+    "sigmoid as a softmax with a zero",
+    "    if len(logits) == 1:\n        small = np.exp(-abs(logits))\n        return np.where(logits >= 0, 1 / (1 + small), small / (1 + small))\n",
+    "    if len(logits) == 1:\n        both = np.concatenate([logits, 0 * logits])\n        e = np.exp(both - both.max(0))\n        return (e / e.sum(0))[:1]\n",
+)
+head.right(
+    "tanh for the sigmoid",
+    "        small = np.exp(-abs(logits))\n        return np.where(logits >= 0, 1 / (1 + small), small / (1 + small))\n",
+    "        return (1 + np.tanh(logits / 2)) / 2\n",
+)
+head.right("a list", "return powers / powers.sum(axis=0)", "return (powers / powers.sum(axis=0)).tolist()")
+PLUS = " + bias[:, None, None]"
+SUM = "return powers / powers.sum(axis=0)"
+POWERS = "    powers = np.exp(logits - logits.max(axis=0))\n    return powers / powers.sum(axis=0)"
+ONE = "    if len(logits) == 1:\n        small = np.exp(-abs(logits))\n        return np.where(logits >= 0, 1 / (1 + small), small / (1 + small))\n"
+head.wrong("end: softmax for one class too", "single class|one class", ONE, "")
+head.wrong("end: sigmoid for all", "sigmoid", POWERS, "    return 1 / (1 + np.exp(-logits))")
+head.wrong("end: logits", "logits", ONE + POWERS, "    return logits")
+head.wrong("end: no division", "divided|sum", SUM, "return powers")
+head.wrong("end: classes", "not probabilities|largest", POWERS, "    return logits.argmax(axis=0)")
+head.wrong("end: decisions", "decisions|0 or 1|0 and 1", SUM, "return (powers / powers.sum(axis=0)) > 0.5")
+head.wrong("end: log softmax", "log", SUM, "return np.log(powers / powers.sum(axis=0))")
+head.wrong(
+    "end: two maps for one class",
+    "two maps",
+    ONE,
+    "    if len(logits) == 1:\n        p = 1 / (1 + np.exp(-logits[0]))\n        return np.stack([1 - p, p])\n",
+)
+head.wrong("end: the axis of the single class lost", "axis|shape", "small / (1 + small))\n", "small / (1 + small))[0]\n")
+head.wrong(
+    "axis: softmax over rows",
+    "rows|axis 1",
+    POWERS,
+    "    powers = np.exp(logits - logits.max(axis=1, keepdims=True))\n    return powers / powers.sum(axis=1, keepdims=True)",
+)
+head.wrong(
+    "axis: softmax over the last axis",
+    "columns|axis 2",
+    POWERS,
+    "    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))\n    return powers / powers.sum(axis=-1, keepdims=True)",
+)
+head.wrong(
+    "axis: softmax over the whole image",
+    "whole image",
+    POWERS,
+    "    powers = np.exp(logits - logits.max())\n    return powers / powers.sum()",
+)
+head.wrong(
+    "axis: classes last",
+    "last",
+    SUM,
+    "return (powers / powers.sum(axis=0)).transpose(1, 2, 0)",
+    "small / (1 + small))\n",
+    "small / (1 + small)).transpose(1, 2, 0)\n",
+)
+head.wrong("overflow: exp of the logits", "overflow", "logits - logits.max(axis=0)", "logits")
+head.wrong("overflow: the largest of the image", "largest logit of the whole image", "logits.max(axis=0)", "logits.max()")
+head.wrong(
+    "overflow: exp over 1 + exp",
+    "overflow",
+    "        small = np.exp(-abs(logits))\n        return np.where(logits >= 0, 1 / (1 + small), small / (1 + small))\n",
+    "        return np.exp(logits) / (1 + np.exp(logits))\n",
+)
+head.wrong("overflow: clipped", "large", "    if len(logits)", "    logits = np.clip(logits, -1, 1)\n    if len(logits)")
+head.wrong("logits: no bias", "bias", PLUS, "")
+head.wrong("logits: bias taken off", "bias", PLUS, " - bias[:, None, None]")
+head.wrong("logits: the first bias for all", "bias", PLUS, " + bias[0]")
+head.wrong("logits: mean over channels", "mean", "axes=1)", "axes=1) / len(features)")
+head.wrong("logits: features through a ReLU", "ReLU", "(weights, features,", "(weights, np.maximum(features, 0),")
+head.wrong(
+    "logits: for three classes only",
+    "classes|3",
+    "    logits = np.tensordot",
+    "    if len(weights) != 1: weights, bias = weights[:3], bias[:3]\n    logits = np.tensordot",
+)
+head.wrong(
+    "place: mirrored",
+    "mirror",
+    SUM,
+    "return (powers / powers.sum(axis=0))[..., ::-1]",
+    "small / (1 + small))\n",
+    "small / (1 + small))[..., ::-1]\n",
+)
+head.wrong(
+    "place: rows and columns mixed up",
+    "square|mixed|reshape|swapped",
+    "np.tensordot(weights, features, axes=1)",
+    "np.tensordot(weights, features.swapaxes(1, 2).reshape(features.shape), axes=1)",
+)
+head.wrong(
+    "place: reshaped to pixels first",
+    "mixed|reshape",
+    "np.tensordot(weights, features, axes=1)",
+    "(features.reshape(-1, len(features)) @ weights.T).T.reshape(len(weights), *features.shape[1:])",
+)
+head.wrong("input: changed in place", "changed", "    logits = np", "    features *= 1.0001\n    logits = np")

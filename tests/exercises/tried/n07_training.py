@@ -184,3 +184,85 @@ rate.wrong("form: a list", "expected|one number", "[0.01, 0.02]")
 rate.wrong("type: True", "expected|True", "True")
 rate.wrong("form: a dictionary", "expected", '{"rate": 0.01}')
 rate.wrong("form: the losses", "losses|rate|expected", "[2.0, 1.5, 1.0]")
+
+schedule = Exercise(
+    "schedule",
+    """
+def rate(step, steps, warmup, highest):
+    if step < warmup:
+        return highest * (step + 1) / warmup
+    return highest * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup))) / 2
+""",
+)
+schedule.right("NumPy", "math.cos(math.pi *", "np.cos(np.pi *")
+schedule.right(
+    "the square of a cosine",
+    "return highest * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup))) / 2",
+    "return highest * math.cos(math.pi / 2 * (step - warmup) / (steps - warmup)) ** 2",
+)
+schedule.right(
+    "a list of all rates",
+    "def f(step, steps, warmup, highest):\n    up = [highest * (k + 1) / warmup for k in range(warmup)]\n    down = [0.5 * highest * (1 + math.cos(math.pi * k / (steps - warmup))) for k in range(steps - warmup)]\n    return (up + down)[step]",
+)
+schedule.right(
+    "linspace",
+    "def f(step, steps, warmup, highest):\n    up = np.linspace(0, highest, warmup + 1)[1:]\n    down = highest * (1 + np.cos(np.linspace(0, np.pi, steps - warmup, endpoint=False))) / 2\n    return np.concatenate([up, down])[step]",
+)
+schedule.right(
+    "PyTorch's scheduler",
+    "def f(step, steps, warmup, highest):\n    opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=highest)\n    share = lambda s: (s + 1) / warmup if s < warmup else (1 + math.cos(math.pi * (s - warmup) / (steps - warmup))) / 2\n    sched = torch.optim.lr_scheduler.LambdaLR(opt, share)\n    for _ in range(step):\n        opt.step(); sched.step()\n    return opt.param_groups[0]['lr']",
+)
+schedule.right("a tensor", "    return highest * (1 + math", "    return torch.tensor(highest, dtype=torch.float64) * (1 + math")
+SHARE = "(step - warmup) / (steps - warmup)"
+FALL = "highest * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup))) / 2"
+schedule.wrong("warm-up: from 0", "starts at 0", "(step + 1) / warmup", "step / warmup")
+schedule.wrong(
+    "warm-up: none",
+    "warm-up is missing",
+    "    if step < warmup:\n        return highest * (step + 1) / warmup\n",
+    "",
+    SHARE,
+    "step / steps",
+)
+schedule.wrong("warm-up: highest at once", "warm-up is missing", "highest * (step + 1) / warmup", "highest")
+schedule.wrong("warm-up: a step too long", "too long|first step after", "step < warmup", "warmup and step <= warmup")
+schedule.wrong("warm-up: divided by one more", "warm-up", "(step + 1) / warmup", "(step + 1) / (warmup + 1)")
+schedule.wrong(
+    "warm-up: a cosine", "warm-up", "highest * (step + 1) / warmup", "highest * (1 - math.cos(math.pi * (step + 1) / warmup)) / 2"
+)
+schedule.wrong("warm-up: whole division", "warm-up", "highest * (step + 1) / warmup", "highest * ((step + 1) // warmup)")
+schedule.wrong(
+    "warm-up: of at least one step",
+    "no warm-up",
+    "def rate(step, steps, warmup, highest):\n",
+    "def rate(step, steps, warmup, highest):\n    warmup = max(warmup, 1)\n",
+)
+schedule.wrong("fall: straight", "straight", FALL, "highest * (1 - (step - warmup) / (steps - warmup))")
+schedule.wrong("fall: none", "does not fall|stays", FALL, "highest")
+schedule.wrong(
+    "fall: a quarter of a turn", "quarter", FALL, "highest * math.cos(math.pi / 2 * (step - warmup) / (steps - warmup))"
+)
+schedule.wrong("fall: a whole turn", "whole turn", "math.pi * ", "2 * math.pi * ")
+schedule.wrong("fall: negative rates", "negative", FALL, "highest * math.cos(math.pi * (step - warmup) / (steps - warmup))")
+schedule.wrong("fall: twice as high", "half", "(steps - warmup))) / 2", "(steps - warmup)))")
+schedule.wrong("fall: a rise", "rise", "(1 + math.cos", "(1 - math.cos")
+schedule.wrong("fall: exponential", "not recognised|exponential|after the warm-up", FALL, "highest * 0.95 ** (step - warmup)")
+schedule.wrong("angle: degrees", "180|degrees", "math.pi * ", "180 * ")
+schedule.wrong("angle: pi forgotten", "pi is missing", "math.pi * ", "")
+schedule.wrong("counting: the cosine from step 0", "counts from step 0", SHARE, "step / steps")
+schedule.wrong("counting: the length of the whole run", "steps - warmup", SHARE, "(step - warmup) / steps")
+schedule.wrong("counting: 0 at the last step", "too early", SHARE, "(step - warmup) / max(1, steps - warmup - 1)")
+schedule.wrong("counting: a step early", "too early", SHARE, "(step + 1 - warmup) / (steps - warmup)")
+schedule.wrong(
+    "counting: a counter of its own",
+    "step|not recognised",
+    "def rate(step, steps, warmup, highest):\n",
+    "calls = [0]\ndef rate(step, steps, warmup, highest):\n    step = calls[0] % steps\n    calls[0] += 1\n",
+)
+schedule.wrong("scale: highest ignored", "highest is not used", "highest * (step", "1.0 * (step", "highest * (1 +", "1.0 * (1 +")
+schedule.wrong(
+    "scale: rounded",
+    "round|highest rate is not 1",
+    "return highest * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup))) / 2",
+    "return round(highest * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup))) / 2, 3)",
+)

@@ -228,3 +228,96 @@ audit.wrong("pair: a number", "True or False", "False", "0.5")
 audit.wrong("unfinished: pair", "reported_pair_possible", "False", "None")
 audit.wrong("form: a list", "dictionary", "[0.92, 0.75, False]")
 audit.wrong("form: text", "number", "2 * 0.8599 / 1.8599", '"high"')
+
+interval = Exercise(
+    "interval",
+    """
+def interval(tables, rng):
+    values = []
+    for _ in range(1000):
+        drawn = rng.integers(len(tables), size=len(tables))
+        values.append(macro_iou(tables[drawn].sum(axis=0)))
+    low, high = np.quantile(values, [0.025, 0.975])
+    return low, high
+""",
+)
+DRAW = "rng.integers(len(tables), size=len(tables))"
+SCORE = "macro_iou(tables[drawn].sum(axis=0))"
+ENDS = "    low, high = np.quantile(values, [0.025, 0.975])\n    return low, high"
+interval.right("choice of numbers", DRAW, "rng.choice(len(tables), size=len(tables), replace=True)")
+interval.right("choice of tables", SCORE, "macro_iou(drawn.sum(axis=0))", DRAW, "rng.choice(tables, len(tables))")
+interval.right("percentiles, a list", ENDS, "    return list(np.percentile(values, (2.5, 97.5)))")
+interval.right("sorted", ENDS, "    values.sort()\n    return values[25], values[974]")
+interval.right("an array", ENDS, "    return np.quantile(values, [0.025, 0.975])")
+interval.right(
+    "counts of images",
+    "def f(tables, rng):\n    n = len(tables)\n    times = rng.multinomial(n, [1 / n] * n, size=1000)\n    sums = np.tensordot(times, tables, axes=1)\n    both = np.diagonal(sums, axis1=1, axis2=2)\n    iou = both / (sums.sum(1) + sums.sum(2) - both)\n    return tuple(np.quantile(iou.mean(axis=1), [0.025, 0.975]))",
+)
+interval.right("scores", SCORE, "scores(tables[drawn].sum(axis=0), average='macro').iou")
+interval.right(
+    "all at once",
+    DRAW,
+    "draws[_]",
+    "    values = []\n",
+    "    values = []\n    draws = rng.integers(0, len(tables), (1000, len(tables)))\n",
+)
+interval.wrong("drawing: without replacement", "without replacement", DRAW, "rng.permutation(len(tables))")
+interval.wrong(
+    "drawing: choice without replacement", "without replacement", DRAW, "rng.choice(len(tables), len(tables), replace=False)"
+)
+interval.wrong("drawing: always twelve", "12|however", "size=len(tables)", "size=12")
+interval.wrong("drawing: half of them", "half", "size=len(tables)", "size=len(tables) // 2")
+interval.wrong("drawing: one at a time", "single image|one image", "size=len(tables)", "size=1")
+interval.wrong(
+    "drawing: the last image never",
+    "not recognised|last|shifted",
+    "rng.integers(len(tables), size",
+    "rng.integers(len(tables) - 1, size",
+)
+interval.wrong(
+    "drawing: pixels",
+    "pixel",
+    "values.append(" + SCORE + ")",
+    "t = tables.sum(axis=0)\n        values.append(macro_iou(rng.multinomial(t.sum(), t.ravel() / t.sum()).reshape(t.shape)))",
+)
+interval.wrong("drawing: nothing", "without replacement|nothing is drawn|score itself", SCORE, "macro_iou(tables.sum(axis=0))")
+interval.wrong(
+    "drawing: once, all the same",
+    "score itself|not recognised|narrow",
+    DRAW,
+    "first",
+    "    values = []\n",
+    "    values = []\n    first = rng.integers(len(tables), size=len(tables))\n",
+)
+interval.wrong(
+    "generator: its own, seeded", "rng is not used", DRAW, "np.random.default_rng(_).integers(len(tables), size=len(tables))"
+)
+interval.wrong(
+    "generator: its own, unseeded", "another generator", "    values = []\n", "    values, rng = [], np.random.default_rng()\n"
+)
+interval.wrong("generator: NumPy's global one", "another generator", DRAW, "np.random.choice(len(tables), len(tables))")
+interval.wrong("score: mean of the images' IoUs", "images' own", SCORE, "np.mean([macro_iou(t) for t in tables[drawn]])")
+interval.wrong("score: accuracy", "accuracy", SCORE, "np.trace(tables[drawn].sum(axis=0)) / tables[drawn].sum()")
+interval.wrong("score: micro", "micro", SCORE, "scores(tables[drawn].sum(axis=0), average='micro').iou")
+interval.wrong("score: Dice", "F1|Dice", SCORE, "scores(tables[drawn].sum(axis=0), average='macro').f1")
+interval.wrong("score: of one class", "class", SCORE, "scores(tables[drawn].sum(axis=0), average=None).iou[1]")
+interval.wrong("ends: 90 %", "90 %", "[0.025, 0.975]", "[0.05, 0.95]")
+interval.wrong("ends: quantiles given in per cent", "error|quantile", "[0.025, 0.975]", "[2.5, 97.5]")
+interval.wrong("ends: percentiles given in shares", "per cent|share", "np.quantile", "np.percentile")
+interval.wrong("ends: lowest and highest", "lowest and the highest", ENDS, "    return min(values), max(values)")
+interval.wrong(
+    "ends: one standard deviation",
+    "standard deviation",
+    ENDS,
+    "    return np.mean(values) - np.std(values), np.mean(values) + np.std(values)",
+)
+interval.wrong(
+    "ends: the standard error",
+    "narrow|error",
+    ENDS,
+    "    half = 1.96 * np.std(values) / len(values) ** 0.5\n    return np.mean(values) - half, np.mean(values) + half",
+)
+interval.wrong("ends: swapped", "swapped", "return low, high", "return high, low")
+interval.wrong("ends: the width", "two numbers", "return low, high", "return high - low")
+interval.wrong("ends: middle and half width", "half the width", "return low, high", "return (low + high) / 2, (high - low) / 2")
+interval.wrong("ends: per cent", "per cent", "return low, high", "return 100 * low, 100 * high")

@@ -1,7 +1,7 @@
 """The table of answers in docs/measurements.md."""
 
 from tests.conftest import ROOT
-from tests.exercises.tried import Row
+from tests.exercises.tried import Row, exercises
 
 PLACE = ROOT / "docs" / "measurements.md"
 HEAD = "| exercise | wrong tried | accepted | right tried | rejected | mistake named |\n|---|---|---|---|---|---|"
@@ -18,7 +18,7 @@ def write(rows: list[Row]) -> None:
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     kept = stored() | {row.exercise: row for row in rows}
-    ordered = [row for name, row in kept.items() if name != "all"]
+    ordered = [kept[name] for name in exercises() if name in kept]
     lines = [HEAD, *map(str, ordered), str(total(ordered))]
     PLACE.write_text(f"{before}{BEGIN}\n{chr(10).join(lines)}\n{END}{after}", encoding="utf-8")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from unet_lab.course.exercises import (
     augmentation,
+    bootstrap,
     contracting_path,
     convolution,
     evaluation,
@@ -16,8 +17,10 @@ from unet_lab.course.exercises import (
     more_than_one_machine,
     mystery_modules,
     other_programs,
+    rate_schedule,
     skip_ranking,
     start_here,
+    the_head,
     the_images,
     the_whole_u,
     training,
@@ -37,6 +40,7 @@ LESSONS = {
         "decoder_stage": expansive_path.decoder_stage,
     },
     "05_the_whole_u": {
+        "head": the_head.head,
         "unet": the_whole_u.unet,
         "parameter_count": the_whole_u.parameter_count,
         "mysteries": mystery_modules.mysteries,
@@ -46,8 +50,17 @@ LESSONS = {
         "soft_dice": losses.soft_dice,
         "detective": losses.detective,
     },
-    "07_training": {"training_step": training.training_step, "learning_rate": training.learning_rate},
-    "08_evaluation": {"confusion_matrix": evaluation.confusion, "iou": evaluation.iou, "audit": evaluation.audit},
+    "07_training": {
+        "training_step": training.training_step,
+        "learning_rate": training.learning_rate,
+        "schedule": rate_schedule.schedule,
+    },
+    "08_evaluation": {
+        "confusion_matrix": evaluation.confusion,
+        "iou": evaluation.iou,
+        "audit": evaluation.audit,
+        "interval": bootstrap.interval,
+    },
     "09_looking_inside": {"hook_layer": looking_inside.hook_layer, "rank_skips": skip_ranking.rank_skips},
     "10_augmentation": {"flip_rotate": augmentation.flip_rotate, "augmentation_bugs": augmentation.augmentation_bugs},
     "11_variations": {"attention_gate": variations.attention_gate, "fair_plan": variations.fair_plan},
