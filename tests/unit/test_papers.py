@@ -52,7 +52,7 @@ def test_the_python_in_a_paper_can_be_read_and_its_imports_exist(paper):
 
 
 def test_the_readmes_road_works(tmp_path, monkeypatch):
-    """The ten lines about your own images, as they stand there, on a folder of colour images of several sizes."""
+    """The dozen lines about your own images, as they stand there, on a folder of colour images of several sizes."""
     import numpy as np
     from PIL import Image
 
@@ -73,7 +73,7 @@ def test_the_readmes_road_works(tmp_path, monkeypatch):
         compile(block.replace("epochs=10", "epochs=1").replace("base_channels=16", "base_channels=4"), "README.md", "exec"), names
     )
     assert names["pairs"].channels == names["model"].in_channels
-    assert names["mask"].shape == names["validation"].pairs[0].image.shape[:2]
+    assert names["mask"].shape == names["test"].pairs[0].image.shape[:2]
 
 
 def test_the_workflow_is_what_its_schema_says():
