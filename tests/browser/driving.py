@@ -94,7 +94,7 @@ def until(page, condition, seconds):
     while time.time() < end:
         if condition():
             return
-        page.wait_for_timeout(300)
+        page.wait_for_timeout(100)
     raise AssertionError(f"not within {seconds} s")
 
 
@@ -106,9 +106,9 @@ WHERE_IT_STANDS = """() => { const w = window.jupyterapp?.shell?.currentWidget; 
 
 
 def run_all(page, seconds=120):
-    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
-    page.wait_for_timeout(1500)
-    until(page, lambda: page.evaluate(STATE) == "idle", seconds)
+    page.evaluate("""() => { window.ran = false;
+        window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => { window.ran = true; }); }""")
+    until(page, lambda: page.evaluate("window.ran") and page.evaluate(STATE) == "idle", seconds)
 
 
 def open_and_run(page, lab, where, seconds=120):
