@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import cache
 
 import numpy as np
 import pytest
@@ -68,13 +69,16 @@ def networks():
     return [UNet(base_channels=4, **({"depth": 2} | kind)).eval() for kind in SETTINGS] + [Odd().eval()]
 
 
-RUNS = [traced(model, 48 if k in (5, 6) else 44) for k, model in enumerate(networks())]
+@cache
+def run_of(k):
+    """Network k's trace and its steps."""
+    return traced(networks()[k], 48 if k in (5, 6) else 44)
 
 
-@pytest.mark.parametrize("k", range(len(RUNS)))
+@pytest.mark.parametrize("k", range(7))
 def test_the_sum_shown_is_the_network_s_activation(k):
     """Every step of every network, at corners, at borders and inside."""
-    run, steps = RUNS[k]
+    run, steps = run_of(k)
     rng = np.random.default_rng(k)
     kinds = set()
     for name, step in steps.items():
@@ -94,7 +98,7 @@ def test_the_sum_shown_is_the_network_s_activation(k):
 
 
 def test_every_kind_of_layer_was_met():
-    kinds = {step.kind for _, steps in RUNS for step in steps.values()}
+    kinds = {step.kind for k in range(7) for step in run_of(k)[1].values()}
     expected = {"convolution", "up-convolution", "norm", "activation", "pooling", "interpolation", "gate", "sum", "image"}
     assert expected <= kinds
 
@@ -114,7 +118,7 @@ def test_the_trace_changes_nothing_and_leaves_nothing_behind():
 
 def test_a_window_lies_where_the_pixel_lies_and_padding_is_marked():
     """By hand: a 3x3 convolution's window at the corner, and the same sum by PyTorch's own unfold."""
-    run, steps = RUNS[0]
+    run, steps = run_of(0)
     number = number_at(run, steps, "encoder.0.block.0", 2, 0, 5)
     assert number["rows"].tolist() == [-1, 0, 1]
     assert number["columns"].tolist() == [4, 5, 6]
@@ -124,7 +128,7 @@ def test_a_window_lies_where_the_pixel_lies_and_padding_is_marked():
 
 
 def test_an_up_convolution_stamps_copies_of_one_pixel():
-    run, steps = RUNS[0]
+    run, steps = run_of(0)
     number = number_at(run, steps, "decoder.0.up", 3, 9, 4)
     assert (number["rows"].tolist(), number["columns"].tolist()) == ([4], [2])
     assert number["copies"]["at"] == [1, 0]
@@ -133,7 +137,7 @@ def test_an_up_convolution_stamps_copies_of_one_pixel():
 
 
 def test_pooling_names_the_winner():
-    run, steps = RUNS[0]
+    run, steps = run_of(0)
     number = number_at(run, steps, "encoder.0.pool", 1, 3, 7)
     window = run.outputs["encoder.0.block.5"][1, 6:8, 14:16]
     assert number["winner"] == int(window.argmax())
@@ -141,7 +145,7 @@ def test_pooling_names_the_winner():
 
 
 def test_a_place_that_there_is_not_is_refused_in_words():
-    run, steps = RUNS[0]
+    run, steps = run_of(0)
     with pytest.raises(ValueError, match=r"row is 44; encoder.0.block.0 has rows 0 to 43"):
         number_at(run, steps, "encoder.0.block.0", 0, 44, 0)
     with pytest.raises(ValueError, match="no step 'nowhere'"):
@@ -149,27 +153,27 @@ def test_a_place_that_there_is_not_is_refused_in_words():
 
 
 def test_sources_are_found_behind_concatenations_crops_and_sums():
-    _, steps = RUNS[0]
+    _, steps = run_of(0)
     assert steps["decoder.1.block.0"].sources == (("encoder.0.block.5", 0, 4), ("decoder.1.up", 0, 4))
-    valid, cropped = RUNS[1]
+    valid, cropped = run_of(1)
     assert [source.step for source in cropped["decoder.1.block.0"].sources] == ["encoder.0.block.3", "decoder.1.up"]
     assert valid.inputs["decoder.1.block.0"].shape[-1] < valid.outputs["encoder.0.block.3"].shape[-1]
-    added = RUNS[3][1]["input of decoder.0.block.0"]
+    added = run_of(3)[1]["input of decoder.0.block.0"]
     assert (added.kind, {source.step for source in added.sources}) == ("sum", {"encoder.1.block.5", "decoder.0.up.1"})
 
 
 def test_stages_of_a_unet_form_a_u_and_its_skips_join_equal_levels():
     model = networks()[0]
-    _, steps = RUNS[0]
+    _, steps = run_of(0)
     stages = stages_of(model, steps)
     assert [s.name for s in stages] == ["encoder.0", "encoder.1", "bottleneck", "decoder.0", "decoder.1", "head"]
     assert [s.level for s in stages] == [0, 1, 2, 1, 0, 0]
     assert [tuple(s) for s in skips_of(model, steps, stages)] == [(1, "encoder.1", "decoder.0"), (0, "encoder.0", "decoder.1")]
-    assert skips_of(networks()[5], RUNS[5][1], stages_of(networks()[5], RUNS[5][1])) == []
+    assert skips_of(networks()[5], run_of(5)[1], stages_of(networks()[5], run_of(5)[1])) == []
 
 
 def test_a_network_of_others_has_stages_too():
-    model, (_, steps) = Odd().eval(), RUNS[6]
+    model, (_, steps) = Odd().eval(), run_of(6)
     stages = stages_of(model, steps)
     assert {name for stage in stages for name in stage.steps} == set(steps) - {"image"}
     assert max(stage.level for stage in stages) == 2
@@ -180,7 +184,7 @@ def test_a_network_of_others_has_stages_too():
 
 @pytest.mark.parametrize("k", [0, 4, 6])
 def test_what_a_channel_is_worth_is_what_a_whole_run_without_it_says(k):
-    run, _ = RUNS[k]
+    run, _ = run_of(k)
     step = {0: "encoder.1.block.5", 4: "bottleneck.block.relu", 6: "again (2)"}[k]
     channels = [3, 0, 2]
     fall, changed = channel_worth(run, step, channels, batch_size=2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from unet_lab.explorers.network_session import NetworkSession
 from unet_lab.plots.network_overview import show_network
 
 HERE = Path(__file__).parent
+SEEDS = (4, 1, 2, 0, 3, 5, 6, 7)  # of the generated cells to choose from
 MODULES = ("drawing", "frame", "view_u", "view_stage", "view_channel", "view_number", "tour", "view")  # imported before importing
 
 
@@ -145,8 +147,17 @@ def explore_network(
 
     Raises ValueError for what is no image, and where the network takes no such image.
     """
-    cells = {f"generated cell {seed}": generate_cell(seed, 192) for seed in (4, 1, 2, 0, 3, 5, 6, 7)}
-    given = cells["generated cell 4"] if image is None else image if isinstance(image, tuple) else (image, truth)
-    named = {"generated cell 4" if image is None else "the given image": given, **(cells if others is None else others)}
-    pairs = {name: (each[0], each[1]) if isinstance(each, tuple) else (each, None) for name, each in named.items()}
+    named: dict[str, Any] = {} if image is None else {"the given image": image if isinstance(image, tuple) else (image, truth)}
+    pairs = {
+        name: (each[0], each[1]) if isinstance(each, tuple) else (each, None)
+        for name, each in (named | dict(others or {})).items()
+    }
+    if others is None or not pairs:
+        pairs |= {f"generated cell {seed}": partial(generated, seed) for seed in SEEDS}
     return NetworkExplorer(NetworkSession(model, pairs, class_names))
+
+
+def generated(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """A cell of the size that the shipped network was trained at, and its mask."""
+    cell = generate_cell(seed, 192)
+    return cell.image, cell.mask

@@ -5,7 +5,7 @@ The methods are those of the engine that network.js describes; arrays are NumPy'
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from typing import Any
@@ -30,16 +30,18 @@ from unet_lab.plots.figure import class_colours
 from unet_lab.plots.images import as_rgb
 
 Answer = dict[str, Any]
-Given = Mapping[str, tuple[np.ndarray, np.ndarray | None]]  # image and truth by name
+Pair = tuple[np.ndarray, np.ndarray | None]  # an image and its truth
 
 
 class NetworkSession:
     """A network and one image at a time; remembers what was painted, cut and switched off, and runs the network when asked."""
 
-    def __init__(self, model: nn.Module, images: Given, class_names: Sequence[str] | None = None):
+    def __init__(
+        self, model: nn.Module, images: Mapping[str, Pair | Callable[[], Pair]], class_names: Sequence[str] | None = None
+    ):
         self.model, self.images = model, dict(images)
         self.chosen = next(iter(self.images))
-        self.prepared = prepare(model, *self.images[self.chosen])
+        self.prepared = prepare(model, *self.pair(self.chosen))
         self.image = self.prepared.image
         self.cuts: dict[int, str] = {}
         self.muted: dict[str, list[int]] = {}
@@ -52,6 +54,11 @@ class NetworkSession:
         self.skips = skips_of(model, self.steps, self.stages)
         count = len(self.before.logits)
         self.class_names = list(class_names or (CLASS_NAMES if count == 3 else (f"class {k}" for k in range(count))))
+
+    def pair(self, name: str) -> Pair:
+        """An image and its truth; where a function was given, made now."""
+        given = self.images[name]
+        return given() if callable(given) else given
 
     @property
     def run(self) -> Trace:
@@ -206,7 +213,7 @@ class NetworkSession:
     def choose(self, id: str) -> Answer:
         if id not in self.images:
             raise ValueError(f"there is no image {id!r}; there are {', '.join(self.images)}.")
-        prepared = prepare(self.model, *self.images[id])
+        prepared = prepare(self.model, *self.pair(id))
         self.chosen = id
         return self.show(prepared)
 

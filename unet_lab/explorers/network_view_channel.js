@@ -110,7 +110,12 @@ export class ViewChannel {
   // Layers that mix no channels: one sentence, and the way to the number.
   drawSimple(number) {
     this.rows = [];
-    this.title.textContent = `This layer, ${this.app.network.steps[this.maker].label}, mixes no channels: channel ${this.where.channel} is made of channel ${this.where.channel} of what goes in.`;
+    const { channel } = this.where;
+    const { label } = this.app.network.steps[this.maker];
+    this.title.textContent =
+      number.kind === "sum"
+        ? `Channel ${channel} is the sum of channel ${channel} of two layers: ${number.inputs.map(shown).join(" + ")} at the cross.`
+        : `This layer, ${label}, mixes no channels: channel ${channel} is made of channel ${channel} of what goes in.`;
     const sources = this.app.network.steps[this.maker].sources;
     const ways = sources.map((source) => this.wayTo(source.step === "image" ? null : { step: source.step, channel: this.where.channel }));
     this.list.replaceChildren(...ways.filter(Boolean));
