@@ -163,11 +163,11 @@ print(f"the loss a thousand times larger: {adam_by_hand(1000):.3f}")
 # The one setting that ruins most runs. **Predict** what the three curves look like for 0.0001, 0.01 and 3.
 
 # %%
-rates = {1e-4: VALIDATION_COLOUR, 1e-2: TRAINING_COLOUR, 3.0: ERROR_COLOUR}
+rates = {1e-4: (VALIDATION_COLOUR, "--"), 1e-2: (TRAINING_COLOUR, "-"), 3.0: (ERROR_COLOUR, ":")}
 figure = DescribedFigure(7, 3.2, "Loss over 30 steps: 0.0001 hardly sinks, 0.01 sinks well, 3 jumps up first.")
 axes = figure.subplots()
-for rate, colour in rates.items():
-    axes.plot(learning_rate_curve(rate), color=colour, label=f"learning rate {rate:g}")
+for rate, (colour, style) in rates.items():
+    axes.plot(learning_rate_curve(rate), color=colour, ls=style, label=f"learning rate {rate:g}")
 axes.set(xlabel="step", ylabel="cross entropy (nats)", yscale="log")
 axes.legend()
 figure

@@ -83,6 +83,22 @@ def open_page(page, lab, where):
     raise AssertionError(f"no kernel for {where}: {page.evaluate(STATE)}, console: {page.console_errors}")
 
 
+SPOKEN = {"slider", "textbox", "button", "combobox", "checkbox", "spinbutton", "image", "application", "progressbar", "radio"}
+
+
+def nameless(page, selector):
+    """What a screen reader would announce by its kind alone: (role, name) of all controls and pictures of the first element that
+    fits, and the roles of those without a name."""
+    session = page.context.new_cdp_session(page)
+    session.send("Accessibility.enable")
+    found = session.send("Runtime.evaluate", {"expression": f"document.querySelector({selector!r})"})
+    tree = session.send("Accessibility.queryAXTree", {"objectId": found["result"]["objectId"]})
+    session.detach()
+    told = [(n["role"]["value"], n.get("name", {}).get("value", "").strip()) for n in tree["nodes"] if not n.get("ignored")]
+    told = [(role, name) for role, name in told if role in SPOKEN]
+    return told, [role for role, name in told if not name]
+
+
 def request(lab, path, method="GET"):
     """One call of Jupyter's own interface."""
     asked = urllib.request.Request(lab[0] + path, method=method, headers={"Authorization": f"token {lab[1]}"})

@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-from .driving import open_and_run, until
+from .driving import nameless, open_and_run, until
 
 NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
 
@@ -117,6 +117,28 @@ def other_choices(page, box):
             yield settled(page, box, None)
 
 
+def paint_by_key(page, box, canvas):
+    """Into the canvas, a line in the background's colour by arrows and space, out by Tab and by Escape."""
+    focused = "() => document.activeElement.tagName"
+    box.get_by_label("brush", exact=True).select_option(label="background")
+    picture = settled(page, box, None)
+    canvas.focus()
+    assert canvas.evaluate("c => getComputedStyle(c).outlineStyle") == "solid"
+    page.keyboard.press("ArrowUp")
+    box.get_by_text("Brush at row").wait_for()
+    page.keyboard.down(" ")
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.up(" ")
+    assert settled(page, box, picture) != picture
+    page.keyboard.press("Escape")
+    assert page.evaluate(focused) == "SELECT"
+    canvas.focus()
+    page.keyboard.press("Tab")
+    assert page.evaluate(focused) != "CANVAS"
+    until(page, lambda: box.get_by_text("Brush at row").count() == 0, 10)
+
+
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_explorers_follow_keyboard_mouse_and_clicks(page, lab, copy, name):
     open_and_run(page, lab, copy(name), 180)
@@ -128,6 +150,10 @@ def test_explorers_follow_keyboard_mouse_and_clicks(page, lab, copy, name):
         until(page, lambda box=box: box.locator("img.unet-lab-image").count() == 1, 20)
         in_agreement(page, box)
         picture = box.evaluate(SHOWN)["png"]
+        box.evaluate("b => { document.querySelector('#being-read')?.removeAttribute('id'); b.id = 'being-read'; }")
+        told, without_name = nameless(page, "#being-read")
+        assert not without_name, told
+        assert ("image", box.evaluate(SHOWN)["alt"]) in told
         controls = box.locator(".widget-slider, .widget-dropdown, .widget-hslider")
         # by keyboard: the first control that has somewhere to go
         for k in range(controls.count()):
@@ -170,6 +196,8 @@ def test_explorers_follow_keyboard_mouse_and_clicks(page, lab, copy, name):
             painted = settled(page, box, picture)
             in_agreement(page, box)
             assert painted != picture
+            paint_by_key(page, box, canvas.first)
+            until(page, lambda box=box: agrees(page, box), 20)
         # back to the start
         box.get_by_role("button", name="Reset").click()
         settled(page, box, None)

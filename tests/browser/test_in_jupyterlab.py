@@ -7,6 +7,8 @@ import urllib.error
 import psutil
 import pytest
 
+from tests.conftest import ROOT
+
 from .driving import open_and_run, open_page, request, until
 
 
@@ -85,3 +87,18 @@ def test_stop_button_works_while_the_cell_is_training(page, lab, copy):
     page.get_by_text(re.compile(r"Epoch [3-9] of 500")).first.wait_for()
     page.locator("button.widget-button", has_text="Stop").first.click()
     page.get_by_text("stopped early: True weights kept: True").first.wait_for()
+
+    # the same page opened again tomorrow: saved, its kernel gone; then as it comes from somebody else, not trusted
+    shown = page.locator("img.unet-lab-image").first.get_attribute("alt")
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    path = ROOT / "notebooks" / address.split("/")[-1].partition("?")[0]
+    until(page, lambda: "stopped early" in path.read_text(encoding="utf-8"), 20)
+    foreign = json.loads(path.read_text(encoding="utf-8"))
+    foreign["cells"][0]["source"] = "# from somebody else"
+    for where in (address, copy("foreign.ipynb", json.dumps(foreign))):
+        open_page(page, lab, where)
+        page.get_by_text("Run this cell to play with it.").first.wait_for()
+        picture = page.locator(".jp-OutputArea img[alt]").first
+        assert picture.evaluate("i => i.complete && i.naturalWidth") > 400
+        assert picture.get_attribute("alt") == shown
+        assert page.get_by_text("model not found").count() == 0

@@ -26,6 +26,8 @@ class DescribedFigure(Figure):
 
     def __init__(self, width: float, height: float, alt: str, layout: str = "constrained"):
         super().__init__(figsize=(width, height), dpi=100, layout=layout, facecolor="white")
+        if layout == "constrained":
+            self.get_layout_engine().set(w_pad=0.08, h_pad=0.08)  # inches: titles stand free of the edge
         self.alt = alt
 
     def png(self, resolution: float = 1.0) -> bytes:
@@ -45,6 +47,11 @@ def class_colours(num_classes: int = 3) -> list[tuple[float, float, float]]:
     """RGB 0..1 for each class: grey background, blue cell body, orange nucleus, then more."""
     colours = (CLASS_COLOURS + _MORE_COLOURS) * (1 + num_classes // 8)
     return [to_rgb(colour) for colour in colours[:num_classes]]
+
+
+def line_colour(index: int) -> tuple[float, float, float]:
+    """A class's colour, darker: for a line on white, where the background's own grey would be lost."""
+    return tuple(0.6 * channel for channel in class_colours(index + 1)[index])
 
 
 def bare(axes: Axes, title: str = "") -> None:

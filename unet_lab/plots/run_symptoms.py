@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from unet_lab.datasets.masks import CLASS_NAMES
-from unet_lab.plots.figure import CLASS_COLOURS, TRAINING_COLOUR, VALIDATION_COLOUR, DescribedFigure, bare
+from unet_lab.plots.figure import TRAINING_COLOUR, VALIDATION_COLOUR, DescribedFigure, bare, line_colour
 from unet_lab.plots.images import show_mask
 
 if TYPE_CHECKING:
@@ -76,9 +76,10 @@ def draw_outputs(axes: Axes, symptoms: Symptoms, order: tuple[int, ...] = (0, 1,
     for k in range(symptoms.logits.shape[1]):
         values = symptoms.logits[:, k].ravel()
         name = CLASS_NAMES[order[k]] if len(order) == len(CLASS_NAMES) else f"class {k}"
-        axes.hist(values[np.isfinite(values)], edges, histtype="step", color=CLASS_COLOURS[order[k]], lw=1.8, label=name)
+        look = {"histtype": "step", "color": line_colour(order[k]), "lw": 1.6, "ls": ("-", "--", ":")[k % 3]}
+        axes.hist(values[np.isfinite(values)], edges, label=name, **look)
     axes.set(xlabel="output", ylabel="pixels", yticks=[])
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, framealpha=0.5)
 
 
 def draw_labels(axes: Axes, symptoms: Symptoms) -> None:
@@ -122,8 +123,8 @@ def four(axes: Axes, masks: np.ndarray | None, title: str, order: tuple[int, ...
         bare(axes, f"{title} (values up to {square.max()})")
         axes.imshow(square, cmap="gray", interpolation="nearest")
     if len(masks) >= 4:
-        axes.axhline(side - 0.5, color="white", lw=2)
-        axes.axvline(masks.shape[2] - 0.5, color="white", lw=2)
+        axes.axhline(side - 0.5, color="black", lw=1)
+        axes.axvline(masks.shape[2] - 0.5, color="black", lw=1)
 
 
 def line(axes: Axes, values: list[float], colour: str, label: str, title: str, name: str = "") -> None:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from unet_lab.datasets.masks import CLASS_NAMES
-from unet_lab.plots.figure import ERROR_COLOUR, TRAINING_COLOUR, VALIDATION_COLOUR, DescribedFigure, class_colours
+from unet_lab.plots.figure import ERROR_COLOUR, TRAINING_COLOUR, VALIDATION_COLOUR, DescribedFigure, class_colours, line_colour
 from unet_lab.training.history import EpochReport
 
 
@@ -88,6 +88,7 @@ def draw_histogram(axes: Axes, image: np.ndarray, mask: np.ndarray, class_names=
     for index, (name, colour) in enumerate(zip(class_names, class_colours(len(class_names)), strict=True)):
         counts, _ = np.histogram(image[mask == index], bins)
         axes.stairs(counts, bins, fill=True, color=colour, alpha=0.6, label=name)
-        axes.stairs(counts, bins, color=tuple(0.6 * c for c in colour), lw=1)
+        style = ("-", "--", ":", "-.")[index % 4]
+        axes.stairs(counts, bins, color=line_colour(index), lw=1.2, ls=style)
     axes.set(xlabel=f"grey (0 to {top})", ylabel="pixels")
     axes.legend()
