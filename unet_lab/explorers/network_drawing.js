@@ -200,6 +200,7 @@ export function latest(run, merge = (_, next) => next) {
       }
     } finally {
       busy = false;
+      waiting = null;
     }
   };
 }

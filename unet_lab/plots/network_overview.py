@@ -26,7 +26,7 @@ def show_network(
     levels = 1 + max(stage["level"] for stage in stages)
     columns = len(stages) + 2
     alt = described(network)
-    figure = DescribedFigure(max(9.8, 0.95 * columns), 1.6 + 1.05 * levels, alt, layout="none")
+    figure = DescribedFigure(max(9.8, 0.95 * columns), 1.1 + 1.05 * levels, alt, layout="none")
     places = {}
     shown = np.asarray(picture["bytes"]).reshape(picture["height"], picture["width"], 3)
     draw_card(figure, place_of(0, 0, columns, levels), shown, "input")
@@ -52,9 +52,9 @@ def described(network: Mapping[str, Any]) -> str:
 
 def place_of(column: int, level: int, columns: int, levels: int) -> tuple[float, float, float, float]:
     """Left, bottom, width and height of a card, as shares of the figure; deeper cards are smaller."""
-    room, row = 0.97 / columns, 0.86 / levels
+    room, row = 0.97 / columns, 0.9 / levels
     share = 0.8 * 0.92**level
-    return 0.015 + column * room, 1 - 0.12 - (level + 1) * row + 0.25 * row, share * room, share * row * 0.8
+    return 0.015 + column * room, 0.95 - (level + 1) * row + 0.25 * row, share * room, share * row * 0.8
 
 
 def draw_card(figure: DescribedFigure, box: tuple[float, float, float, float], image: np.ndarray, title: str, **look) -> None:
