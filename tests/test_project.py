@@ -262,3 +262,18 @@ def test_a_page_says_in_its_first_cell_what_one_needs(path):
     pages = re.findall(r"\((\d\d)_\w+\.ipynb\)", needed[0])
     assert bool(pages) is (path.stem != "00_start_here")
     assert all(page < path.stem[:2] for page in pages)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_each_picture_has_a_text_and_headings_are_in_order(path):
+    notebook = nbformat.read(path, as_version=4)
+    level, lines = 0, "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown").splitlines()
+    for heading in (line for line in lines if re.match(r"#+ ", line)):
+        depth = len(heading) - len(heading.lstrip("#"))
+        assert depth <= level + 1, f"{heading} comes after a heading of level {level}"
+        level = depth
+    for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
+        if "image/png" in output.get("data", {}):
+            alt = output.metadata.get("image/png", {}).get("alt") or output.data.get("text/plain", "")
+            assert len(alt.split()) > 3, f"a picture says no more than {alt!r}"
+            assert not re.match(r"<|\w+\(", alt), f"a picture's text is Python's name of it: {alt!r}"
