@@ -46,6 +46,14 @@ export function percent(share) {
   return `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
 }
 
+// Pixel p of an image's data in colour number `level` of a table; written out, since a hand waits for thousands of them.
+function paint(data, p, colours, level, alpha) {
+  data[4 * p] = colours[3 * level];
+  data[4 * p + 1] = colours[3 * level + 1];
+  data[4 * p + 2] = colours[3 * level + 2];
+  data[4 * p + 3] = alpha;
+}
+
 // Map k of what maps() answered, as an image of its own size. Where values of both signs occur, white is 0.
 export function mapImage(maps, k) {
   const size = maps.height * maps.width;
@@ -58,7 +66,7 @@ export function mapImage(maps, k) {
   for (let p = 0; p < size; p++) {
     const byte = maps.bytes[k * size + p];
     const level = signed ? Math.round(127.5 + (127.5 * (low + ((high - low) * byte) / 255)) / most) : high > low ? byte : 0;
-    image.data.set([colours[3 * level], colours[3 * level + 1], colours[3 * level + 2], 255], 4 * p);
+    paint(image.data, p, colours, level, 255);
   }
   return image;
 }
@@ -99,7 +107,7 @@ export function sharpCanvas(width, height) {
 export function pictureImage(picture) {
   const image = new ImageData(picture.width, picture.height);
   for (let p = 0; p < picture.width * picture.height; p++) {
-    image.data.set([picture.bytes[3 * p], picture.bytes[3 * p + 1], picture.bytes[3 * p + 2], 255], 4 * p);
+    paint(image.data, p, picture.bytes, p, 255);
   }
   return image;
 }
@@ -132,7 +140,7 @@ export function heatImage(field) {
   for (let p = 0; p < field.width * field.height; p++) {
     const level = field.bytes[p];
     const alpha = Math.min(235, 1.6 * level);
-    image.data.set([COLOURS.heat[3 * level], COLOURS.heat[3 * level + 1], COLOURS.heat[3 * level + 2], alpha], 4 * p);
+    paint(image.data, p, COLOURS.heat, level, alpha);
   }
   return image;
 }
