@@ -36,7 +36,7 @@ from unet_lab.explorers import explore_variations
 from unet_lab.inference import predict
 from unet_lab.inspection import activations, cost
 from unet_lab.plots import VALIDATION_COLOUR, DescribedFigure, heat_over, show_image, show_mask, show_norm_groups, show_outcomes
-from unet_lab.training import Candidate, Protocol, compare, difference, interval, load_outcomes, run_once, train
+from unet_lab.training import Candidate, Protocol, compare, difference, holm, interval, load_outcomes, p_value, run_once, train
 from unet_lab.unet import UNet
 
 _ = torch.manual_seed(0)
@@ -183,12 +183,34 @@ print("less than one:", unclear)
 # %% [markdown]
 # - **Skips matter more than everything else on this page.** Adding instead of concatenating makes no difference that five seeds can show, and saves parameters.
 # - **Residual blocks** do nothing here. They were made for networks of a hundred layers; ours is shallow, and has skips.
-# - **Attention gates** lie about two standard errors up: perhaps. Among ten comparisons, one such stands out by chance in about every second table, so a careful author would
-#   run ten more seeds before writing it into a title.
+# - **Attention gates** and **nearest** lie about two standard errors up: perhaps. The next section asks what such a distance is worth in a table of this length.
 # - **A simple interpolation** does at least as well as learnt up-sampling in so short a training.
 # - **Width** buys something, at four times the cost. Its best rate was the smallest of the four on offer, so even lower ones should have been tried: no plan is perfect.
 
 # %% [markdown]
+# ## Many comparisons
+#
+# A **p value** is the chance that two equally good networks come out as far apart as these two did. Below 0.05 many a paper calls a difference *significant*. One comparison in twenty of equals is
+# then called so; and a table has many rows. **Predict:** if nothing in this table made any difference, how likely is it that at least one row would be "significant"?
+#
+# *Holm's correction* keeps that chance at 5 % for the whole table: the smallest of n p values is multiplied by n, the next by n - 1, and so on, and none may become smaller than the one before it.
+
+# %%
+p_values = [p_value(outcome, baseline) for outcome in parts]
+corrected = holm(p_values)
+print(f"{len(parts)} comparisons of equals: at least one p below 0.05 in about {1 - 0.95 ** len(parts):.0%} of such tables\n")
+for outcome, p, by_holm in sorted(zip(parts, p_values, corrected, strict=True), key=lambda row: row[1]):
+    print(f"{outcome.candidate.name:36s}  p {p:.4f}   corrected {by_holm:.4f}")
+
+# %% tags=["nbval-check-output"]
+names = [outcome.candidate.name for outcome in parts]
+print("p below 0.05, each by itself:", [name for name, p in zip(names, p_values, strict=True) if p < 0.05])
+print("corrected, in the whole table:", [name for name, p in zip(names, corrected, strict=True) if p < 0.05])
+
+# %% [markdown]
+# What the correction strikes out is not refuted: five seeds are few, and it asks for more of them. What remains would be remarkable in a table of any length. And it counts the comparisons that were
+# *made*: whoever tries thirty variations, and shows the three that won, has thirty to correct for.
+#
 # ## Explore
 #
 # With one seed, turn the first seed and watch the order. From how many seeds on would you bet on the winner?
