@@ -36,6 +36,7 @@ class Outcome(NamedTuple):
     got: np.ndarray | None
     right: np.ndarray
     error: Exception | None
+    raw: object = None  # what was returned, itself
 
 
 class Shown(NamedTuple):
@@ -53,6 +54,7 @@ class Shown(NamedTuple):
 def agree(answer: Callable, right: Callable, cases: Sequence[Case], suspects: Sequence[Suspect], shown: Shown) -> None:
     """Nothing where `answer` gives what `right` gives in all cases (small ones first); else Wrong, with a diagnosis."""
     outcomes = [outcome(answer, right, case) for case in cases]
+    earlier_answers_must_stay(outcomes, shown)
     failed = [o for o in outcomes if o.error is not None or not equal(o.got, o.right, shown.tolerance)]
     if not failed:
         return
@@ -71,15 +73,27 @@ def agree(answer: Callable, right: Callable, cases: Sequence[Case], suspects: Se
     say(answer, right, first, outcomes, failed, suspects, shown)
 
 
+def earlier_answers_must_stay(outcomes: Sequence[Outcome], shown: Shown) -> None:
+    """Wrong where what was returned holds other numbers after later calls: it is one array, used again."""
+    for o in outcomes:
+        if o.got is not None and not equal(numbers(o.raw, o.case.shown), o.got, 0.0):
+            raise Wrong(
+                f"{o.case.shown}: what you returned changed when your function was called again: one array serves all calls.",
+                "Make the array inside the function, anew at each call; a default argument is made once only.",
+                *shown.hints,
+            )
+
+
 def outcome(answer: Callable, right: Callable, case: Case) -> Outcome:
     truth = numbers(right(*case.given), case.shown)
     try:
-        got = numbers(called(answer, *case.given), case.shown)
+        raw = called(answer, *case.given)
+        got = numbers(raw, case.shown).copy()
     except Wrong:
         raise
     except Exception as error:  # the student's code may fail in any way
         return Outcome(case, None, truth, error)
-    return Outcome(case, got, truth, None)
+    return Outcome(case, got, truth, None, raw)
 
 
 def numbers(value, shown: str) -> np.ndarray:

@@ -34,12 +34,24 @@ def none(x: Tensor) -> Tensor:
     return x
 
 
+def is_batch_norm(layer: nn.Module) -> bool:
+    """PyTorch's, or one of a student's own that has the same parameters and running statistics, by the same names."""
+    if isinstance(layer, nn.BatchNorm2d):
+        return True
+    parts = [getattr(layer, name, None) for name in ("weight", "bias", "running_mean", "running_var")]
+    return all(isinstance(part, Tensor) and part.ndim == 1 and len(part) == len(parts[0]) for part in parts)
+
+
+def features_of(norm: nn.Module) -> int:
+    return norm.num_features if isinstance(norm, nn.BatchNorm2d) else len(norm.weight)
+
+
 def normalised(x: Tensor, norm: nn.BatchNorm2d) -> Tensor:
     """Batch normalisation by the layer's numbers; the layer's statistics stay as they are."""
     if norm.running_mean is None:
         return F.batch_norm(x, None, None, norm.weight, norm.bias, True, 0.1, norm.eps)
     mean, variance = norm.running_mean.clone(), norm.running_var.clone()
-    return F.batch_norm(x, mean, variance, norm.weight, norm.bias, norm.training, 0.1, norm.eps)
+    return F.batch_norm(x, mean, variance, norm.weight, norm.bias, norm.training, 0.1, getattr(norm, "eps", 1e-5))
 
 
 def convolved(x: Tensor, layer: nn.Conv2d, mode: str = "constant", dilation: int = 1) -> Tensor:
@@ -68,7 +80,7 @@ def norm_first(parts: Parts, x: Tensor) -> Tensor:
     """The second normalisation before its convolution."""
     (first, second), (one, other) = parts
     x = F.relu(normalised(convolved(x, first), one))
-    return F.relu(convolved(normalised(x, other), second)) if other.num_features == second.in_channels else x
+    return F.relu(convolved(normalised(x, other), second)) if features_of(other) == second.in_channels else x
 
 
 NON_LINEARITIES = {F.leaky_relu: "leaky ReLU", F.relu6: "ReLU6, which is bounded at 6", F.gelu: "GELU", F.softplus: "softplus"}
@@ -119,7 +131,7 @@ def shake(layers: Sequence[nn.Module], seed: int = 1) -> None:
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for norm in layers:
-            drawn = [torch.rand(norm.num_features, generator=generator) for _ in range(5)]
+            drawn = [torch.rand(features_of(norm), generator=generator) for _ in range(5)]
             if norm.weight is not None:
                 norm.weight.copy_((0.5 + drawn[0]) * (2 * (drawn[1] > 0.4) - 1))
                 norm.bias.copy_(drawn[2])  # above 0, or most of a small network would be dead behind its ReLUs
@@ -204,7 +216,8 @@ class U(NamedTuple):
 
 def u_of(layers: Sequence[nn.Module], depth: int) -> U | None:
     """The U out of its layers in the order of their calls; None where they are not those of one."""
-    kinds = "".join({nn.Conv2d: "c", nn.BatchNorm2d: "n", nn.ConvTranspose2d: "t"}.get(type(layer), "?") for layer in layers)
+    known = {nn.Conv2d: "c", nn.ConvTranspose2d: "t"}
+    kinds = "".join("n" if is_batch_norm(layer) else known.get(type(layer), "?") for layer in layers)
     if kinds != "cncn" * (depth + 1) + "tcncn" * depth + "c":
         return None
     todo = list(layers)

@@ -228,6 +228,13 @@ def images_apart(model: nn.Module, inputs: dict[str, Tensor], *hints: str) -> No
         for number in range(len(next(iter(inputs.values())))):
             alone = listed(model(*(tensor[number : number + 1].clone() for tensor in inputs.values())))
             for whole, single in zip(together, alone, strict=True):
+                same_again = listed(model(*(tensor[number : number + 1].clone() for tensor in inputs.values())))
+                if any(a.shape != b.shape or not torch.allclose(a, b, atol=1e-4) for a, b in zip(alone, same_again, strict=True)):
+                    raise Wrong(
+                        f"image {number} alone, asked twice, gets two answers: something is kept from the call before.",
+                        "A list that forward fills must be made in forward, anew at each call.",
+                        *hints,
+                    )
                 if whole[number].shape != single[0].shape or not torch.allclose(whole[number], single[0], atol=1e-4):
                     raise Wrong(
                         f"image {number} of a batch gets another answer than alone: the images of the batch are mixed.",

@@ -186,3 +186,26 @@ split.wrong(
     "shuffle|leak|same",
     "def f(count, train_fraction, seed):\n    k = round(count * train_fraction)\n    rng = np.random.default_rng(seed)\n    return rng.permutation(k), k + rng.permutation(count - k)",
 )
+
+# Of two students who had not seen the checks, and what passed then.
+
+encode.wrong(
+    "fresh: one array for all calls",
+    "one array",
+    "def f(grey, codes, keep={}):\n    out = keep.setdefault(grey.shape, np.zeros(grey.shape, np.uint8))\n    out[:] = 0\n    for k, c in enumerate(codes):\n        out[grey == c] = k\n    return out",
+)
+split.wrong(
+    "fresh: the last image always validates",
+    "always in validation",
+    "def f(count, train_fraction, seed):\n    o = [*np.random.default_rng(seed).permutation(count - 1), count - 1]\n    n = round(count * train_fraction)\n    return o[:n], o[n:]",
+)
+split.wrong(
+    "fresh: the first image always trains",
+    "always in training",
+    "def f(count, train_fraction, seed):\n    o = [0, *(np.random.default_rng(seed).permutation(count - 1) + 1)]\n    n = round(count * train_fraction)\n    return o[:n], o[n:]",
+)
+split.wrong(
+    "fresh: drawn in pairs",
+    "same side|together",
+    "def f(count, train_fraction, seed):\n    p = np.random.default_rng(seed).permutation((count + 1) // 2)\n    o = [i for q in p for i in (2 * q, 2 * q + 1) if i < count]\n    n = round(count * train_fraction)\n    return o[:n], o[n:]",
+)

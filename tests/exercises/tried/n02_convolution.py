@@ -285,3 +285,10 @@ block.wrong("extra: mirrored output", "mirror|flip", "return self.layers(x)", "r
 block.wrong("form: an instance", "class", "Block = ConvBlock(1, 4)")
 block.wrong("form: forgets super", "super", "        super().__init__()\n", "")
 block.wrong("unfinished: forward returns nothing", "return|None", "        return self.layers(x)", "        self.layers(x)")
+
+# Of two students who had not seen the checks, and what passed then.
+
+block.right(
+    "a norm of one's own",
+    "class HandNorm(nn.Module):\n    def __init__(self, c):\n        super().__init__()\n        self.weight = nn.Parameter(torch.ones(c))\n        self.bias = nn.Parameter(torch.zeros(c))\n        self.eps = 1e-5\n        self.register_buffer('running_mean', torch.zeros(c))\n        self.register_buffer('running_var', torch.ones(c))\n        self.register_buffer('num_batches_tracked', torch.tensor(0))\n    def forward(self, x):\n        if self.training:\n            self.num_batches_tracked += 1\n        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, self.training, 0.1, self.eps)\nclass HandBlock(nn.Module):\n    def __init__(self, i, o):\n        super().__init__()\n        self.c1 = nn.Conv2d(i, o, 3, padding=1)\n        self.n1 = HandNorm(o)\n        self.c2 = nn.Conv2d(o, o, 3, padding=1)\n        self.n2 = HandNorm(o)\n    def forward(self, x):\n        return F.relu(self.n2(self.c2(F.relu(self.n1(self.c1(x))))))",
+)

@@ -212,3 +212,21 @@ field.wrong(
     "        step *= stride\n    return width",
     "        step *= stride\n        return width",
 )
+
+# Of two students who had not seen the checks, and what passed then.
+
+field.wrong(
+    "fresh: a kernel of 1 skipped with its stride",
+    "kernel of 1",
+    "def f(layers):\n    w = step = 1\n    for k, s in layers:\n        if k == 1:\n            continue\n        w += (k - 1) * step\n        step *= s\n    return w",
+)
+field.wrong(
+    "fresh: 100 pixels at most",
+    "100",
+    "def f(layers):\n    w = step = 1\n    for k, s in layers:\n        w += (k - 1) * step\n        step *= s\n    return min(w, 100)",
+)
+field.wrong(
+    "fresh: used pixels counted, not the width",
+    "holes|wide|not recognised",
+    "def f(layers):\n    seen = {0}\n    for k, s in reversed(layers):\n        seen = {p * s + j for p in seen for j in range(k)}\n    return len(seen)",
+)

@@ -312,3 +312,30 @@ detective.wrong("unfinished: one", "training_images", "180", "None")
 detective.wrong("unfinished: two", "knowing_nothing", "180", "None", "math.log(3)", "None")
 detective.wrong("form: a list", "dictionary", "[0.54, 2.16, 1.0986, 1024, 180]")
 detective.wrong("form: text", "number", "180", '"many"')
+
+# Of two students who had not seen the checks, and what passed then.
+
+dice.wrong(
+    "fresh: an absent class left out",
+    "left out",
+    "def f(logits, mask):\n    p = logits.softmax(1)\n    t = F.one_hot(mask, logits.shape[1]).movedim(-1, 1).float()\n    a = (0, 2, 3)\n    d = (2 * (p * t).sum(a) + 1e-5) / (p.sum(a) + t.sum(a) + 1e-5)\n    return 1 - d[t.sum(a) + p.sum(a) > 1e-3].mean()",
+)
+dice.wrong(
+    "fresh: means instead of sums",
+    "means",
+    "2 * overlap + 1e-5",
+    "2 * overlap / mask.numel() + 1e-5",
+    "(sizes + 1e-5)",
+    "(sizes / mask.numel() + 1e-5)",
+)
+dice.wrong(
+    "fresh: sums divided by the images",
+    "divided by the images",
+    "2 * overlap + 1e-5",
+    "2 * overlap / len(mask) + 1e-5",
+    "(sizes + 1e-5)",
+    "(sizes / len(mask) + 1e-5)",
+)
+dice.wrong("fresh: 1e-4", "small number", "1e-5", "1e-4")
+detective.wrong("fresh: one image short", "179", "180", "179")
+detective.wrong("fresh: one image too many", "181", "180", "181")

@@ -321,3 +321,23 @@ interval.wrong("ends: swapped", "swapped", "return low, high", "return high, low
 interval.wrong("ends: the width", "two numbers", "return low, high", "return high - low")
 interval.wrong("ends: middle and half width", "half the width", "return low, high", "return (low + high) / 2, (high - low) / 2")
 interval.wrong("ends: per cent", "per cent", "return low, high", "return 100 * low, 100 * high")
+
+# Of two students who had not seen the checks, and what passed then.
+
+confusion.wrong(
+    "fresh: the code in the masks' own type",
+    "uint8",
+    "def f(truth, prediction, num_classes):\n    return np.bincount((num_classes * truth + prediction).ravel(), minlength=num_classes**2)[: num_classes**2].reshape(num_classes, num_classes)",
+)
+confusion.wrong("fresh: uint16 wraps", "65,535", "np.int64", "np.uint16")
+confusion.wrong(
+    "fresh: bincount without minlength",
+    "minlength",
+    "def f(truth, prediction, num_classes):\n    return np.bincount(num_classes * truth.astype(int).ravel() + prediction.ravel()).reshape(num_classes, num_classes)",
+)
+iou.wrong(
+    "fresh: a matrix of floats changed in place",
+    "changed",
+    "def f(matrix):\n    matrix = np.asarray(matrix, dtype=float)\n    matrix /= matrix.sum()\n    tp = np.diag(matrix)\n    return tp / (matrix.sum(0) + matrix.sum(1) - tp)",
+)
+audit.wrong("fresh: False as a text", "text", "False", "'False'")

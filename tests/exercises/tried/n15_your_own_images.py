@@ -182,3 +182,11 @@ split.wrong(
 )
 split.wrong("in place: names shuffled", "changed", "    dishes =", "    np.random.default_rng(seed).shuffle(names)\n    dishes =")
 split.wrong("unfinished: no return", "return|None", "    return training, [", "    training, [")
+
+# Of two students who had not seen the checks, and what passed then.
+
+split.wrong(
+    "fresh: the share of images",
+    "dishes",
+    "import re\ndef f(names, fraction, seed):\n    d = list(dict.fromkeys(re.match(r'(dish\\d+)_', n)[1] for n in names))\n    random.Random(seed).shuffle(d)\n    a, b = [], []\n    for x in d:\n        own = [n for n in names if n.startswith(x + '_')]\n        (a if len(a) + len(own) / 2 <= fraction * len(names) else b).extend(own)\n    return a, b",
+)

@@ -146,6 +146,8 @@ def field_cases() -> list[Case]:
     block_, pool = [(3, 1), (3, 1)], [(2, 2)]
     given = [[(3, 1)], [(3, 2), (5, 2), (3, 1)], [(5, 1), (3, 1)], [*block_, *pool, (3, 1)], 3 * (block_ + pool) + block_, []]
     given += [[(1, 1)], [(2, 2)], [(3, 3), (2, 1)], [(7, 2), (3, 3), (4, 1)], [(5, 3), (5, 3), (2, 2)]]
+    given += [[(1, 2), (3, 1)], [(3, 1), (1, 3), (1, 2), (5, 1)], [(2, 4), (3, 1)], [(3, 1), (2, 5), (2, 3), (3, 2)]]
+    given += [5 * (block_ + pool) + block_, [(7, 2), *pool, *(6 * block_), *pool, *(4 * block_)], [(3, 2)] * 6]
     given += [[(int(k), int(s)) for k, s in rng.integers(1, [8, 4], (length, 2))] for length in (2, 3, 4, 4, 5)]
     return [Case(f"for {layers}", (layers,), field_tags(layers)) for layers in given]
 
@@ -157,6 +159,12 @@ def field_tags(layers) -> tuple[str, ...]:
         "a kernel is even": any(k % 2 == 0 for k, _ in layers),
         "a stride is above 1": any(s > 1 for _, s in layers[:-1]),
         "a stride is above 2": any(s > 2 for _, s in layers[:-1]),
+        "two strides or more are above 1: they multiply": sum(s > 1 for _, s in layers[:-1]) > 1,
+        "a kernel of 1 has a stride above 1: the stride counts too": (1, 2) in layers or (1, 3) in layers,
+        "a stride is larger than its kernel: the field has holes, and is as wide as from end to end": any(
+            s > k for k, s in layers[:-1]
+        ),
+        "the field is wider than 100 pixels": walked(layers) > 100,
         "there is more than one layer": len(layers) > 1,
     }
     return tuple(tag for tag, holds in tags.items() if holds)
@@ -197,6 +205,9 @@ def field_suspects() -> list[Suspect]:
         Suspect(lambda a: walked(a, grow=lambda k: k // 2 * 2), "An even kernel counts as if it were odd.", less),
         Suspect(lambda a: walked(a, grow=lambda k: 2), "Every kernel counts as 3.", less),
         Suspect(lambda a: walked(a[::-1]), "The layers are taken from the last to the first.", "As they are applied."),
+        Suspect(lambda a: walked([one for one in a if one[0] > 1]), "A kernel of 1 is skipped, and its stride with it.", jump),
+        Suspect(lambda a: min(walked(a), 100), "It ends at 100 pixels.", "The layers say how wide it is; no image is needed."),
+        Suspect(lambda a: walked(a, jump=lambda step, s: step * min(s, 3)), "A stride counts as 3 at most.", jump),
         Suspect(lambda a: walked(a[:-1]), "The last layer is left out.", "All layers count."),
         Suspect(lambda a: walked(a[1:]), "The first layer is left out.", "All layers count."),
         Suspect(lambda a: walked(a[:1]), "Only the first layer counts; is there a return inside the loop?", "All layers count."),

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from unet_lab.course.agreement import Case, Shown, Suspect, agree
 from unet_lab.course.checking import Wrong, module_class
-from unet_lab.course.networks import Parts, block, block_mistakes, compare_networks, shake
+from unet_lab.course.networks import Parts, block, block_mistakes, compare_networks, is_batch_norm, shake
 from unet_lab.course.probes import built, gradients_must_reach_parameters, manners, outputs, parts_must_be_known
 
 
@@ -156,7 +156,7 @@ def shape_is_kept(x, out, outs) -> None:
 def block_parts(layers: list[nn.Module], first_channels: int, neighbour: str) -> Parts:
     """The layers of one block, in the order of their calls; Wrong where they are not two 3x3 convolutions and two batch norms."""
     convolutions = [m for m in layers if isinstance(m, nn.Conv2d)]
-    norms = [m for m in layers if isinstance(m, nn.BatchNorm2d)]
+    norms = [m for m in layers if is_batch_norm(m)]
     kernels = [m.kernel_size for m in convolutions]
     if kernels != [(3, 3), (3, 3)]:
         raise Wrong(
@@ -164,7 +164,7 @@ def block_parts(layers: list[nn.Module], first_channels: int, neighbour: str) ->
             "Two 3x3 in a row see 5x5 pixels with a non-linearity in between, and need fewer weights than one 5x5.",
             neighbour,
         )
-    others = sorted({type(m).__name__ for m in layers} - {"Conv2d", "BatchNorm2d"})
+    others = sorted({type(m).__name__ for m in layers if not is_batch_norm(m)} - {"Conv2d"})
     if len(norms) != 2:
         instead = f", and {', '.join(others)} instead" if others else ""
         raise Wrong(
@@ -179,7 +179,7 @@ def block_parts(layers: list[nn.Module], first_channels: int, neighbour: str) ->
         if layer.groups != 1:
             finding = f"a convolution has groups={layer.groups}: each output channel sees a part of the channels only."
             raise Wrong(finding, "Leave groups at 1: every channel takes part.", neighbour)
-    if max(norm.eps for norm in norms) > 1e-2:
+    if max(getattr(norm, "eps", 1e-5) for norm in norms) > 1e-2:
         raise Wrong(
             "a batch normalisation has another eps than a tiny one.", "nn.BatchNorm2d(out_channels), as it is.", neighbour
         )

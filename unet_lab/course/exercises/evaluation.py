@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 
 from unet_lab.course.agreement import Case, Shown, Suspect, agree
-from unet_lab.course.checking import Wrong, close
+from unet_lab.course.checking import Wrong, called, close
 from unet_lab.course.exercises.iou_mistakes import iou_cases, iou_suspects, true_iou
 from unet_lab.course.leniency import fields, number, truth
 from unet_lab.datasets.generator.cells import generate_cell
@@ -36,6 +38,11 @@ def table_cases() -> list[Case]:
             (rng.integers(0, classes, shape).astype(np.uint8), rng.integers(0, classes, shape).astype(np.uint8), classes)
         )
     given.append((rng.integers(0, 3, (3, 4)), rng.integers(0, 3, (3, 4)), 5))
+    given.append((np.array([0, 1, 1, 1]), np.array([0, 1, 0, 1]), 3))
+    given.append((np.zeros((260, 257), np.uint8), np.zeros((260, 257), np.uint8), 2))
+    for classes in (17, 40):
+        many = np.arange(classes, dtype=np.uint8)[None]
+        given.append((many, many[:, ::-1].copy(), classes))
     given.append((mask, change_mask(mask, right=3), 3))
     return [Case(table_shown(*each), each, table_tags(*each)) for each in given]
 
@@ -50,6 +57,11 @@ def table_tags(truth, prediction, classes) -> tuple[str, ...]:
     tags = {
         "there are not 3 classes (num_classes)": classes != 3,
         "there are more than 10 classes": classes > 10,
+        "there are 17 classes or more, in masks of uint8 (num_classes * truth overflows: 255 is the most)": classes > 16,
+        "the last class is never predicted rightly (the largest code, num_classes² - 1, does not occur: minlength)": not (
+            (truth == classes - 1) & (prediction == classes - 1)
+        ).any(),
+        "a pair occurs more than 65,535 times (uint16 overflows)": counted(truth, prediction, classes).max() > 65535,
         "the last class does not occur in either": max(truth.max(), prediction.max()) < classes - 1,
         "the last class does not occur in the truth": truth.max() < classes - 1,
         "a mask is no image: it has one dimension, or more than two": truth.ndim != 2,
@@ -68,6 +80,13 @@ def table_suspects() -> list[Suspect]:
 
     def of(change, finding, clue=plain):
         return Suspect(lambda t, p, n: change(counted(t, p, n)), finding, clue)
+
+    def overflown(t, p, n):
+        """Where it is computed in the masks' own type."""
+        if t.dtype != np.uint8:
+            return counted(t, p, n)
+        code = (np.int64(n) * t + p) % 256
+        return np.bincount(code.ravel(), minlength=n * n)[: n * n].reshape(n, n)
 
     def coded(base):
         def table(t, p, n):
@@ -94,6 +113,8 @@ def table_suspects() -> list[Suspect]:
         Suspect(lambda t, p, n: counted(t[:-1], p[:-1], n), "The last row of pixels is left out: fewer are counted.", plain),
         Suspect(lambda t, p, n: counted(t, p.T.reshape(t.shape), n), "Pixels are compared with others: the order of one mask is "
                 "transposed.", plain),
+        Suspect(overflown, "The code num_classes * truth + prediction overflows in uint8 from 17 classes on.",
+                "Make the masks int64 first: truth.astype(np.int64)."),
         Suspect(coded(10), "The code 10 * truth + prediction is not unique for more than 10 classes.", "Use num_classes."),
         Suspect(coded(3), "The code 3 * truth + prediction is not unique for more than 3 classes.", "Use num_classes, not 3."),
     ]  # fmt: skip
@@ -114,6 +135,8 @@ def iou(answer) -> None:
     otherwise = "Per class: intersection is the diagonal; union is row sum + column sum - diagonal."
     with np.errstate(all="ignore"):
         agree(answer, true_iou, iou_cases(), iou_suspects(), Shown(otherwise, (IOU_NEIGHBOUR,), tolerance=1e-6))
+        with contextlib.suppress(TypeError, ValueError):  # counts may be demanded; what takes floats must leave them alone
+            called(answer, iou_cases()[0].given[0].astype(float))
 
 
 def audit(answer) -> None:
@@ -158,6 +181,9 @@ def audit(answer) -> None:
             "IoU = F1/(2 - F1); put the accuracy in for F1.",
             neighbour,
         )
+    if isinstance(answer["reported_pair_possible"], str):
+        finding = f"reported_pair_possible: {answer['reported_pair_possible']!r} is text, and any text is true in Python."
+        raise Wrong(finding, "Write True or False, without quotes.", neighbour)
     possible = truth(answer["reported_pair_possible"])
     if possible is None:
         finding = f"reported_pair_possible: {answer['reported_pair_possible']!r}; expected True or False."

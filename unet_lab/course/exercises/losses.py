@@ -88,10 +88,10 @@ def soft_dice(answer) -> None:
     )
     otherwise = "Probabilities (softmax), the truth as one-hot planes, sums over dim=(0, 2, 3), then the mean over classes."
     agree(answer, true_dice, cases, dice_suspects(), Shown(otherwise, hints, tolerance=1e-3))
+    absent(answer, hints)
     for case in cases[1:5]:
         mask = case.given[1]
         gradients_must_agree(lambda z, m=mask: answer(z, m), lambda z, m=mask: true_dice(z, m), {"logits": case.given[0]}, *hints)
-    absent(answer, hints)
 
 
 def absent(answer, hints) -> None:
@@ -102,16 +102,34 @@ def absent(answer, hints) -> None:
     two = (2 * overlap / (p + t))[:2]
     got = float(called(answer, logits, mask))
     without, perfect, nothing = float(1 - two.mean()), float(1 - (two.sum() + 1) / 3), float(1 - two.sum() / 3)
-    if close(got, perfect) or close(got, without):
+    if close(got, perfect):
+        hardly_there(answer, hints)
         return
     small = "It is neither there nor predicted: that is right, so 1. Add something small (1e-5) above and below."
     if math.isnan(got):
         finding = "where a class is nowhere, neither in truth nor in prediction, the loss is NaN: 0/0"
+    elif close(got, without):
+        finding = "The class that is nowhere is left out of the mean; the formula counts it as 1, since the 1e-5 makes 1 of 0/0"
     elif close(got, nothing):
         finding = "The class that is nowhere got Dice 0, so the loss cannot become 0"
     else:
         finding = f"where a class is nowhere, yours is {got:.4f}, expected {perfect:.4f}"
     raise Wrong(f"for a class in neither truth nor prediction: {finding}.", small, *hints)
+
+
+def hardly_there(answer, hints) -> None:
+    """A class that is nowhere, and predicted with a millionth at each pixel of four images: here the 1e-5 weighs something."""
+    logits, mask = torch.zeros(4, 3, 8, 8), torch.arange(256).view(4, 8, 8) % 2
+    logits[:, 2] = -14
+    overlap, p, t = sums(logits.softmax(1), planes(mask, 3))
+    got = float(called(answer, logits, mask))
+    small, none = (float(1 - ((2 * overlap + e) / (p + t + e)).mean()) for e in (1e-5, 0.0))
+    if small - 0.01 <= got <= none + 0.01:  # a smaller number than 1e-5 does as well
+        return
+    where = "for four images of 8 x 8, and a class that is nowhere and has the logit -14"
+    finding = f"{where}: yours {got:.3f}, expected {small:.3f}: the small number weighs more than 1e-5 beside the sums."
+    clue = "Sums over all pixels of the batch, not means and not divided by the images; then 1e-5 above and below."
+    raise Wrong(finding, clue, *hints)
 
 
 def detective(answer) -> None:
@@ -129,8 +147,11 @@ def detective(answer) -> None:
         raise Wrong("per_pixel_at_1024 and per_pixel_at_512 are swapped.", "More pixels, less for each.", neighbour)
     for key, pixels, got in (("per_pixel_at_1024", 1024**2, large), ("per_pixel_at_512", 512**2, small)):
         right = FIRST_LOG / (3 * pixels)
-        if close(got, right, 0.005):
+        if close(got, right, 0.001 * max(1, right)):
             continue
+        if close(got, right, 0.02 * right):
+            finding = f"{key}: yours {got:.5g} is near, and not right to three digits."
+            raise Wrong(finding, "Compute it with all digits, and round at the end.", neighbour)
         known = {FIRST_LOG / pixels: "forgets that a batch has 3 images", FIRST_LOG / 3: "is the loss per image, not per pixel"}
         known[FIRST_LOG / (3 * pixels**0.5)] = "divides by one side of the image only"
         reason = next((text for value, text in known.items() if close(got, value, 0.01 * value)), "does not fit")
@@ -164,7 +185,7 @@ def detective(answer) -> None:
             "That is above what knowing nothing costs. Networks are worse than that for some steps, not for a whole epoch.",
             neighbour,
         )
-    if not close(images, 180, 3):
+    if not close(images, 180, 0.5):
         known = {60: "is the number of batches; each has 3 images", 225: "are all images, validation too; 80 % train"}
         known |= {480: "is the denominator, 8 · 60, not the number of images", 45: "are those for validation, not for training"}
         known |= {

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from unet_lab.course.agreement import Case, Shown, agree
 from unet_lab.course.checking import NotTried, Wrong, module_class
 from unet_lab.course.exercises.count_mistakes import count_suspects
-from unet_lab.course.networks import Mistake, U, compare_networks, run_u, same_values, shake, u_of
+from unet_lab.course.networks import Mistake, U, compare_networks, is_batch_norm, run_u, same_values, shake, u_of
 from unet_lab.course.probes import (
     built,
     calls_until_error,
@@ -87,7 +87,7 @@ def check_net(model, x, out, settings) -> None:
         finding = f"its layers are called in an order that is not that of a U-Net: {kinds}."
         clue = "Down: blocks and poolings; the bottleneck; up: a 2x2 up-convolution and a block each; the head."
         raise Wrong(finding[:600], clue, PLATES)
-    shake([m for m in layers if isinstance(m, torch.nn.BatchNorm2d)])
+    shake([m for m in layers if is_batch_norm(m)])
     with torch.no_grad():
         first = same_values(model.eval()(x), run_u(u, x))
     hints = ("Compare with the figure: blocks, poolings, bottleneck, ups, each with its own skip, and the head.", ORDER, PLATES)
@@ -156,7 +156,7 @@ def check_parts(model, layers, settings) -> None:
         return
     threes = [m for m in layers if isinstance(m, torch.nn.Conv2d) and m.kernel_size == (3, 3)]
     kinds = f"{len(threes)} convolutions of 3x3, "
-    kinds += f"{sum(isinstance(m, torch.nn.BatchNorm2d) for m in layers)} batch norms, "
+    kinds += f"{sum(is_batch_norm(m) for m in layers)} batch norms, "
     kinds += f"{sum(isinstance(m, torch.nn.ConvTranspose2d) for m in layers)} up-convolutions"
     start = f"{mine:,} parameters, expected {ours:,}"
     found = f"(yours has {kinds}; expected {4 * depth + 2}, {4 * depth + 2}, {depth})"

@@ -95,7 +95,8 @@ def split_by_dish(answer) -> None:
     training, validation = first
     both = sorted(set(training) & set(validation))
     if both:
-        raise Wrong(f"{both[0]} is in training and in validation.", "Cut one list in two; two draws overlap.", neighbour)
+        clue = "Does each name go to one side? Two draws overlap; and dish10 begins with 'dish1': compare whole names of dishes."
+        raise Wrong(f"{both[0]} is in training and in validation.", clue, neighbour)
     lost = sorted(set(names) - set(training) - set(validation))
     if lost or len(training) + len(validation) != len(names):
         what = f"{lost[0]} is in neither part" if lost else "a name stands twice"
@@ -114,6 +115,10 @@ def split_by_dish(answer) -> None:
         raise Wrong("3 dishes for training and 9 for validation: the parts are swapped.", "Return training first.", neighbour)
     if len(dishes[0]) != 9:
         ones = {f"dish{k}" for k in (1, 10, 11, 12)}
+        if not dishes[0] or not dishes[1]:
+            empty = "validation" if dishes[0] else "training"
+            finding = f"all 12 dishes are on one side: {empty} is empty. Were dishes drawn from a list with repeats?"
+            raise Wrong(finding, "Each dish once, sorted({...}); shuffle, then cut the list.", neighbour)
         if ones <= dishes[0] or ones <= dishes[1]:
             raise Wrong(
                 f"{len(dishes[0])} dishes for training, expected 9; dishes 1, 10, 11 and 12 always stay together.",
