@@ -136,8 +136,8 @@ def split(answer) -> None:
     """my_split(count, train_fraction, seed) returns two sequences of indices: training and validation."""
     for count, fraction in ((10, 0.8), (40, 0.8), (25, 0.6), (30, 0.3), (16, 0.5)):
         check_split(answer, count, fraction)
-    first, again, *others = (indices(called(answer, 40, 0.8, seed)) for seed in (1, 1, 2, 3, 4, 5, 6, 0))
-    if first != again:
+    first, *others = (indices(called(answer, 40, 0.8, seed)) for seed in (1, 2, 3, 4, 5, 6, 0))
+    if any(indices(called(answer, 40, 0.8, 1)) != first for _ in range(6)):  # once they may be equal by chance
         raise Wrong(
             "two calls with the same seed give two different splits.",
             "Make a generator from the seed inside the function: rng = np.random.default_rng(seed).",
