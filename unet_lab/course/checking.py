@@ -87,7 +87,7 @@ def judged(function: Callable, answer) -> Verdict:
         clue = "A function that calls itself needs a case in which it does not. Or is it a name that you meant otherwise?"
         return Verdict("wrong", "it calls itself, and never stops.", (clue,))
     except Exception as error:  # the student's code may fail in any way
-        if isinstance(error, MemoryError) or "allocate memory" in str(error):  # NumPy's and PyTorch's
+        if isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY):
             clue = "Look at the shapes of what you make: print them before. Is there one of (H, W, H, W)?"
             return Verdict("wrong", f"it needs more memory than there is: {short(str(error)) or 'no room left'}.", (clue,))
         finding = f"it stopped with {type(error).__name__}: {short(str(error))}{_place(error)}"
@@ -96,6 +96,7 @@ def judged(function: Callable, answer) -> Verdict:
     return Verdict("right")
 
 
+NO_MEMORY = ("allocate memory", "not enough memory", "out of memory")  # PyTorch's words on Linux, Windows and GPUs
 USUAL = {
     "before Module.__init__() call": "The first line of __init__ must be super().__init__(): it makes the place where layers go.",
     "takes a variable number of arguments": "Count the arguments: which ones does the exercise name?",

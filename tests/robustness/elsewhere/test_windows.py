@@ -1,6 +1,7 @@
 """What the course does on Windows, as far as it can be seen here: with what Windows lacks taken away from Python."""
 
 import contextlib
+import importlib.util
 import json
 import os
 import signal
@@ -22,6 +23,7 @@ from unet_lab.course.grading import Limits, find_submissions, grade
 from unet_lab.datasets import SegmentationDataset
 from unet_lab.datasets.generator import cells as generator
 from unet_lab.files import InUse, previous_of, write_whole
+from unet_lab.inference.out_of_memory import OutOfMemory, explaining_memory
 from unet_lab.training import train
 from unet_lab.training.distributed import on_this_machine
 from unet_lab.unet import UNet
@@ -175,6 +177,42 @@ def test_no_alarm_comes_after_a_quick_answer(pretended):
     time.sleep(0.05)
     assert interrupted == []
     assert threading.active_count() < 50
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "[enforce fail at alloc_cpu.cpp:117] data. DefaultCPUAllocator: not enough memory: you tried to allocate 8 bytes.",
+        "MPS backend out of memory (MPS allocated: 18.13 GB, max allowed: 18.13 GB). Tried to allocate 64 bytes on private pool.",
+    ],
+    ids=["Windows", "MPS"],
+)
+def test_memory_that_runs_out_elsewhere_is_said_as_here(words, capsys):
+    def answer(matrix):
+        raise RuntimeError(words)
+
+    assert not check("iou", answer)
+    assert "it needs more memory than there is" in capsys.readouterr().out
+    with pytest.raises(OutOfMemory, match="Way out: a smaller one"), explaining_memory("trying", "a smaller one"):
+        answer(None)
+
+
+def test_lab_py_waits_for_the_scanner_too(pretended, tmp_path, monkeypatch):
+    spec = importlib.util.spec_from_file_location("lab_under_test", ROOT / "lab.py")
+    lab = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(lab)
+    monkeypatch.setattr(lab, "WINDOWS", True)
+    lab.write(str(tmp_path / "ready"), "first")
+    scanner, waits = open(tmp_path / "ready", "rb"), []  # noqa: SIM115
+
+    def wait(seconds):
+        waits.append(seconds)
+        if len(waits) == 3:
+            scanner.close()
+
+    monkeypatch.setattr(lab.time, "sleep", wait)
+    lab.write(str(tmp_path / "ready"), "second")
+    assert (len(waits), lab.read(str(tmp_path / "ready"))) == (3, "second")
 
 
 def test_a_pool_has_61_processes_at_most(pretended, monkeypatch):
