@@ -64,7 +64,7 @@ export function checkFile(name, bytes) {
   }
   const kind = kindOf(bytes);
   if (kind === "svg") {
-    console.log(`${name} is a drawing (SVG), which has no pixels and may hold programs. Save it as PNG and open that.`);
+    throw new Error(`${name} is a drawing (SVG), which has no pixels and may hold programs. Save it as PNG and open that.`);
   }
   if (kind === "tiff") {
     throw new Error(`${name} is a TIFF, which browsers do not read. Save it as PNG (in Fiji: File, Save As, PNG) and open that.`);
@@ -170,7 +170,7 @@ export function standardised(image) {
   let variance = 0;
   for (const value of clipped) variance += (value - mean) ** 2 / clipped.length;
   const std = Math.sqrt(variance) || 1;
-  return clipped.map((value) => value / std);
+  return clipped.map((value) => (value - mean) / std);
 }
 
 // Random numbers from a seed (mulberry32), 0 to 1.

@@ -29,7 +29,7 @@ function termsOf(windows, kernels, bias, rows, columns, [height, width]) {
     rows: Int32Array.from(rows),
     columns: Int32Array.from(columns),
     bias,
-    total: sum(sums),
+    total: sum(sums) + bias,
   };
 }
 
