@@ -11,12 +11,12 @@ import threading
 import time
 from pathlib import Path
 
+import nbformat
 import pytest
 import torch
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, SOLUTIONS, needs_solutions
 from tests.robustness.elsewhere import windows
-from tests.unit.test_grading import BODY, notebook
 from unet_lab import files
 from unet_lab.course import check, limits, progress
 from unet_lab.course.grading import Limits, find_submissions, grade
@@ -239,11 +239,16 @@ def test_a_pool_has_61_processes_at_most(pretended, monkeypatch):
     assert asked == [61, 4, 100]
 
 
+@needs_solutions
 def test_submissions_are_graded_by_a_worker_that_lacks_all_that(pretended, tmp_path, monkeypatch):
     """In a process that does one job. An answer swallows what stops it, but only where there is no fork; the others are right."""
     swallows = "    import os, time\n    while not hasattr(os, 'fork'):\n        try: time.sleep(0.01)\n        except: pass\n"
     (tmp_path / "bob").mkdir()
-    (tmp_path / "bob" / "08_evaluation.ipynb").write_text(notebook((BODY, swallows + BODY)), encoding="utf-8")
+    page = nbformat.read(SOLUTIONS / "08_evaluation.ipynb", as_version=4)
+    body = "    table = np.zeros"  # where the body of my_confusion begins
+    for cell in page.cells:
+        cell.source = cell.source.replace("# Solutions: ", "# ").replace(body, swallows + body)
+    (tmp_path / "bob" / "08_evaluation.ipynb").write_text(nbformat.writes(page), encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HERE / "site_windows"), str(ROOT)]))
     rows = [row for found in grade(find_submissions(tmp_path), Limits(12, 4)) for row in found]
     found = {row.exercise: row for row in rows if row.exercise and row.state != "flag"}
