@@ -28,6 +28,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from torch.nn.functional import nll_loss
 
 from unet_lab.course import check
 from unet_lab.datasets import (
@@ -46,6 +47,7 @@ from unet_lab.explorers import explore_folder, explore_generator
 
 # %%
 from unet_lab.inference import predict, segment_with_confidence
+from unet_lab.inference.predict import predict_logits
 from unet_lab.metrics import confusion_matrix, scores
 from unet_lab.plots import (
     DescribedFigure,
@@ -301,6 +303,82 @@ print("\n".join(doubts) or "It has no doubts. (It should.)")
 #
 # <details><summary>What would be?</summary>
 # Images like yours, with masks, that nobody trained on: a test set. Nothing else.</details>
+#
+# ## Ask several networks, or one several times
+#
+# Segmentation networks hesitate in two ways: the image may not tell (a blurred outline), and the *network* may not know, because it has
+# seen too few such images. Of the second kind a single network says little. But several networks, trained from other seeds, agree
+# where the data taught them what to say, and differ where they did not. That is an **ensemble**.
+#
+# Three networks would take three trainings. **Monte Carlo dropout** is the cheap relative: one network that was trained with dropout, asked
+# twenty times with its dropout left on; each time another part of it is missing. **Predict:** where will the answers differ, inside the
+# cells or along their outlines? Will three networks together be better than each of them?
+
+# %%
+members = []
+for seed in (0, 1, 2):
+    torch.manual_seed(seed)
+    members.append(UNet(base_channels=16, depth=3, dropout=0.5))
+    fit(members[-1], training, validation, epochs=10, batch_size=4, learning_rate=3e-3, seed=seed)
+
+# %%
+def ensemble(members, image):
+    """The mean of their probabilities, (classes, H, W), and how far they differ at each pixel, (H, W)."""
+    each = torch.stack([predict_logits(member, image).softmax(dim=0) for member in members])  # (members, classes, H, W)
+    return each.mean(dim=0), each.std(dim=0).mean(dim=0)
+
+
+def monte_carlo(model, image, draws=20):
+    """The same of one network, asked `draws` times with its dropout on."""
+    each = torch.stack([predict_logits(model, image, dropout=True).softmax(dim=0) for _ in range(draws)])
+    return each.mean(dim=0), each.std(dim=0).mean(dim=0)
+
+
+asked = {"ensemble": lambda image: ensemble(members, image), "Monte Carlo dropout": lambda image: monte_carlo(members[0], image)}
+spreads = {}
+for name, ask in asked.items():
+    wrong, right = [], []
+    for pair in validation.pairs:
+        mean, spread = ask(pair.image)
+        is_wrong = (mean.argmax(dim=0) != torch.as_tensor(pair.mask))
+        wrong.append(spread[is_wrong])
+        right.append(spread[~is_wrong])
+    spreads[name] = float(torch.cat(wrong).mean()), float(torch.cat(right).mean())
+    print(f"{name:20s} standard deviation of the probabilities: {spreads[name][0]:.3f} where wrong, {spreads[name][1]:.3f} where right")
+
+# %% tags=["nbval-check-output"]
+truths = [torch.as_tensor(pair.mask).long() for pair in validation.pairs]
+
+
+def surprise(ask):
+    """Mean cross entropy of probabilities, in nats per pixel."""
+    costs = [nll_loss(ask(p.image).clamp(min=1e-9).log()[None], t[None]) for p, t in zip(validation.pairs, truths, strict=True)]
+    return float(torch.stack(costs).mean())
+
+
+alone = [surprise(lambda image, m=member: predict_logits(m, image).softmax(dim=0)) for member in members]
+together = surprise(lambda image: ensemble(members, image)[0])
+print("cross entropy of the ensemble below the mean of its members':", together < np.mean(alone))
+for name, (wrong, right) in spreads.items():
+    print(f"{name}: answers differ more where they are wrong:", wrong > right)
+
+# %%
+image = validation.pairs[0].image
+alt = "A dark-field image, where an ensemble's answers differ, and where those of one network with dropout do."
+figure, (left, middle, right) = panel_row((1, 1, 1), 3.4, alt, gap=0.06, bar=True)
+show_image(left, image, "the image")
+draw_map(middle, ensemble(members, image)[1].numpy(), "three networks differ", signed=False, most=0.3)
+shown = draw_map(right, monte_carlo(members[0], image)[1].numpy(), "dropout: one differs", signed=False, most=0.3)
+draw_bar(figure, right, shown, "standard deviation of the probability")
+figure
+
+# %% [markdown]
+# The first line is no luck: the mean of probabilities costs no more, in cross entropy, than the mean of the costs (the logarithm is concave,
+# *Jensen's inequality*), with any members and any images. Whether the IoU rises is another question, and usually it does, a little.
+#
+# <details><summary>Is an ensemble sure where it agrees?</summary>
+# Its members share the data, the architecture and its habits. Of what none of them has ever seen, all may be wrong in the same way. So
+# this too is a warning where it is large, and no proof where it is small.</details>
 #
 # ## Keep it, and load it again
 #
