@@ -344,7 +344,8 @@ for name, ask in asked.items():
         wrong.append(spread[is_wrong])
         right.append(spread[~is_wrong])
     spreads[name] = float(torch.cat(wrong).mean()), float(torch.cat(right).mean())
-    print(f"{name:20s} standard deviation of the probabilities: {spreads[name][0]:.3f} where wrong, {spreads[name][1]:.3f} where right")
+    most, least = spreads[name]
+    print(f"{name:20s} standard deviation of the probabilities: {most:.3f} where wrong, {least:.3f} where right")
 
 # %% tags=["nbval-check-output"]
 truths = [torch.as_tensor(pair.mask).long() for pair in validation.pairs]
