@@ -65,6 +65,7 @@ WRONG = {
     "confusion_matrix": ("return table", "return table.T"),
     "iou": ("matrix.sum(axis=1) - matrix.diagonal()", "matrix.sum(axis=1)"),
     "audit": ("2 * reported / (1 + reported)", "reported"),
+    "interval": ("size=len(tables))", "size=len(tables) // 2)"),
 }
 
 
@@ -74,8 +75,8 @@ def with_marks(marks):
     return notebook(*wrong, untried=[name for name, mark in marks.items() if not mark])
 
 
-# Some hand in one of the 27 combinations of right, wrong and not tried, in whatever way their course's platform has …
-COMBINATIONS = [dict(zip(ASKED, marks, strict=True)) for marks in itertools.product(("1", "0", ""), repeat=3)]
+# Some hand in one of the 81 combinations of right, wrong and not tried, in whatever way their course's platform has …
+COMBINATIONS = [dict(zip(ASKED, marks, strict=True)) for marks in itertools.product(("1", "0", ""), repeat=4)]
 ORDINARY = [f"Stu{letter} Dent{letter}" for letter in "abcdefghijklmnop"]
 ORDINARY = dict(zip(ORDINARY, random.Random(0).sample(COMBINATIONS, len(ORDINARY)), strict=True))
 WAYS = [
@@ -143,10 +144,11 @@ CLASS["eli"] = notebook().replace("# 08 · Evaluation", "# Solutions: 08 · Eval
 MARKS = ORDINARY | {
     student: dict(zip(ASKED, marks, strict=True))
     for student, marks in {
-        "ada": "111", "bob": "011", "cleo": ["", "", ""], "dan": "011", "eve": "e11", "finn": "e11", "gus": "e11", "hana": "eee",
-        "kai": "e11", "lou": "111", "mia": "?11", "nia": ["1", "1", ""], "otto": ["", "", ""], "pia": "e11", "quin": "111",
-        "raj": "?11", "sam": "e11", "tom": "e11", "uma": "?11", "vic": "101", "wes": "011", "xia": "?11", "yan": "?11",
-        "yui": "?11", "zed": "?11", "eli": ["", "", ""], "nobody": ["", "", ""],
+        "ada": "1111", "bob": "0111", "cleo": ["", "", "", ""], "dan": "0111", "eve": "e111", "finn": "e111", "gus": "e111",
+        "hana": "eee1", "kai": "e111", "lou": "1111", "mia": "?111", "nia": ["1", "1", "", "1"], "otto": ["", "", "",
+        ""], "pia": "e111", "quin": "1111", "raj": "?111", "sam": "e111", "tom": "e111", "uma": "?111", "vic": "1011",
+        "wes": "0111", "xia": "?111", "yan": "?111", "yui": "?111", "zed": "?111", "eli": ["", "", "", ""], "nobody":
+        ["", "", "", ""],
     }.items()
 }  # fmt: skip
 SHOWN = {"e": "error", "?": "1?"}
@@ -247,7 +249,7 @@ def test_every_student_gets_a_verdict_for_every_exercise(marked):
 
 def test_right_wrong_and_untried_answers_are_told_apart(marked):
     assert set(states(marked["ada"]).values()) == {"right"}
-    assert states(marked["bob"]) == {"confusion_matrix": "wrong", "iou": "right", "audit": "right"}
+    assert states(marked["bob"]) == {"confusion_matrix": "wrong", "iou": "right", "audit": "right", "interval": "right"}
     assert "Rows and columns are swapped" in marked["bob"][0].finding
     assert set(states(marked["cleo"]).values()) == {"not tried"}
 
@@ -267,7 +269,7 @@ def test_right_wrong_and_untried_answers_are_told_apart(marked):
 )
 def test_one_that_misbehaves_gets_the_reason_and_its_other_answers_count(marked, student, state, words):
     rows = marked[student]
-    assert states(rows) == {"confusion_matrix": state, "iou": "right", "audit": "right"}
+    assert states(rows) == {"confusion_matrix": state, "iou": "right", "audit": "right", "interval": "right"}
     assert words in rows[0].finding
 
 
@@ -281,7 +283,7 @@ def test_files_programs_and_the_network_are_out_of_bounds(marked):
 def test_printing_and_mischief_with_the_checks_do_not_matter(marked):
     assert set(states(marked["lou"]).values()) == {"right"}
     assert set(states(marked["mia"]).values()) == {"right"}
-    assert states(marked["nia"]) == {"confusion_matrix": "right", "iou": "right", "audit": "missing"}
+    assert states(marked["nia"]) == {"confusion_matrix": "right", "iou": "right", "audit": "missing", "interval": "right"}
 
 
 def test_what_ipython_understands_runs_with_the_files_beside_it(marked):
@@ -294,7 +296,12 @@ def test_a_submission_that_attacks_its_marker_costs_its_own_row_only(marked):
     assert states(marked["raj"]).keys() == states(marked["uma"]).keys() == set(ASKED)
     for student in ("tom", "uma"):
         assert "works below Python: ctypes" in flags(marked[student])
-    assert states(marked["vic"]) == {"confusion_matrix": "right", "iou": "wrong", "audit": "right"}  # forged lines do not count
+    assert states(marked["vic"]) == {
+        "confusion_matrix": "right",
+        "iou": "wrong",
+        "audit": "right",
+        "interval": "right",
+    }  # forged lines do not count
 
 
 def test_what_reaches_further_than_an_answer_needs_is_flagged(marked):
@@ -407,7 +414,7 @@ def test_tables_have_a_line_a_student_the_best_answer_and_no_formula(tmp_path, m
     lines = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
     table = {line["student"]: line for line in lines}
     assert len(lines) == len({row.student for row in rows})
-    assert (table["ada"]["passed"], table["ada"]["of"], table["ada"]["audit"]) == ("3", str(len(CHECKS)), "1")
+    assert (table["ada"]["passed"], table["ada"]["of"], table["ada"]["audit"]) == ("4", str(len(CHECKS)), "1")
     assert table["bob"]["confusion_matrix"] == "1"  # the better of two submissions
     assert table["cleo"]["iou"] == ""
     assert table["kai"]["confusion_matrix"] == "error"
@@ -545,4 +552,4 @@ def test_where_processes_cannot_be_copied_each_submission_has_a_new_one(tmp_path
         (tmp_path / student / "08_evaluation.ipynb").write_text(text, encoding="utf-8")
     rows = [row for found in grade(find_submissions(tmp_path), Limits(30, 2), apart=False) for row in found]
     found = {student: "".join(states(row for row in rows if row.student == student).values()) for student in texts}
-    assert found == {"ada": "right" * 3, "vic": "rightwrongright"}
+    assert found == {"ada": "right" * 4, "vic": "rightwrongrightright"}
