@@ -27,7 +27,7 @@ def test_lab_py_opens_start_here_and_its_explorer_follows_the_keyboard(page, lab
     first = int(re.match(r"Cell (\d+):", before)[1])
     assert words.inner_text().startswith(f"Cell {first + 1}:")
     assert page.locator("img.unet-lab-image").first.get_attribute("src") != picture
-    page.get_by_role("button", name="Reset").first.click()
+    page.locator(".unet-lab-explorer").first.get_by_role("button", name="Reset").click()
     until(page, lambda: words.inner_text() == before, 10)
     assert page.get_by_text("Error displaying widget").count() == 0
     assert not [e for e in page.console_errors if "favicon" not in e]

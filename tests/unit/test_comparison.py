@@ -433,14 +433,14 @@ def test_the_p_value_is_welchs():
 
 # -- the further rows of the table ------------------------------------------------------------------------------------
 
-TINY = Protocol(size=32, training=6, validation=2, test=2, steps=2, rates=(0.001, 0.01), seeds=(0,))
+SHORT = Protocol(size=32, training=6, validation=2, test=2, steps=2, rates=(0.001, 0.01), seeds=(0,))
 
 
 @pytest.mark.parametrize("candidate", FURTHER, ids=lambda candidate: candidate.name)
 def test_each_further_row_trains_and_is_told_apart_in_the_file(candidate, tmp_path):
     small = replace(candidate, rates=candidate.rates and candidate.rates[:1])
-    (outcome,) = compare([small], TINY, path=tmp_path / "table.json")
-    assert outcome.rate in (small.rates or TINY.rates)
+    (outcome,) = compare([small], SHORT, path=tmp_path / "table.json")
+    assert outcome.rate in (small.rates or SHORT.rates)
     assert 0 <= outcome.mean < 1
     (stored,) = load_outcomes(tmp_path / "table.json")[1]
     assert stored.candidate.described == small.described
@@ -450,7 +450,7 @@ def test_each_further_row_trains_and_is_told_apart_in_the_file(candidate, tmp_pa
 
 def test_a_candidates_own_rates_are_tried():
     assert next(c for c in FURTHER if c.optimizer == "sgd").rates == SGD_RATES
-    chosen = next(iter(compare([Candidate("own", network={"depth": 1}, rates=(0.02,))], TINY)))
+    chosen = next(iter(compare([Candidate("own", network={"depth": 1}, rates=(0.02,))], SHORT)))
     assert chosen.rate == 0.02
 
 
@@ -460,7 +460,7 @@ def test_monai_has_a_row_where_it_is_installed(monkeypatch):
     monkeypatch.setattr("scripts.ablations.find_spec", lambda name: object())
     assert all_candidates()[-1] is MONAI
     pytest.importorskip("monai")
-    assert run_once(MONAI, TINY, 0.001, 0).parameters > 0
+    assert run_once(MONAI, SHORT, 0.001, 0).parameters > 0
 
 
 def test_the_rewired_parts_are_those_of_pytorch_unet():

@@ -44,7 +44,7 @@ def test_a_new_exercise_works_at_once_in_all_its_places(copy):
     done = subprocess.run([sys.executable, "-c", TRY], cwd=copy, env={"PYTHONPATH": str(copy)}, capture_output=True, text=True)
     assert done.stdout.strip() == "6", done.stderr
     source = (copy / "notebooks" / "source" / "08_evaluation.py").read_text(encoding="utf-8")
-    assert "# ## Exercise 4: my check" in source
+    assert "# ## Exercise 5: my check" in source
     assert source.index('check("my_check", my_my_check);') < source.index("# ## Recap")
     maker = runpy.run_path(str(ROOT / "scripts" / "make_notebooks.py"))
     page = maker["student_notebook"](maker["read_source"](copy / "notebooks" / "source" / "08_evaluation.py"), "08_evaluation")
