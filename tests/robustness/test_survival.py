@@ -419,3 +419,11 @@ def test_settings_of_the_loop_are_refused_in_words():
         next(train(torch.nn.Conv2d(1, 3, 1), CELLS, recompute=True))
     with pytest.raises(TypeError, match="unexpected keyword"):
         train(tiny(), CELLS, epoch=3)
+
+
+def test_what_a_run_killed_in_its_first_checkpoint_left_behind_is_removed(tmp_path):
+    left, of_another = tmp_path / "run.pt.abcd.part", tmp_path / "other.pt.abcd.part"
+    for path in (left, of_another):
+        path.write_bytes(b"half")
+    list(train(tiny(), CELLS, CELLS, checkpoint=tmp_path / "run.pt", **SETTINGS | {"epochs": 1}))
+    assert (left.exists(), of_another.exists()) == (False, True)

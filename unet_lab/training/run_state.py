@@ -188,6 +188,7 @@ class RunState:
         state = self.workers.broadcast(newest_checkpoint(self.checkpoint) if self.workers.is_first else None)
         if state is None:
             if self.workers.is_first:
+                remove_parts(self.checkpoint)  # of a run that was killed in its first checkpoint
                 self.save()  # now, not after an hour: is there a folder, may it be written to, is there room?
             return
         check_same_run(self.checkpoint, state, self.identity)
