@@ -6,7 +6,6 @@ was kept. The file that a student hands in (`lab.py progress --export`) holds it
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from unet_lab.course.leniency import plain
 from unet_lab.course.prediction_questions import QUESTIONS
-from unet_lab.course.progress import FORMAT, LARGEST, PATIENCE, now, progress_file, say_once, text
+from unet_lab.course.progress import FORMAT, PATIENCE, now, progress_file, read, say_once, text
 from unet_lab.files import write_whole
 
 
@@ -29,7 +28,7 @@ def keep_predictions(page: str, guesses: Mapping[str, tuple]) -> None:
     if strange or not asked:
         raise ValueError(f"{page} has no question {', '.join(strange) or 'to predict'}; it has: {', '.join(asked) or 'none'}.")
     given = {name: understood(name, guess) for name, guess in guesses.items() if not is_open(guess)}
-    kept = load_predictions() | {name: entry for name, entry in given.items() if name not in load_predictions()}
+    kept = given | load_predictions()
     if given:
         store(kept)
     for name, question in asked.items():
@@ -77,18 +76,16 @@ def load_predictions() -> dict[str, dict]:
     if path is None or not path.exists():
         return {}
     try:
-        if path.stat().st_size > LARGEST:
-            raise ValueError("it is too large")
-        return checked(json.loads(path.read_text(encoding="utf-8")).get("predictions"))
-    except (OSError, ValueError, AttributeError, RecursionError) as error:
-        say_once(f"Your predictions cannot be read: {path.name}: {error}. Move it away; the next page begins a new one.")
+        return checked(read(path).get("predictions"))
+    except (OSError, ValueError) as error:
+        say_once(f"Your predictions cannot be read: {error}")
         return {}
 
 
 def checked(found) -> dict[str, dict]:
     """The entries of known questions; ValueError where they are damaged."""
     if not isinstance(found, dict) or not all(map(is_entry, found.values())):
-        raise ValueError("its list of predictions is damaged")
+        raise ValueError("its list of predictions is damaged. Move it away; the next page begins a new one.")
     return {name: entry for name, entry in found.items() if name in QUESTIONS}
 
 

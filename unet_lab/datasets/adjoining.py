@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import uniform_filter1d
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 from scipy.stats import norm
 
 from unet_lab.datasets.standardise import Sliceable
@@ -112,13 +114,6 @@ def rms(values: np.ndarray) -> float:
 
 def joined(count: int, pairs: Sequence[tuple[int, int]]) -> list[int]:
     """For each of `count` things the number of the first one that it hangs together with."""
-    first = list(range(count))
-    for _ in pairs:  # as often as a chain may be long
-        changed = False
-        for i, j in pairs:
-            low = min(first[i], first[j])
-            changed |= first[i] != first[j]
-            first[i] = first[j] = low
-        if not changed:
-            break
-    return first
+    links = csr_array((np.ones(len(pairs)), np.array(pairs, int).reshape(-1, 2).T), shape=(count, count))
+    _, parts = connected_components(links, directed=False)
+    return np.unique(parts, return_index=True)[1][parts].tolist()

@@ -160,11 +160,14 @@ class Explorer(widgets.VBox):
             self._text.value = f'<div role="status" style="line-height:1.4; max-width:980px">{lines}</div>'
 
     def _repr_mimebundle_(self, **kwargs):
-        shown = super()._repr_mimebundle_(**kwargs)
-        data, metadata = shown if isinstance(shown, tuple) else (shown, {})
-        if data:
-            image = base64.b64encode(self.png).decode("ascii")
-            data = {**data, "image/png": image, "text/plain": self.words}
-            # what unet_lab/labextension shows where the notebook is opened again and the widget has gone with its kernel
-            metadata = {**metadata, "image/png": {"alt": self.alt}, "unet-lab": {"explorer": True}}
-        return data, metadata
+        return with_picture(super()._repr_mimebundle_(**kwargs), self.png, self.words, self.alt)
+
+
+def with_picture(shown, png: bytes, words: str, alt: str) -> tuple[dict, dict]:
+    """What a widget shows, with a picture and words beside it: for pages without a kernel, and for the notebook that is opened
+    again, where the widget has gone with its kernel (unet_lab/jupyter/page shows them then)."""
+    data, metadata = shown if isinstance(shown, tuple) else (shown, {})
+    if data:
+        data = {**data, "image/png": base64.b64encode(png).decode("ascii"), "text/plain": words}
+        metadata = {**metadata, "image/png": {"alt": alt}, "unet-lab": {"explorer": True}}
+    return data, metadata

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from unet_lab.explorers.base import Explorer, dropdown, slider
 from unet_lab.inspection import activations
-from unet_lab.inspection.activations import as_input
+from unet_lab.inspection.activations import as_input, layer_of
 from unet_lab.plots.figure import panel_row
 from unet_lab.plots.images import show_image
 from unet_lab.plots.inside import MOST_TILES, draw_cross, draw_mosaic
@@ -27,7 +27,7 @@ def explore_feature_maps(model: nn.Module, image: np.ndarray | Tensor, layer: st
         raise ValueError("no layer of this network puts out feature maps (N, C, H, W); there is nothing to show.")
     given = as_input(model, image)[0, 0].cpu().numpy()
     labels = {n: f"{n} · {kinds[n.split(' (')[0]]} · {m.shape[0]} x {m.shape[1]} x {m.shape[2]}" for n, m in maps.items()}
-    start = layer or next((n for n in maps if kinds[n.split(" (")[0]] == "ReLU"), next(iter(maps)))
+    start = layer or next((n for n in maps if kinds[layer_of(n)] == "ReLU"), next(iter(maps)))
     if start not in maps:
         raise ValueError(f"there is no layer {layer!r}; there are {', '.join(list(maps)[:8])} …")
 

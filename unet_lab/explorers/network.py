@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Mapping
 from functools import partial
@@ -16,7 +15,7 @@ import traitlets
 from torch import nn
 
 from unet_lab.datasets.generator.cells import generate_cell
-from unet_lab.explorers.base import DRAWING
+from unet_lab.explorers.base import DRAWING, with_picture
 from unet_lab.explorers.network_session import NetworkSession
 from unet_lab.plots.network_overview import show_network
 
@@ -110,12 +109,7 @@ class NetworkExplorer(anywidget.AnyWidget):
         return f"{len(session.stages)} stages walked through, {len(session.skips)} skips"
 
     def _repr_mimebundle_(self, **kwargs):
-        shown = super()._repr_mimebundle_(**kwargs)
-        data, metadata = shown if isinstance(shown, tuple) else (shown, {})
-        if data:
-            data = {**data, "image/png": base64.b64encode(self.png).decode("ascii"), "text/plain": self.words}
-            metadata = {**metadata, "image/png": {"alt": self.words}, "unet-lab": {"explorer": True}}
-        return data, metadata
+        return with_picture(super()._repr_mimebundle_(**kwargs), self.png, self.words, self.words)
 
 
 def packed(value: Any, buffers: list[bytes]) -> Any:

@@ -49,12 +49,22 @@ def activations(model: nn.Module, image: np.ndarray | Tensor, names: Iterable[st
 
     def keep(name: str, out) -> None:
         if isinstance(out, Tensor):
-            times = 1 + sum(other == name or other.startswith(f"{name} (") for other in found)
-            found[name if times == 1 else f"{name} ({times})"] = out.detach().clone().cpu()
+            found[numbered(name, found)] = out.detach().clone().cpu()
 
     with listening(model, names, keep), torch.no_grad(), evaluating(model):
         model(as_input(model, image))
     return found
+
+
+def numbered(name: str, found: Iterable[str]) -> str:
+    """The name of a layer's next run, where these have run: "name", then "name (2)", "name (3)", …"""
+    times = 1 + sum(layer_of(other) == name for other in found)
+    return name if times == 1 else f"{name} ({times})"
+
+
+def layer_of(run: str) -> str:
+    """The layer that "name (2)" is a run of."""
+    return run.split(" (")[0]
 
 
 def shapes(model: nn.Module, image: np.ndarray | Tensor) -> dict[str, tuple[int, ...]]:

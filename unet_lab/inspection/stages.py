@@ -9,6 +9,7 @@ from typing import NamedTuple
 from torch import nn
 
 from unet_lab.foreign import unwrapped
+from unet_lab.inspection.activations import layer_of
 from unet_lab.inspection.trace import Step
 from unet_lab.unet import UNet
 
@@ -44,7 +45,7 @@ def stages_of(model: nn.Module, steps: Mapping[str, Step]) -> list[Stage]:
     for name, step in steps.items():
         if name == "image":
             continue
-        part, alone = part_of(model, name.removeprefix("input of ").split(" (")[0])
+        part, alone = part_of(model, layer_of(name.removeprefix("input of ")))
         opens = step.kind in ("convolution", "up-convolution", "pooling", "interpolation")
         if groups and (groups[-1][0] == part or (alone and not opens and part_of(model, groups[-1][0])[1])):
             groups[-1][1].append(name)

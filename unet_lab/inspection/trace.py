@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from unet_lab.blocks import AttentionGate, center_crop
 from unet_lab.foreign import class_logits, evaluating
+from unet_lab.inspection.activations import layer_of, numbered
 
 KINDS: tuple[tuple[tuple[type, ...], str], ...] = (
     ((nn.Conv2d,), "convolution"),
@@ -63,7 +64,7 @@ class Trace:
 
     def module(self, step: str) -> nn.Module | None:
         """The layer that a step is a run of; None for the image and for what is computed between layers."""
-        name = step.split(" (")[0]
+        name = layer_of(step)
         return None if name == "image" or name.startswith("input of ") else self.model.get_submodule(name)
 
 
@@ -128,8 +129,7 @@ def trace(model: nn.Module, x: Tensor, muted: Mapping[str, Sequence[int]] | None
         def hook(_module, inputs, out) -> None:
             if not (isinstance(out, Tensor) and out.ndim == 4 and isinstance(inputs[0], Tensor) and inputs[0].ndim == 4):
                 return
-            times = 1 + sum(other.split(" (")[0] == name for other in found.outputs)
-            step = name if times == 1 else f"{name} ({times})"
+            step = numbered(name, found.outputs)
             found.inputs[step], found.outputs[step] = inputs[0][0], out[0]
 
         return hook

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from unet_lab.foreign import class_logits, evaluating
+from unet_lab.inspection.activations import layer_of
 from unet_lab.inspection.trace import Trace, layers_of, out_of_place, output_of
 
 
@@ -51,7 +52,7 @@ def replaying(run: Trace, step: str, instead: Tensor) -> Iterator[None]:
     """
     names = list(run.outputs)
     layers = layers_of(run.model)
-    several = {name.split(" (")[0] for name in names if " (" in name}
+    several = {layer_of(name) for name in names if " (" in name}
     kept = [name for name in names[1 : names.index(step)] if name not in several]
     count, turn = len(instead), 1 if " (" not in step else int(step.split(" (")[1].rstrip(")"))
     turns = {"now": 0}
@@ -63,7 +64,7 @@ def replaying(run: Trace, step: str, instead: Tensor) -> Iterator[None]:
     for name in kept:
         answer = run.outputs[name].expand(count, -1, -1, -1)
         layers[name].forward = lambda *_inputs, answer=answer: answer  # type: ignore[method-assign]
-    handle = layers[step.split(" (")[0]].register_forward_hook(exchange)
+    handle = layers[layer_of(step)].register_forward_hook(exchange)
     try:
         yield
     finally:
