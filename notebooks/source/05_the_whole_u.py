@@ -174,7 +174,7 @@ with torch.no_grad():
 # ## Walk through it
 #
 # This is the same U, trained: the 16 channels at the top are those that you just named. Every picture is what a stage puts out for this cell, four of its channels. **Find** the
-# concatenation: click the last stage, `decoder 3`, choose "after block.0", the first convolution behind the skip, and click a channel. Its input channels stand there in the order
+# concatenation: click the last stage of the decoder, `decoder 0` at the top right, choose "after block.0", the first convolution behind the skip, and click a channel. Its input channels stand there in the order
 # of what they add at the cross. **Which of them came over the skip, which from below, and does that change when you move the cross from the rim into the nucleus?**
 # Then "Watch this number being computed": add it up yourself.
 

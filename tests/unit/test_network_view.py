@@ -16,6 +16,7 @@ from unet_lab.datasets import generate_cell, write_image
 from unet_lab.explorers import explore_network
 from unet_lab.explorers.network import HERE, NetworkExplorer, packed
 from unet_lab.explorers.network_images import prepare, stroke
+from unet_lab.explorers.network_session import NetworkSession
 from unet_lab.inference import predict
 from unet_lab.inspection import channel_worth, number_at, skips_of, stages_of, steps_of, trace, without_skip
 from unet_lab.inspection.trace import output_of
@@ -170,6 +171,13 @@ def test_stages_of_a_unet_form_a_u_and_its_skips_join_equal_levels():
     assert [s.level for s in stages] == [0, 1, 2, 1, 0, 0]
     assert [tuple(s) for s in skips_of(model, steps, stages)] == [(1, "encoder.1", "decoder.0"), (0, "encoder.0", "decoder.1")]
     assert skips_of(networks()[5], run_of(5)[1], stages_of(networks()[5], run_of(5)[1])) == []
+
+
+def test_a_decoder_is_named_by_its_level_as_skips_and_figures_are():
+    described = NetworkSession(UNet(base_channels=4, depth=2), {"a": (np.zeros((16, 16), np.uint8), None)}).describe()
+    labels = {stage["name"]: (stage["label"], stage["level"]) for stage in described["stages"]}
+    assert labels["encoder.0"] == ("encoder 0", 0)
+    assert (labels["decoder.0"], labels["decoder.1"]) == (("decoder 1", 1), ("decoder 0", 0))
 
 
 def test_a_network_of_others_has_stages_too():

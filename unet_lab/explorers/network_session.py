@@ -17,17 +17,19 @@ from torch import nn
 
 from unet_lab.datasets.masks import CLASS_NAMES
 from unet_lab.explorers.network_images import Prepared, prepare, read_bytes, stroke
+from unet_lab.foreign import unwrapped
 from unet_lab.inspection.ablation import INSTEAD, without_skip
 from unet_lab.inspection.activations import as_input
 from unet_lab.inspection.fields import FieldProbe
 from unet_lab.inspection.numbers import number_at
-from unet_lab.inspection.stages import skips_of, stages_of
+from unet_lab.inspection.stages import Stage, skips_of, stages_of
 from unet_lab.inspection.trace import Trace, muting, out_of_place, output_of, steps_of, trace
 from unet_lab.inspection.worth import channel_worth
 from unet_lab.losses import IGNORE
 from unet_lab.metrics import confusion_matrix, scores
 from unet_lab.plots.figure import class_colours
 from unet_lab.plots.images import as_rgb
+from unet_lab.unet import UNet
 
 Answer = dict[str, Any]
 Pair = tuple[np.ndarray, np.ndarray | None]  # an image and its truth
@@ -90,7 +92,7 @@ class NetworkSession:
         return {
             "title": type(self.model).__name__,
             "classes": [{"name": n, "colour": c} for n, c in zip(self.class_names, colours, strict=True)],
-            "stages": [s._asdict() | {"label": labelled(s.name)} for s in self.stages],
+            "stages": [s._asdict() | {"label": labelled(s, isinstance(unwrapped(self.model), UNet))} for s in self.stages],
             "steps": {n: self.described_step(n) for n in self.steps},
             "skips": [{"level": s.level, "from": s.source, "to": s.target} for s in self.skips],
             "images": [{"id": name, "name": name} for name in self.images],
@@ -246,9 +248,15 @@ class NetworkSession:
         return self.changed()
 
 
-def labelled(stage: str) -> str:
-    """A stage's name as it is read: "encoder 0", and "layer 3" for a layer that has a number only."""
-    return f"layer {stage}" if stage[0].isdigit() else stage.replace(".", " ")
+def labelled(stage: Stage, is_unet: bool) -> str:
+    """A stage's name as it is read: "encoder 0", and "layer 3" for a layer that has a number only.
+
+    A U-Net's decoder is counted by levels, as its encoder, its skips and the course's figures are: "decoder 0" is the topmost,
+    though it runs last.
+    """
+    if is_unet and stage.name.split(".")[-2:][0] == "decoder":
+        return f"decoder {stage.level}"
+    return f"layer {stage.name}" if stage.name[0].isdigit() else stage.name.replace(".", " ")
 
 
 def smaller(maps: np.ndarray, size: int) -> np.ndarray:

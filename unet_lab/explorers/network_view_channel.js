@@ -135,7 +135,7 @@ export class ViewChannel {
     const { row, column } = this.pixel;
     this.title.textContent =
       `At row ${row}, column ${column}, ${number.channels.length} input channels and a bias add up to ${shown(number.total)} ` +
-      `(${app.network.steps[maker].label}). Largest contribution first:`;
+      `(${app.network.steps[maker].kind}). Largest contribution first:`;
     this.rows = channels.map((channel) => this.nameOf(channel));
     const rows = channels.map((channel, k) => this.inputRow(number, maps, channel, k, most));
     if (number.channels.length > this.count) rows.push(button(`${number.channels.length - this.count} more …`, () => ((this.count += AT_ONCE), this.drawInputs(number))));

@@ -129,7 +129,7 @@ export class ViewNumber {
     const others = rest.length ? `The ${rest.length} other input channels together: ${shown(together)}.` : null;
     const written = summed([...number.sums.slice(0, count), ...(rest.length ? [together] : [])]);
     const outside = [...number.inside].some((each) => !each) ? make("p", { class: "unl-caption" }, "Hatched: outside of the map, where padding puts 0.") : null;
-    const parts = [...rows, outside, others && line(others), line(`${written} ${number.bias < 0 ? "−" : "+"} bias ${shown(Math.abs(number.bias))} = `, this.result(number))];
+    const parts = [...rows, outside, others && line(others), line(`${written} + bias ${number.bias < 0 ? `(${shown(number.bias)})` : shown(number.bias)} = `, this.result(number))];
     if (number.copies) parts.push(this.stamp(number));
     return parts.filter(Boolean);
   }
@@ -162,7 +162,7 @@ export class ViewNumber {
   norm(number) {
     const root = Math.sqrt(number.variance + number.epsilon);
     return [
-      line(`minus the mean, through the standard deviation: (${summed([number.input, -number.mean])}) / ${shown(root)} = ${shown((number.input - number.mean) / root)}`),
+      line(`minus the mean, divided by the standard deviation: (${summed([number.input, -number.mean])}) / ${shown(root)} = ${shown((number.input - number.mean) / root)}`),
       line(`times weight ${shown(number.weight)}, plus bias: ${summed([(number.weight * (number.input - number.mean)) / root, number.bias])} = `, this.result(number)),
     ];
   }
