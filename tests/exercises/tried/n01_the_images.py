@@ -209,3 +209,10 @@ split.wrong(
     "same side|together",
     "def f(count, train_fraction, seed):\n    p = np.random.default_rng(seed).permutation((count + 1) // 2)\n    o = [i for q in p for i in (2 * q, 2 * q + 1) if i < count]\n    n = round(count * train_fraction)\n    return o[:n], o[n:]",
 )
+split.wrong(
+    "fresh: forty images at most",
+    "neither",
+    "def f(count, train_fraction, seed):\n    order = np.random.default_rng(seed).permutation(40)\n    order = order[order < count]\n    n = round(train_fraction * count)\n    return order[:n], order[n:]",
+)
+encode.wrong("fresh: four codes only", "four", "enumerate(codes)", "enumerate(codes[:4])")
+encode.wrong("fresh: code 0 is skipped", "code 0", "indices[grey == code]", "indices[(grey == code) & (code != 0)]")

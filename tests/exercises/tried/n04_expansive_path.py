@@ -260,3 +260,10 @@ stage.wrong(
     "form: swapped inputs", "comes first|swapped|order|arguments", "def forward(self, x, skip)", "def forward(self, skip, x)"
 )
 stage.wrong("unfinished: no return", "return|None", "        return self.block", "        self.block")
+stage.wrong(
+    "fresh: cropped only where the heights differ",
+    "stops",
+    "skip = skip[..., top : top + height, left : left + width]",
+    "skip = skip[..., top : top + height, left : left + width] if skip.shape[-2] != height else skip",
+)
+transposed.wrong("fresh: the image's type", "whole ones", "return output", "return output.astype(image.dtype)")

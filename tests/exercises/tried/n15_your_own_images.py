@@ -190,3 +190,17 @@ split.wrong(
     "dishes",
     "import re\ndef f(names, fraction, seed):\n    d = list(dict.fromkeys(re.match(r'(dish\\d+)_', n)[1] for n in names))\n    random.Random(seed).shuffle(d)\n    a, b = [], []\n    for x in d:\n        own = [n for n in names if n.startswith(x + '_')]\n        (a if len(a) + len(own) / 2 <= fraction * len(names) else b).extend(own)\n    return a, b",
 )
+split.wrong("fresh: one figure of the field is cut off", "whole name", 'name.split("_")[0]', "name[:-6]")
+split.wrong(
+    "fresh: dishes are rotated",
+    "rotated",
+    "np.random.default_rng(seed).shuffle(dishes)",
+    "dishes = dishes[seed % len(dishes) :] + dishes[: seed % len(dishes)]",
+)
+split.wrong(
+    "fresh: the first dish always trains",
+    "always in training",
+    "np.random.default_rng(seed).shuffle(dishes)",
+    "rest = dishes[1:]\n    np.random.default_rng(seed).shuffle(rest)\n    dishes = [dishes[0], *rest]",
+)
+split.wrong("fresh: numbers modulo 100", "same side", 'name.split("_")[0]', "int(name[4:].split('_')[0]) % 100")

@@ -102,6 +102,8 @@ def conv_suspects() -> list[Suspect]:
                 "np.zeros makes floats; zeros_like of a whole-number image does not."),
         Suspect(lambda i, k, p, s: np.trunc(convolved(i, k, p, s)) % 256, "The numbers are cut off to 0, 1, … 255 (uint8).",
                 "np.zeros makes floats; zeros_like of an image does not."),
+        Suspect(lambda i, k, p, s: convolved(i, k, p, s)[:-1, :-1], "The last row and column of windows are missing.",
+                "There are (H + 2 * padding - k) // stride + 1 windows in a column: one begins before the first step."),
         Suspect(lambda i, k, p, s: convolved(i, k, 1 if p else 0, s), "Any padding counts as 1.", frame),
         Suspect(lambda i, k, p, s: convolved(i, k, len(k) // 2 if p else 0, s),
                 "Your padding is half the kernel, whatever is asked.", frame),

@@ -46,6 +46,7 @@ def stamp_shown(image, kernel, stride) -> str:
 
 def stamp_tags(image, kernel, stride) -> tuple[str, ...]:
     tags = {
+        "the image holds whole numbers, and its output does not": image.dtype.kind in "iu",
         "stamps overlap (the kernel is larger than the stride)": len(kernel) > stride,
         "the kernel is smaller than the stride": len(kernel) < stride,
         "the kernel is as large as the stride": len(kernel) == stride,
@@ -107,6 +108,8 @@ def stamp_suspects() -> list[Suspect]:
         Suspect(lambda i, k, s: stamped(i, k, s) / k.sum(), "It is divided by the sum of the kernel.", each),
         Suspect(lambda i, k, s: stamped(i * (np.arange(len(i)) < len(i) - 1)[:, None], k, s), "The last row is lost.", each),
         Suspect(lambda i, k, s: stamped(i, k, s, lambda old, new: old + np.trunc(new)), "Stamps are cut to whole numbers.", each),
+        Suspect(lambda i, k, s: stamped(i, k, s).astype(i.dtype), "The numbers are cut off to whole ones, as the image's are.",
+                "np.zeros makes floats; zeros_like of a whole-number image does not."),
         Suspect(convolution, "That is an ordinary convolution, which makes it smaller.", each),
         Suspect(lambda i, k, s: np.pad(stamped(i, k, s), 1), "A border of zeros too many.", size),
     ]  # fmt: skip
@@ -206,7 +209,7 @@ def check_decoder(model, x, skip) -> None:
     with torch.no_grad():
         skip_first = not same_values(model.eval()(x, skip), Stage(up, parts, False)(x, skip))
     stage = Stage(up, parts, skip_first)
-    sizes = [(8, 8), (3, 10), (9, 2), (4, 0)]
+    sizes = [(8, 8), (3, 10), (9, 2), (4, 0), (0, 4)]
     generator = torch.Generator().manual_seed(7)
     height, width = skip.shape[-2:]
     large = [torch.randn(3, skip.shape[1], height + h, width + w, generator=generator) for h, w in sizes]

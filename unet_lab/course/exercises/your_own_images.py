@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from unet_lab.course.checking import NotTried, Wrong, called
+from unet_lab.course.exercises.shuffling import SEEDS, must_be_shuffled
 from unet_lab.course.leniency import sequence, whole
 from unet_lab.datasets.generator.example_set import COLOURS
 
@@ -101,7 +102,7 @@ def split_by_dish(answer) -> None:
     if lost or len(training) + len(validation) != len(names):
         what = f"{lost[0]} is in neither part" if lost else "a name stands twice"
         raise Wrong(f"{what}.", "Every name belongs to one part, once.", neighbour)
-    dishes = [{name.split("_")[0] for name in side} for side in first]
+    dishes = [{dish_of(name) for name in side} for side in first]
     shared = sorted(dishes[0] & dishes[1])
     if shared:
         dish = shared[0]
@@ -117,8 +118,9 @@ def split_by_dish(answer) -> None:
         ones = {f"dish{k}" for k in (1, 10, 11, 12)}
         if not dishes[0] or not dishes[1]:
             empty = "validation" if dishes[0] else "training"
-            finding = f"all 12 dishes are on one side: {empty} is empty. Were dishes drawn from a list with repeats?"
-            raise Wrong(finding, "Each dish once, sorted({...}); shuffle, then cut the list.", neighbour)
+            finding = f"all 12 dishes are on one side: {empty} is empty."
+            clue = "Print the dishes that you draw from: are there 12, each once? sorted({...}); shuffle, then cut that list."
+            raise Wrong(finding, clue, neighbour)
         if ones <= dishes[0] or ones <= dishes[1]:
             raise Wrong(
                 f"{len(dishes[0])} dishes for training, expected 9; dishes 1, 10, 11 and 12 always stay together.",
@@ -140,6 +142,10 @@ def split_by_dish(answer) -> None:
                 neighbour,
             )
     other_sets(answer, neighbour)
+
+
+def dish_of(name: str) -> str:
+    return str(name).split("_")[0]
 
 
 class Name(str):
@@ -168,12 +174,12 @@ class Name(str):
 
 def other_sets(answer, neighbour) -> None:
     """Other dishes, not numbered through, with unequal numbers of fields; and the same set in other runs of Python."""
-    few = {1: 2, 2: 1, 7: 4, 17: 2, 20: 3, 103: 1, 110: 2, 1030: 2, 44: 5, 4: 1}
+    few = {1: 2, 2: 1, 7: 4, 17: 12, 20: 3, 103: 1, 3: 2, 110: 11, 1030: 2, 44: 13, 4: 1}
     long = dict.fromkeys(range(10301, 10309), 2)
     for fields, fraction, seed in ((few, 0.7, 3), (few, 0.5, 4), (few, 0.3, 5), (long, 0.5, 6), (long, 0.25, 7)):
         names = [f"dish{dish}_{field}.tif" for dish, count in fields.items() for field in range(1, count + 1)]
         training, validation = sides(called(answer, names, fraction, seed))
-        dishes = [{name.split("_")[0] for name in side} for side in (training, validation)]
+        dishes = [{dish_of(name) for name in side} for side in (training, validation)]
         shared = sorted(dishes[0] & dishes[1])
         said = f"for dishes {', '.join(map(str, fields))} at {fraction:.0%}"
         if shared:
@@ -188,9 +194,17 @@ def other_sets(answer, neighbour) -> None:
             finding = (
                 f"{said}: {len(dishes[0])} of {count} dishes train, expected {round(fraction * count)}: the share is of dishes."
             )
-            clue = "round(train_fraction * number of dishes); a dish is its whole name, not the first letters of it."
+            clue = (
+                "Take the dishes from the names that are given, by their whole names, not the first letters; then "
+                "round(train_fraction * number of dishes) of them."
+            )
             raise Wrong(finding, clue, neighbour)
     names = [f"dish{dish}_{field}.tif" for dish, count in few.items() for field in range(1, count + 1)]
+    order = list(dict.fromkeys(dish_of(name) for name in names))
+    drawn = [list(map(dish_of, sides(called(answer, names, 0.5, seed))[0])) for seed in range(SEEDS)]
+    clue = "Shuffle all dishes, np.random.default_rng(seed).permutation(dishes), and then cut."
+    for things in (order, sorted(order)):
+        must_be_shuffled(drawn, things, "dishes", clue)
     salted = []
     try:
         for salt in range(5):
