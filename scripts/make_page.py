@@ -3,7 +3,7 @@
     python3 lab.py page [--into FOLDER]
 
 Needs Node.js's npm, and a network the first time: ONNX Runtime Web is fetched by npm into build/page_packages/, in the version of
-page/package-lock.json. Try the page with: python3 -m http.server --directory build/page. Put it on a web space: docs/page.md.
+page/package-lock.json. Try the page with: python3 -m http.server --directory build/page. Put it on a web server: docs/page.md.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ print(f"{result.accuracy:.1%} of the pixels are right; mean IoU over the three c
 # ## Explore: what does the network mind?
 #
 # The picture is perfect; microscopes are not. Which is worse for the network: a dark picture, a pale one, a noisy one or a
-# blurred one? **Guess an order first**, then turn the sliders. (Does darkness do anything at all? Why that is so is told in 01.)
+# blurred one? **Guess an order first**, then turn the sliders. (Does darkness do anything at all? 01 explains what you will find.)
 
 # %%
 explorer = explore_segmentation()
@@ -125,7 +125,7 @@ except ValueError as error:
 # %% [markdown]
 # ## Read a shape
 #
-# Inside the network arrays are called **tensors**, and have four directions: **(N, C, H, W)**, the number of images, channels, rows
+# Inside the network arrays are called **tensors**, and have four dimensions: **(N, C, H, W)**, the number of images, channels, rows
 # (height) and columns (width). A batch of 5 grey images goes in; for each pixel one number per class comes out.
 
 # %% tags=["nbval-check-output"]
@@ -220,7 +220,7 @@ progress
 # 96. The order is N, C, H, W: eight grey images, 64 rows, 96 columns.</details>
 #
 # <details><summary>What is the difference between logits and a mask?</summary>
-# Logits are one number per pixel and class, of any size; the mask keeps, for each pixel, the index of the class with the largest
+# Logits are one number per pixel and class, any real number; the mask keeps, for each pixel, the index of the class with the largest
 # one.</details>
 #
 # *Next: [01 · The images](01_the_images.ipynb)*

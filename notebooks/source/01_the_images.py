@@ -201,7 +201,7 @@ print(f"all background:      accuracy {counts[0] / counts.sum():.3f}")
 print(f"best two thresholds: accuracy {best[0] / counts.sum():.3f}, at greys {best[1]} and {best[2]}")
 
 # %% [markdown]
-# Two thresholds do little better than not looking: as you counted above, no grey belongs to one class in all images.
+# Two thresholds do little better than not looking: as the counts above suggest, no grey belongs to one class in all images.
 #
 # ## Standardise
 #
@@ -277,7 +277,7 @@ def look_up(known, asked):
 
 # %% [markdown]
 # Ten cells are cut into 16 crops each. The crops are dealt into five parts; each part validates once, while the other four are known: this is **cross-validation**.
-# Once the *crops* are dealt, so that a cell is on both sides; once whole *cells* are. The other thirty cells tell what the lookup is really worth on
+# This is done twice: first the *crops* are dealt, so that a cell is on both sides; then whole *cells* are. The other thirty cells tell what the lookup is really worth on
 # cells that nobody has seen. **Predict:** which of the two comes closer to that? Three seeds:
 
 # %%

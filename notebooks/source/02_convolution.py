@@ -73,14 +73,14 @@ def convolve(image, kernel):
 show_numbers([image, kernel, convolve(image, kernel)], ["image", "kernel", "output"])
 
 # %% [markdown]
-# Larger: the eights come in, with nothing to take them off. Where the image gets brighter from left to right the output is large, where nothing changes it is 0: this
+# Larger: the eights come in, and only ones are taken off. Where the image gets brighter from left to right the output is large, where nothing changes it is 0: this
 # kernel finds vertical edges. A U-Net's kernels are not chosen but learnt.
 #
 # ## Is that what PyTorch does?
 #
 # In mathematics, a convolution turns the kernel round (by 180°) before it slides it. Without the turn it is called *cross-correlation*. **Predict:** which of the two does `torch.nn.functional.conv2d` compute?
 #
-# (PyTorch wants (N, C, H, W). `[None, None]` puts two directions of length 1 in front: (5, 5) becomes (1, 1, 5, 5), one image with one channel. `[0, 0]` takes them
+# (PyTorch wants (N, C, H, W). `[None, None]` puts two dimensions of length 1 in front: (5, 5) becomes (1, 1, 5, 5), one image with one channel. `[0, 0]` takes them
 # off again.)
 
 # %% tags=["nbval-check-output"]
@@ -183,7 +183,7 @@ print("channel 1, row 1, column 2 agrees:", torch.isclose(layer(x)[0, 1, 1, 2], 
 # %% [markdown]
 # ## Why a ReLU?
 #
-# **ReLU** cuts values below 0 to 0. It looks like a loss. But without it, two layers are worth no more than one: two 3x3 convolutions
+# **ReLU** sets values below 0 to 0. That looks like throwing information away. But without it, two layers are worth no more than one: two 3x3 convolutions
 # in a row are *exactly* one 5x5 convolution. **Predict:** is that still so with a ReLU between?
 
 # %% tags=["nbval-check-output"]

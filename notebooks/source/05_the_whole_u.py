@@ -39,7 +39,7 @@ _ = torch.manual_seed(0)
 # %% [markdown]
 # ## Predict first
 #
-# Three of this page's questions, to answer before you read. Write a letter and how sure you are, from a mere guess (1 by the number of answers) to certain (1): `"skip_order": ("A", 0.7)`. Your first answer is kept
+# Three of this page's questions, to answer before you read. Write a letter and how sure you are, from a mere guess (1 divided by the number of answers) to certain (1): `"skip_order": ("A", 0.7)`. Your first answer is kept
 # (on this machine only; in the file that you may hand in with your progress), and page [08](08_evaluation.ipynb) draws how often you were right against how sure you were.
 
 # %%
@@ -89,7 +89,7 @@ by_hand = head.weight[:, :, 0, 0] @ features + head.bias      # (3, 8) times (8,
 print("weights", tuple(head.weight.shape), " by hand equals the head:", torch.allclose(by_hand, logits[0, :, 5, 7], atol=1e-5))
 
 # %% [markdown]
-# The three numbers are **logits**: of any size, the largest wins. To read them as probabilities you need one more step, and which one depends on the question:
+# The three numbers are **logits**: any real numbers, of which the largest wins. To read them as probabilities you need one more step, and which one depends on the question:
 #
 # - **several classes, of which a pixel has exactly one:** one logit per class, and **softmax** over them: exp of each, divided by their sum. Ours: three.
 # - **yes or no:** one logit is enough, and the **sigmoid**, 1 / (1 + exp(-logit)). The head is `nn.Conv2d(8, 1, kernel_size=1)`.
@@ -173,7 +173,7 @@ with torch.no_grad():
 # %% [markdown]
 # ## Walk through it
 #
-# This is the same U, trained: the 16 channels at the top are those that you just named. Every picture is what a stage puts out for this cell, four of its channels. **Find** the
+# This is the same U, trained: the 16 channels at the top are the `base_channels=16` of the cell above. Every picture is what a stage puts out for this cell, four of its channels. **Find** the
 # concatenation: click the last stage of the decoder, `decoder 0` at the top right, choose "after block.0", the first convolution behind the skip, and click a channel. Its input channels stand there in the order
 # of what they add at the cross. **Which of them came over the skip, which from below, and does that change when you move the cross from the rim into the nucleus?**
 # Then "Watch this number being computed": add it up yourself.
@@ -257,7 +257,7 @@ figure
 #
 # ## Training needs more
 #
-# To predict, a map can be forgotten as soon as nobody waits for it. To train, PyTorch keeps what *every* layer was given, because the gradients on the way back are computed from it;
+# To predict, a map can be forgotten as soon as no later layer needs it. To train, PyTorch keeps what *every* layer was given, because the gradients are computed from it on the way back, the **backward pass**;
 # and for each weight there is a gradient, and two running means of the optimiser Adam (07). **Predict:** for one image of 512 x 512 and the report's network, which is the largest part?
 
 # %% tags=["nbval-check-output"]

@@ -43,7 +43,7 @@ _ = torch.manual_seed(0)
 # %% [markdown]
 # ## Predict first
 #
-# Three of this page's questions, to answer before you read. Write a letter and how sure you are, from a mere guess (1 by the number of answers) to certain (1): `"first_loss": ("A", 0.7)`. Your first answer is kept
+# Three of this page's questions, to answer before you read. Write a letter and how sure you are, from a mere guess (1 divided by the number of answers) to certain (1): `"first_loss": ("A", 0.7)`. Your first answer is kept
 # (on this machine only; in the file that you may hand in with your progress), and page [08](08_evaluation.ipynb) draws how often you were right against how sure you were.
 
 # %%
@@ -133,7 +133,7 @@ print("learnt by heart, loss below 0.1:", losses[-1] < 0.1)
 # ## Adam, in three lines
 #
 # Plain gradient descent takes large steps where the gradient is large. **Adam** keeps two running means for each weight, of its gradient and of the gradient's square, and divides the one by the
-# root of the other (both made up for having started at 0). By hand, on the one weight from above:
+# root of the other (both corrected for having started at 0: *bias correction*). By hand, on the one weight from above:
 
 # %% tags=["nbval-check-output"]
 def adam_by_hand(scale, steps=5, rate=0.1):
@@ -164,7 +164,7 @@ print(f"the loss a thousand times larger: {adam_by_hand(1000):.3f}")
 
 # %%
 rates = {1e-4: (VALIDATION_COLOUR, "--"), 1e-2: (TRAINING_COLOUR, "-"), 3.0: (ERROR_COLOUR, ":")}
-figure = DescribedFigure(7, 3.2, "Loss over 30 steps: 0.0001 hardly sinks, 0.01 sinks well, 3 jumps up first.")
+figure = DescribedFigure(7, 3.2, "Loss over 30 steps: 0.0001 hardly falls, 0.01 falls well, 3 jumps up first.")
 axes = figure.subplots()
 for rate, (colour, style) in rates.items():
     axes.plot(learning_rate_curve(rate), color=colour, ls=style, label=f"learning rate {rate:g}")
@@ -173,7 +173,7 @@ axes.legend()
 figure
 
 # %% [markdown]
-# Too low: a line that hardly sinks. Too high: it jumps up first, and may never come back. Right: as high as it goes while it still sinks.
+# Too low: the loss hardly falls. Too high: it jumps up first, and may never come back. Right: the highest rate at which the loss still falls.
 #
 # ## A schedule
 #
@@ -209,7 +209,7 @@ figure
 # `for` decides what to do with it. `watch_training` is a `for` that draws. **Press Stop** when you have seen enough: what was
 # learnt is kept.
 #
-# **Your own network, if you like:** copy your class `MyConvBlock` from [02](02_convolution.ipynb) or `MyUNet` from [05](05_the_whole_u.ipynb) into a cell above this one, and take out its line here. What passes its check takes the
+# **Your own network, if you like:** copy your class `MyConvBlock` from [02](02_convolution.ipynb) or `MyUNet` from [05](05_the_whole_u.ipynb) into a new cell above the next one, and delete its line (`= None`) in the next one. What passes its check takes the
 # library's place: the network that learns is then yours.
 
 # %%
@@ -290,7 +290,7 @@ print(history.log())
 
 # %% [markdown]
 # The sum grows with the pixels of a batch, so the two logs cannot be compared as they are. **Divide by the pixels in a batch**: which size of image had
-# the report, if its first loss was to be below ln 3, what a network that knows nothing pays?
+# the report, if its first loss was below ln 3, the loss of a network that knows nothing?
 
 # %% tags=["nbval-check-output"]
 for side in (512, 1024):
@@ -391,7 +391,7 @@ check("learning_rate", my_learning_rate);
 # ## Exercise 3: write a schedule
 #
 # Another one than the one cycle above, and at least as common: up along a straight line, then down along half a cosine (Loshchilov and Hutter 2017). Write the rate of step 0, 1, 2, … `steps` - 1.
-# In the first `warmup` steps, the **warm-up**, it is 1, 2, 3, … parts of `highest`, of `warmup` parts in all, so that the last of them has all of it. At step `warmup` it is `highest` once more, and from there it follows half a turn of the
+# In the first `warmup` steps, the **warm-up**, it is 1/`warmup`, 2/`warmup`, 3/`warmup`, … of `highest`, so that the last warm-up step has all of it. At step `warmup` it is `highest` once more, and from there it follows half a turn of the
 # cosine, which would arrive at 0 at step `steps`. For 10 steps, `warmup` 4 and `highest` 1: 0.25, 0.5, 0.75, 1, 1, and then down. `warmup` may be 0.
 
 # %%
@@ -423,7 +423,7 @@ check("schedule", my_rate);
 # <details><summary>What does it prove if a network cannot overfit four images?</summary>
 # That something is wired wrongly: data, loss, gradients or learning rate. More data cannot fix that.</details>
 #
-# <details><summary>Training loss sinks, validation loss rises. What happens, and what do you keep?</summary>
+# <details><summary>Training loss falls, validation loss rises. What happens, and what do you keep?</summary>
 # It learns the training images by heart. Keep the weights of the epoch with the best validation score: fit and the monitor do.</details>
 #
 # <details><summary>You change the loss from mean to sum. What happens to plain gradient descent, and what to Adam?</summary>

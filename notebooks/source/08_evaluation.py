@@ -38,7 +38,7 @@ from unet_lab.weights import load_pretrained
 # %% [markdown]
 # ## Predict first
 #
-# Three of this page's questions, to answer before you read. Write a letter and how sure you are, from a mere guess (1 by the number of answers) to certain (1): `"best_average": ("A", 0.7)`. Your first answer is kept
+# Three of this page's questions, to answer before you read. Write a letter and how sure you are, from a mere guess (1 divided by the number of answers) to certain (1): `"best_average": ("A", 0.7)`. Your first answer is kept
 # (on this machine only; in the file that you may hand in with your progress), and the end of this page draws how often you were right against how sure you were.
 
 # %%
@@ -248,7 +248,7 @@ for name, precision, recall in zip(("background", "cell body", "nucleus"), s.pre
     print(f"cell eroded by 5 px, {name:10s} precision {precision:.3f}   recall {recall:.3f}")
 
 # %% [markdown]
-# Pushed, the boundary score falls most; of the lost nucleus the cell's outline notices nothing at all, macro IoU most. Eroded, the cell body
+# When the mask is pushed, the boundary score falls most. When the nucleus is lost, macro IoU falls most, and the score of the cell's outline does not change at all. Eroded, the cell body
 # covers fewer pixels: none is wrongly called so (precision), some are missed (recall). They go to the background, whose precision falls instead.
 #
 # ## How sure is a score?
@@ -290,7 +290,7 @@ print(f"other sets inside the bootstrap interval: {inside} of 3;  at least one b
 #
 # ## Choose on validation, report on test
 #
-# The network gives a probability of nucleus. Call a pixel nucleus from which probability on? If you try many thresholds and report the best
+# The network gives a probability of nucleus. From which probability on should a pixel be called nucleus? If you try many thresholds and report the best
 # on the same images, you report luck too. Six cells choose, the other six judge. **Predict:** how much too good is the best threshold on the judges' own cells?
 
 # %%

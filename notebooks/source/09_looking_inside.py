@@ -59,7 +59,7 @@ x = torch.from_numpy(standardise(cell.image))[None, None]
 # ## Listen to a layer
 #
 # A network is a chain of modules, and PyTorch lets you listen to each: a **hook** is a function that is called when the module has run. Nothing in the network
-# is changed. Lay the hook, run, take the hook away. (`get_submodule` finds a module by its name.)
+# is changed. Register the hook, run the network, remove the hook. (`get_submodule` finds a module by its name.)
 
 # %% tags=["nbval-check-output"]
 kept = []
@@ -287,7 +287,7 @@ print("by IoU skip 3 comes first in most draws:", bool((by_draw.argmax(axis=1) =
 # %% [markdown]
 # The ranking changes, so always say *worth for what*. But even for the rim the topmost skip is not the first: that it "carries the fine
 # detail" was a belief, not a measurement. The intervals say how far *other cells* could move this; another network of the same kind, trained from another seed, may rank its skips otherwise. And one caution, often forgotten: this
-# network learnt with all its skips. What it loses when robbed is not what a network would lack that never had them.
+# network learnt with all its skips. What it loses when they are cut is not what a network that never had them would lack.
 #
 # ## Explore: the switchboard
 #
@@ -445,7 +445,7 @@ for shift in (1, 2, 4, 8, 16):
 # ## Explore: shift it
 #
 # The same piece of the image, seen in a window at rest and in a window that moves. (The borders are left out as far as the network can see, or the padding would be seen too.)
-# How large do the differences get? Do they ever change a class? Where in the picture? (The last line below answers the second question.)
+# How large do the differences get? Do they ever change a class? Where in the picture? (The cell below answers the first two questions.)
 
 # %%
 shifting = explore_shift(model, large)

@@ -260,7 +260,7 @@ print(f"from scratch {scratch_curve[-1]:.3f}; shipped weights {tuned_curve[0]:.3
 #
 # With *other classes* than these three only the last layer changes: `model.head = torch.nn.Conv2d(16, 5, 1)` for five of them.
 #
-# ## Evaluate: numbers, then faces
+# ## Evaluate: numbers, then images
 
 # %%
 predictions = [predict(tuned, pair.image) for pair in validation.pairs]
@@ -276,7 +276,7 @@ triplets = show_triplets(*zip(*worst, strict=True))
 triplets
 
 # %% [markdown]
-# These are the three *worst*, not the three nicest: a report that shows its best faces shows nothing.
+# These are the three *worst*, not the three nicest: a report that shows only its best images shows nothing.
 #
 # ## When not to trust it
 #
@@ -298,7 +298,7 @@ figure
 print("\n".join(doubts) or "It has no doubts. (It should.)")
 
 # %% [markdown]
-# A network knows when it hesitates between two answers; it does not know that it has never seen anything like this. Low confidence is a
+# A warning like this comes from a rule written for negatives, not from the network itself. A network knows when it hesitates between two answers; it does not know that it has never seen anything like this. Low confidence is a
 # warning. High confidence is not a proof.
 #
 # <details><summary>What would be?</summary>
@@ -306,7 +306,7 @@ print("\n".join(doubts) or "It has no doubts. (It should.)")
 #
 # ## Ask several networks, or one several times
 #
-# Segmentation networks hesitate in two ways: the image may not tell (a blurred outline), and the *network* may not know, because it has
+# Segmentation networks hesitate in two ways: the image may not tell (a blurred outline; *aleatoric* uncertainty), and the *network* may not know (*epistemic* uncertainty), because it has
 # seen too few such images. Of the second kind a single network says little. But several networks, trained from other seeds, agree
 # where the data taught them what to say, and differ where they did not. That is an **ensemble**.
 #
@@ -456,8 +456,8 @@ smear_triplets
 #
 # ## The report
 #
-# One file with everything in it: what the data are, what was fixed, how they were split, the numbers with their averaging, on a test set,
-# and the worst faces. Give a path of your own, such as `my_report.html`, to keep it.
+# One file with everything in it: what the data are, what was fixed, how they were split, the numbers with their averaging and the part they come from (validation or test),
+# and the worst images. Give a path of your own, such as `my_report.html`, to keep it.
 
 # %% tags=["nbval-check-output"]
 parts = [
@@ -486,7 +486,7 @@ generator = explore_generator()
 generator
 
 # %% [markdown]
-# **Predict:** the shipped model is trained on for a while, without one group of these parameters (each of the group then has one plain value).
+# **Predict:** the shipped model is trained a little further, without one group of these parameters (each of the group then has one plain value).
 # What that group had taught, it forgets. Which group is missed most on cells that have everything, and which on a real micrograph?
 #
 # That takes sixteen trainings, twenty minutes: `python3 lab.py leave-one-out` did them, and stored the table with its settings.

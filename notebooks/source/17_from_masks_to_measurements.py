@@ -14,7 +14,7 @@
 # **The question:** how do you get from a mask to cells, and from cells to numbers that can be trusted?
 #
 # Afterwards you can number the cells of a mask, separate those that touch, measure them in micrometres, score cells instead of pixels, and say which
-# number a bias in the masks falsifies.
+# number a bias in the masks distorts.
 #
 # *About 50 minutes. You need: masks ([01](01_the_images.ipynb)), border weights ([06](06_losses.ipynb)), IoU and F1 ([08](08_evaluation.ipynb)).
 # Back: [16 · More than one machine](16_more_than_one_machine.ipynb). All notebooks: [00 · Start here](00_start_here.ipynb)*

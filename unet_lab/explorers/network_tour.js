@@ -22,7 +22,7 @@ const STOPS = [
     title: "What a pixel rests on",
     text: "Move over the mask at the right. What lights up is what the answer at this pixel depends on, at every level.",
     question: "Is the patch on the input the same size for a pixel in the middle of the nucleus and one on its rim?",
-    answer: "Seldom. The formula for the receptive field gives one width for all; what is really used depends on the place and on the image.",
+    answer: "Seldom. The formula for the receptive field gives nearly the same width everywhere; what is really used depends on the place and on the image.",
     go: () => [{ view: "u" }],
   },
   {
@@ -36,7 +36,7 @@ const STOPS = [
     title: "The bottom",
     text: "Here a map has the fewest pixels, and each of them has seen much of the image.",
     question: "Could you draw the cell's outline from these maps?",
-    answer: "Not to the pixel: several pixels of the image share one here. What is there is known; where exactly, was left behind, and comes back through the skips.",
+    answer: "Not to the pixel: several pixels of the image share one here. These maps know what is there; where exactly was lost on the way down, and comes back through the skips.",
     go: (app) => [{ view: "u" }, { view: "stage", stage: stage(app, "deepest").name }],
   },
   {

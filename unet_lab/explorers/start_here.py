@@ -43,7 +43,8 @@ def explore_segmentation() -> Explorer:
         show_image(right, overlay(image, truth), "the truth")
         words = (
             f"Cell {cell}: {result.accuracy:.1%} of the pixels are right, IoU {result.iou:.3f} (macro: the mean over "
-            f"background, cell body and nucleus). Blue is cell body, orange is nucleus."
+            f"background, cell body and nucleus), from one view of the image, where `segment` asks for eight. "
+            f"Blue is cell body, orange is nucleus."
         )
         return figure, words
 
