@@ -122,7 +122,8 @@ started.catch((error) => {
 });
 
 // For tests. ready : a promise of what is shown now, with every activation; the others are read after it. mask() and image()
-// are bytes, row by row, SIDE x SIDE; activation(name) is a Float32Array (C, H, W), row by row.
+// are bytes, row by row, SIDE x SIDE; activation(name) is a Float32Array (C, H, W), row by row. cut, paint and choose resolve when
+// the mask has followed; after them activation(name) is a promise, since what only tests ask for is computed when it is asked for.
 window.unetLab = {
   side: SIDE,
   lessons,
@@ -132,9 +133,11 @@ window.unetLab = {
   image: () => window.unetLab.engine.image.slice(),
   mask: () => window.unetLab.engine.now.mask.slice(),
   activation: (name) => {
-    const found = window.unetLab.observed?.[name];
-    if (!found) throw new Error(`there is no activation ${name} yet: await unetLab.ready first, then one of its names().`);
-    return found;
+    const { engine, observed, of } = window.unetLab;
+    if (!engine) throw new Error("nothing is shown yet: await unetLab.ready first.");
+    if (of !== engine.fresh) return observe(engine).then(() => window.unetLab.activation(name));
+    if (!(name in observed)) throw new Error(`there is no activation ${name}; there are ${Object.keys(observed).join(", ")}.`);
+    return observed[name];
   },
   names: () => Object.keys(window.unetLab.observed ?? {}),
   cut: (level, how = "zeros") => changeAs((engine) => engine.cut(level, how)),
@@ -147,11 +150,13 @@ async function changeAs(change) {
   const done = change(engine);
   await view.change(done);
   await done; // the view says what went wrong; so does this
-  return observe(engine);
+  await engine.prediction();
+  return true;
 }
 
 async function observe(engine) {
+  const of = engine.fresh;
   await engine.prediction();
-  Object.assign(window.unetLab, { engine, observed: await engine.everything() });
+  Object.assign(window.unetLab, { engine, of, observed: await engine.everything() });
   return true;
 }

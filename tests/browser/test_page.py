@@ -70,7 +70,7 @@ def model():
     return load_pretrained()
 
 
-IN_BASE64 = """array => { let text = '';
+IN_BASE64 = """async given => { const array = await given; let text = '';
     const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
     for (let k = 0; k < bytes.length; k += 32768) text += String.fromCharCode(...bytes.subarray(k, k + 32768));
     return btoa(text); }"""
@@ -128,7 +128,7 @@ def test_every_number_is_the_sum_that_is_shown(lab_page, model):
             const [channel, row, column] = shape.map(n => Math.floor(share * n));
             const found = await engine.number(step, channel, row, column);
             if (kind === 'image') continue;
-            const own = unetLab.activation(step)[(channel * shape[1] + row) * shape[2] + column];
+            const own = (await unetLab.activation(step))[(channel * shape[1] + row) * shape[2] + column];
             const off = Math.max(Math.abs(found.total - found.value), cuts.length ? 0 : Math.abs(found.value - own));
             worst[kind] = Math.max(worst[kind] ?? 0, off / (1 + Math.abs(found.value)));
           } }
