@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -29,6 +30,7 @@ HERE = Path(__file__).resolve().parents[1]
 SOURCE, VIEW = HERE / "page", HERE / "unet_lab" / "explorers"
 PACKAGES, PAGE = HERE / "build" / "page_packages", HERE / "build" / "page"
 LARGEST = 25_000_000  # bytes in all
+LIST = "data/files.json"  # what belongs to the page: whatever else lies in its folder is somebody's own
 SIDE, FIRST_SEED = 192, 3_000_000  # seeds that no training, evaluation or stored cell uses
 RUNTIME = {
     "ort.wasm.min.mjs": "ort.js",  # .js: some servers do not know that .mjs is JavaScript
@@ -118,6 +120,24 @@ def description(session: NetworkSession, places: dict[str, Any], names: list[str
     }
 
 
+def make_room(folder: Path) -> None:
+    """Remove the page that an earlier call wrote there. Raises CannotBuild where there is anything else, before it touches it."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise CannotBuild(f"{folder} is a file; name a folder, a new one or an empty one.")
+    listed = folder / LIST
+    ours = {LIST, *json.loads(listed.read_text(encoding="utf-8"))} if listed.is_file() else set()
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    others = sorted(files - ours)
+    if others and folder != PAGE:  # build/page is nobody's own
+        more = f" and {len(others) - 1} more" if others[1:] else ""
+        raise CannotBuild(
+            f"{folder} holds something else than a page: {others[0]}{more}. Name an empty folder or a new one, or move that away."
+        )
+    shutil.rmtree(folder)
+
+
 def build(folder: Path) -> int:
     """Write the page into a folder, which is made anew; its size in bytes."""
     runtime = runtime_folder()
@@ -125,10 +145,7 @@ def build(folder: Path) -> int:
     files, places, _ = observable_files(model)
     session = NetworkSession(model, drawn)
     version = json.loads((runtime.parent / "package.json").read_text(encoding="utf-8"))["version"]
-    if folder.exists():
-        if any(folder.iterdir()) and not (folder / "data" / "network.json").is_file():
-            raise CannotBuild(f"{folder} holds something else than a page. Name an empty folder or a new one.")
-        shutil.rmtree(folder)
+    make_room(folder)
     for part in ("data", "runtime", "view"):
         (folder / part).mkdir(parents=True)
     for path in [*SOURCE.glob("*.js"), *SOURCE.glob("*.html"), *SOURCE.glob("*.css")]:
@@ -145,20 +162,25 @@ def build(folder: Path) -> int:
     (folder / "data" / "network.json").write_text(text, encoding="utf-8")
     still = show_network(session.picture(), session.prediction(), session.describe(), session.maps)
     (folder / "data" / "overview.png").write_bytes(still.png())
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    written = [path for path in folder.rglob("*") if path.is_file()]
+    (folder / LIST).write_text(json.dumps(sorted(path.relative_to(folder).as_posix() for path in written)), encoding="utf-8")
+    return sum(path.stat().st_size for path in written)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="lab.py page", description=__doc__.split("\n")[0])
     parser.add_argument("--into", type=Path, default=PAGE, metavar="FOLDER", help="where to write it (default: build/page)")
-    given = parser.parse_args().into
+    given = parser.parse_args().into.expanduser()
     folder = (Path(os.environ.get("UNET_LAB_CALLED_FROM", ".")) / given).resolve()
     try:
         size = build(folder)
-    except (CannotBuild, OSError) as error:
+    except CannotBuild as error:
         print(f"lab.py page: {error}", file=sys.stderr)
         return 1
-    print(f"The page is in {folder}, {size / 1e6:.1f} MB. Try it: python3 -m http.server --directory {folder}")
+    except OSError as error:
+        print(f"lab.py page: {folder} cannot be written: {error.strerror}. Name another folder: --into FOLDER.", file=sys.stderr)
+        return 1
+    print(f"The page is in {folder}, {size / 1e6:.1f} MB. Try it: python3 -m http.server --directory {shlex.quote(str(folder))}")
     if size > LARGEST:
         print(f"lab.py page: it should have at most {LARGEST / 1e6:.0f} MB.", file=sys.stderr)
         return 1

@@ -203,7 +203,10 @@ def input_channels(model: nn.Module) -> int:
         return own
     first = next((m for m in model.modules() if isinstance(m, nn.Conv2d)), None)
     if first is None:
-        raise ValueError(f"{type(model).__name__} has no convolution to read its number of channels from; set model.in_channels.")
+        raise ValueError(
+            f"{type(model).__name__} has no 2D convolution to read its number of channels from; a network of images "
+            f"(N, C, H, W) is needed, with model.in_channels = C set where that is so."
+        )
     return first.in_channels
 
 

@@ -1,8 +1,10 @@
 """Sets that stay in their files: the same patches, scores and errors as from memory, and no more memory than a window needs."""
 
+import os
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from unet_lab.datasets import IGNORE, load_folder, split, standardise
 from unet_lab.datasets.lazy_dataset import LazyDataset
 from unet_lab.datasets.lazy_masks import ForegroundPixels
 from unet_lab.datasets.patches import Patches
+from unet_lab.datasets.tiff_windows import MOST_OPEN
 from unet_lab.datasets.windows import WindowedImage
 from unet_lab.training import evaluate, fit
 from unet_lab.training.validation import evaluate_each
@@ -130,6 +133,35 @@ def test_no_file_stays_open_and_no_tile_is_kept(tmp_path):
         assert isinstance(pair.image, WindowedImage)
         assert pair.image.tiff.file is None
         assert not pair.image.tiff.tiles
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts what is open as Linux lists it")
+def test_a_set_of_many_files_keeps_few_of_them_open(tmp_path):
+    for folder in ("i", "m"):
+        (tmp_path / folder).mkdir()
+        for number in range(3 * MOST_OPEN):
+            tifffile.imwrite(tmp_path / folder / f"{number}.tif", np.eye(16, dtype=np.uint8) * (255 if folder == "m" else number))
+    before = len(os.listdir("/proc/self/fd"))
+    dataset = load_folder(tmp_path / "i", tmp_path / "m", codes=(0, 255), lazy=True)
+    for pair in dataset.pairs:
+        assert int(np.asarray(pair.image)[0, 0]) == int(pair.source.removesuffix(".tif"))
+        assert np.asarray(pair.mask).sum() == 16
+    assert len(os.listdir("/proc/self/fd")) - before <= 3 * MOST_OPEN
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"codes": 255}, r"codes is 255; give one per class"),
+        ({"codes": (0, 1), "channels": 0}, r"numbers in brackets, channels=\(0,\)"),
+    ],
+)
+def test_a_number_where_several_are_meant_is_refused(tmp_path, wrong, words):
+    for folder in ("i", "m"):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(np.eye(8, dtype=np.uint8)).save(tmp_path / folder / "a.png")
+    with pytest.raises(ValueError, match=words):
+        load_folder(tmp_path / "i", tmp_path / "m", **wrong)
 
 
 def test_left_in_its_files_where_it_does_not_fit(tmp_path, monkeypatch, capsys):

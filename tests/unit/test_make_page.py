@@ -45,6 +45,24 @@ def test_a_folder_of_something_else_is_left_alone(monkeypatch, tmp_path):
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
 
 
+def test_a_page_is_made_anew_unless_something_of_ones_own_lies_in_it(tmp_path):
+    page = tmp_path / "page"
+    (page / "data").mkdir(parents=True)
+    (page / "index.html").write_text("a page")
+    (page / "data" / "files.json").write_text('["index.html"]')
+    (page / "data" / "my_notes.csv").write_text("years of work")
+    with pytest.raises(CannotBuild, match=r"something else than a page: data/my_notes\.csv"):
+        MAKER["make_room"](page)
+    assert (page / "data" / "my_notes.csv").read_text() == "years of work"
+    assert (page / "index.html").is_file()
+    (page / "data" / "my_notes.csv").unlink()
+    MAKER["make_room"](page)
+    assert not page.exists()
+    page.write_text("a file")
+    with pytest.raises(CannotBuild, match="is a file; name a folder"):
+        MAKER["make_room"](page)
+
+
 def test_the_description_names_the_graphs_layers():
     model, cells = load_pretrained(), MAKER["cells"]()
     _, places, layers = observable_files(model)

@@ -372,3 +372,73 @@ def test_arrays_travel_as_bytes():
     sent = packed({"a": [np.arange(3, dtype=np.int64)], "b": np.ones(2), "c": "text"}, buffers)
     assert sent == {"a": [{"buffer": 0, "type": "int32"}], "b": {"buffer": 1, "type": "float32"}, "c": "text"}
     assert np.frombuffer(buffers[0], np.int32).tolist() == [0, 1, 2]
+
+
+# -- what users gave who knew README and help() only -----------------------------------------------------------------------
+
+
+def test_a_relu_that_works_in_place_shows_what_went_in():
+    explorer = explore_network(UNet(base_channels=8, depth=2))
+    before = explorer.ask("number", "encoder.0.block.1", 0, 5, 5)["value"]
+    for row in range(0, 96, 5):
+        given = explorer.ask("number", "encoder.0.block.2", 0, row, 5)
+        assert given["input"] == pytest.approx(explorer.ask("number", "encoder.0.block.1", 0, row, 5)["value"])
+        assert given["total"] == max(0, given["input"])
+    assert explorer.ask("number", "encoder.0.block.1", 0, 5, 5)["value"] == before
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "words"),
+    [
+        ("mute", ("encoder.0.block.0", [99]), "channels 0 to 3"),
+        ("mute", ("encoder.0.block.0", [-1]), "channels 0 to 3"),
+        ("mute", ("encoder.0.block.0", [True]), "channels 0 to 3"),
+        ("mute", ("nowhere", [0]), "no step 'nowhere'"),
+        ("worth", ("encoder.0.block.0", 0.5), "channels 0 to 3"),
+        ("maps", ("encoder.0.block.0", [4]), "channels 0 to 3"),
+        ("number", ("encoder.0.block.0", 0, 1.5, 0), "row is 1.5"),
+        ("field", (None, 0), "row is None"),
+        ("field", (0, 500), "column is 500"),
+        ("maps", (), "it takes"),
+    ],
+)
+def test_a_question_that_cannot_be_answered_is_refused_and_the_next_is_answered(method, arguments, words):
+    explorer = explore_network(UNet(base_channels=4, depth=1), np.eye(32, dtype=np.uint8))
+    with pytest.raises(ValueError, match=words):
+        explorer.ask(method, *arguments)
+    assert explorer.ask("prediction")["height"] == 32
+    assert explorer.session.muted == {}
+
+
+IMAGE = np.eye(90, 96, dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (lambda m: explore_network("hello"), "the model is str"),
+        (lambda m: explore_network(UNet), r"the class UNet; give a network, UNet\(\)"),
+        (lambda m: explore_network(nn.Conv2d(1, 3, 3)), "a single layer"),
+        (lambda m: explore_network(UNet(base_channels=4, depth=1).to("meta")), "meta"),
+        (lambda m: explore_network(m, truth=np.zeros((90, 96), int)), "no image that it belongs to"),
+        (lambda m: explore_network(m, IMAGE, np.zeros((96, 90), int)), r"truth has shape \(96, 90\) and the image \(90, 96\)"),
+        (lambda m: explore_network(m, IMAGE, np.full((90, 96), 0.5)), "class indices"),
+        (lambda m: explore_network(m, IMAGE, 255 * (IMAGE > 0)), "0 and 255 only"),
+        (lambda m: explore_network(m, IMAGE, 0 * IMAGE.astype(int) - 1), "class indices"),
+        (lambda m: explore_network(m, (IMAGE,)), "a pair is"),
+        (lambda m: explore_network(m, (IMAGE, IMAGE), IMAGE), "no truth= beside it"),
+        (lambda m: explore_network(m, IMAGE, others=[IMAGE]), "by name"),
+        (lambda m: explore_network(m, IMAGE, class_names=("a", "b")), "3 classes"),
+    ],
+)
+def test_what_cannot_be_explored_is_refused_in_words(given, words):
+    with pytest.raises(ValueError, match=words):
+        given(UNet(base_channels=4, depth=2))
+
+
+def test_another_image_with_a_truth_that_does_not_fit_leaves_the_first_one_shown():
+    explorer = explore_network(UNet(base_channels=4, depth=1), np.eye(32, dtype=np.uint8), others={"b": (IMAGE, IMAGE[:5])})
+    with pytest.raises(ValueError, match="truth has shape"):
+        explorer.ask("choose", "b")
+    assert explorer.ask("state")["image"]["id"] == "the given image"
+    assert explorer.ask("prediction")["height"] == 32

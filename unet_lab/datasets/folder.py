@@ -92,6 +92,8 @@ def read_folders(
 ) -> tuple[SegmentationDataset, str]:
     """What `load_folder` returns, and what it prints."""
     check_orientation(how.orientation)
+    if isinstance(codes, int | str):
+        raise ValueError(f"codes is {codes!r}; give one per class, the background first, codes=(0, 255), or {{code: class}}.")
     matches, rule = pair_files(images, masks, merge)
     mask_files = [file for match in matches for file in match.masks]
     for mask_file in mask_files:

@@ -60,7 +60,10 @@ def class_of_file(mask: Path, image: Path, merge: Merge) -> int | None:
     found = [word for word in merge if occurrences(str(word), mask) > occurrences(str(word), image)]
     if len({merge[word] for word in found}) != 1:
         which = f"several of the words {found}" if found else f"none of the words {list(merge)}"
-        raise ValueError(f"{mask}: {which} that merge names is in its name or its folder's, so its class is not known.")
+        raise ValueError(
+            f"{mask}: {which} that merge names is in its name or its folder's, so its class is not known. merge needs a word "
+            f"for each kind of mask: merge={{'nucleus': 2, 'cell': 1}}."
+        )
     return merge[found[0]]
 
 

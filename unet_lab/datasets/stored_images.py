@@ -89,6 +89,8 @@ def equal_channels(array: np.ndarray) -> bool:
 def chosen_channels(array: np.ndarray, channels: Channels) -> np.ndarray:
     """The channels of the numbers wanted. A grey image stored as colours has as many as the file, all of them alike."""
     count = 1 if array.ndim == 2 else array.shape[2]
+    if isinstance(channels, int):
+        raise Refused(f"channels is {channels}; allowed are 'all', 'grey' and numbers in brackets, channels=({channels},).")
     wanted = list(channels) if not isinstance(channels, str) else [channels]
     if not wanted or not all(isinstance(k, int | np.integer) and 0 <= k < count for k in wanted):
         raise Refused(

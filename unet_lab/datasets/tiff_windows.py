@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import OrderedDict
 from itertools import product
 from pathlib import Path
@@ -15,7 +16,11 @@ from unet_lab.datasets.stored_images import Refused, Stored
 from unet_lab.datasets.tiff_files import image_series, image_sources, stored_image
 
 KEPT = 64_000_000  # bytes of decoded tiles that are kept, since windows overlap; and of a mapped file before it is mapped anew
+MOST_OPEN = 32  # files at once: systems allow a few hundred, and a set may have thousands
 MAPPED_AT_ONCE = 65_536  # bytes: so much the system reads into memory where one byte of a mapped file is asked for
+
+
+opened: OrderedDict[int, weakref.ref[TiffWindows]] = OrderedDict()  # by identity, those read last at the end
 
 
 class TiffWindows:
@@ -32,6 +37,7 @@ class TiffWindows:
         """Open the file, and find where the page lies in it."""
         self.close()
         self.file, self.mapped = TiffFile(self.path, _multifile=False), 0
+        self.keep_open()
         number = self.page
         for series in image_series(self.file):
             for source in image_sources(series):
@@ -42,12 +48,22 @@ class TiffWindows:
                 number -= 1
         raise Refused(f"page {self.page} is wanted, and there are {self.page - number}, numbered from 0.")
 
+    def keep_open(self) -> None:
+        """Note that this file is in use, and close the one that was not for longest where too many are open."""
+        opened[id(self)] = weakref.ref(self)
+        opened.move_to_end(id(self))
+        while len(opened) > MOST_OPEN:
+            _, oldest = opened.popitem(last=False)
+            if (windows := oldest()) is not None:
+                windows.close()
+
     def close(self) -> None:
         """Close the file and forget its tiles; the next window opens it again."""
         self.tiles: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()
         if self.file is not None:
             self.file.close()
         self.file = self.source = self.keyframe = None
+        opened.pop(id(self), None)
 
     def __getstate__(self) -> dict:
         return {"path": self.path, "page": self.page, "size": self.size}
@@ -59,6 +75,7 @@ class TiffWindows:
         """What lies in the file, and what its tags say of it."""
         if self.file is None or self.mapped > KEPT:  # what was read of a mapped file stays in memory until it is unmapped
             self.open()
+        self.keep_open()
         if isinstance(self.source, np.ndarray):
             self.mapped += len(range(*rows.indices(self.size[0]))) * min(self.source.strides[0], MAPPED_AT_ONCE)
             return stored_image(np.array(self.source[rows, columns]), self.keyframe)

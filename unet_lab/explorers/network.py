@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 import traitlets
 from torch import nn
+from torch.utils.data import Dataset
 
 from unet_lab.datasets.generator.cells import generate_cell
 from unet_lab.explorers.base import DRAWING, with_picture
@@ -70,6 +72,12 @@ class NetworkExplorer(anywidget.AnyWidget):
         """One question of the view, by its name in network.js, answered with NumPy arrays."""
         if method not in self.METHODS:
             raise ValueError(f"method is {method!r}; allowed are {', '.join(self.METHODS)}.")
+        takes = signature(getattr(self.session, method))
+        try:
+            takes.bind(*arguments)
+        except TypeError:
+            wanted = ", ".join(str(one).replace("'", "") for one in takes.parameters.values())
+            raise ValueError(f"{method} was given {arguments!r}; it takes ({wanted}).") from None
         with DRAWING:
             return getattr(self.session, method)(*arguments)
 
@@ -139,8 +147,10 @@ def explore_network(
     others : more images or pairs by name, to choose from; eight generated cells where None.
     class_names : of the logits, in order.
 
-    Raises ValueError for what is no image, and where the network takes no such image.
+    The network is shown as it is now: after more training, call it again. Raises ValueError for what is no network, image or
+    truth, and where the network takes no such image.
     """
+    check_arguments(model, image, truth, others)
     named: dict[str, Any] = {} if image is None else {"the given image": image if isinstance(image, tuple) else (image, truth)}
     pairs = {
         name: (each[0], each[1]) if isinstance(each, tuple) else (each, None)
@@ -149,6 +159,28 @@ def explore_network(
     if others is None or not pairs:
         pairs |= {f"generated cell {seed}": partial(generated, seed) for seed in SEEDS}
     return NetworkExplorer(NetworkSession(model, pairs, class_names))
+
+
+def check_arguments(model, image, truth, others) -> None:
+    """Raises ValueError, saying what to give, for what `explore_network` cannot take."""
+    kind = f"the class {model.__name__}; give a network, {model.__name__}()" if isinstance(model, type) else type(model).__name__
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"the model is {kind}; allowed is a network, an nn.Module.")
+    if isinstance(model, torch.jit.ScriptModule):
+        raise ValueError(f"the model is {kind}, which has no layers to listen to; give the network that it was made of.")
+    if not list(model.children()):
+        raise ValueError(f"the model is a single layer, {kind}; give a network of several: nn.Sequential(layer).")
+    if any(parameter.is_meta for parameter in model.parameters()):
+        raise ValueError("the model's weights are on the device meta, which holds no numbers: load them first.")
+    if image is None and truth is not None:
+        raise ValueError("there is a truth, and no image that it belongs to: explore_network(model, image, truth).")
+    if others is not None and not isinstance(others, Mapping):
+        raise ValueError(f"others is a {type(others).__name__}; allowed are images or pairs by name: {{'a cell': image}}.")
+    for name, each in {"image": image, **(others or {})}.items():
+        if isinstance(each, Dataset):
+            raise ValueError(f"{name} is a {type(each).__name__}; give one of its pairs, dataset.pairs[0], or its image.")
+        if isinstance(each, tuple) and (len(each) < 2 or (name == "image" and truth is not None)):
+            raise ValueError(f"{name} is a tuple of {len(each)}; a pair is (image, truth), and then no truth= beside it.")
 
 
 def generated(seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -12,8 +12,10 @@ import numpy as np
 from torch import nn
 
 from unet_lab.datasets.image_files import read_image
+from unet_lab.datasets.pairs import check_something_to_learn
 from unet_lab.datasets.standardise import check_image
 from unet_lab.foreign import geometry_of, input_channels
+from unet_lab.losses import IGNORE
 
 LONGEST = 256  # pixels of the longer side that is taken as it is
 SCALED = 192  # pixels of the longer side of a larger image, once scaled: the size that the shipped network was trained at
@@ -36,6 +38,7 @@ def prepare(model: nn.Module, image: np.ndarray, truth: np.ndarray | None = None
     other to the nearest size that fits. Raises ValueError for what is no image, and for channels that cannot be matched.
     """
     image, notes = matched_channels(check_image(image), input_channels(model))
+    truth = truth if truth is None else checked_truth(truth, image.shape[:2])
     height, width = image.shape[:2]
     size = fitting_size(model, height, width)
     if size != (height, width):
@@ -43,8 +46,22 @@ def prepare(model: nn.Module, image: np.ndarray, truth: np.ndarray | None = None
         shrinks = size[0] * size[1] < height * width
         image = cv2.resize(image.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
         if truth is not None:
-            truth = cv2.resize(np.asarray(truth, np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST)
-    return Prepared(image, truth if truth is None else np.asarray(truth, np.uint8), "; ".join(notes))
+            truth = cv2.resize(truth, size[::-1], interpolation=cv2.INTER_NEAREST)
+    return Prepared(image, truth, "; ".join(notes))
+
+
+def checked_truth(truth: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The truth as uint8 class indices (H, W). Raises ValueError for another size than the image's, and what are no indices."""
+    found = np.asarray(truth)
+    if found.shape != shape:
+        raise ValueError(f"the truth has shape {found.shape} and the image {shape}; both need the same rows and columns.")
+    if found.dtype.kind not in "uib" or found.min() < 0 or found.max() > IGNORE:
+        raise ValueError(
+            f"the truth holds {found.dtype} from {found.min()} to {found.max()}; allowed are class indices, 0, 1, … "
+            f"and {IGNORE} for what nobody judged: encode_mask(mask, codes) gives them."
+        )
+    check_something_to_learn([found])
+    return found.astype(np.uint8)
 
 
 def matched_channels(image: np.ndarray, channels: int) -> tuple[np.ndarray, list[str]]:

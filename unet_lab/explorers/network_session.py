@@ -56,6 +56,8 @@ class NetworkSession:
         self.skips = skips_of(model, self.steps, self.stages)
         count = len(self.before.logits)
         self.class_names = list(class_names or (CLASS_NAMES if count == 3 else (f"class {k}" for k in range(count))))
+        if len(self.class_names) != count or not all(isinstance(name, str) for name in self.class_names):
+            raise ValueError(f"class_names is {class_names!r}; this network has {count} classes, and each needs a name.")
 
     def pair(self, name: str) -> Pair:
         """An image and its truth; where a function was given, made now."""
@@ -148,7 +150,9 @@ class NetworkSession:
         self, step: str, channels: Sequence[int] | None = None, strongest: int = 0, size: int = 512, into: bool = False
     ) -> Answer:
         values = self.values(step, into)
-        if channels is None:
+        if channels is not None:
+            channels = checked_channels(step, channels, len(values))
+        else:
             channels = np.argsort(-np.abs(values).mean(axis=(1, 2)), kind="stable")[: strongest or None].tolist()
         values = smaller(values[list(channels)], size)
         low, high = (f(values, axis=(1, 2), keepdims=True) for f in (np.min, np.max))
@@ -167,16 +171,26 @@ class NetworkSession:
         return {"mean": values.mean(axis=(1, 2)), "variance": values.var(axis=(1, 2))}
 
     def worth(self, step: str, channels: Sequence[int]) -> Answer:
-        if self.run.module(step) is None:
-            raise ValueError(f"{step} is no layer: only a layer's channels can be switched off.")
+        self.must_be_layer(step)
+        channels = checked_channels(step, channels, self.steps[step].shape[0])
         with self.conditions(), muting(self.model, self.muted):
             fall, changed = channel_worth(self.run, step, channels)
         return {"fall": fall, "changed": changed}
+
+    def must_be_layer(self, step: str) -> None:
+        if step not in self.steps:
+            output_of(self.run, step)  # says which there are
+        if self.run.module(step) is None:
+            raise ValueError(f"{step} is no layer: only a layer's channels can be switched off.")
 
     def number(self, step: str, channel: int, row: int, column: int) -> Answer:
         return number_at(self.run, self.steps, step, channel, row, column)
 
     def field(self, row: int, column: int) -> Answer:
+        height, width = self.run.logits.shape[1:]
+        for name, value, size in (("row", row, height), ("column", column, width)):
+            if not isinstance(value, int | np.integer) or not 0 <= value < size:
+                raise ValueError(f"{name} is {value!r}; the mask has {name}s 0 to {size - 1}.")
         if "probe" not in self._fresh:
             shown = [s.shown for s in self.stages if " (" not in s.shown and self.run.module(s.shown) is not None]
             with self.conditions(), muting(self.model, self.muted), out_of_place(self.model):
@@ -238,14 +252,23 @@ class NetworkSession:
         return self.changed()
 
     def mute(self, step: str, channels: Sequence[int]) -> Answer:
-        if self.run.module(step) is None:
-            raise ValueError(f"{step} is no layer: only a layer's channels can be switched off.")
+        self.must_be_layer(step)
+        channels = checked_channels(step, channels, self.steps[step].shape[0])
         self.muted = {k: v for k, v in self.muted.items() if k != step} | ({step: sorted(channels)} if channels else {})
         return self.changed()
 
     def reset(self) -> Answer:
         self.image, self.cuts, self.muted = self.prepared.image, {}, {}
         return self.changed()
+
+
+def checked_channels(step: str, channels: Sequence[int], count: int) -> list[int]:
+    """The numbers of channels as a list. Raises ValueError for those that the step does not have."""
+    found = list(channels) if isinstance(channels, Sequence | np.ndarray) and not isinstance(channels, str) else [channels]
+    odd = [c for c in found if not isinstance(c, int | np.integer) or isinstance(c, bool) or not 0 <= c < count]
+    if odd:
+        raise ValueError(f"channels has {odd[0]!r}; {step} has channels 0 to {count - 1}, given as a list: [0, 1].")
+    return [int(c) for c in found]
 
 
 def labelled(stage: Stage, is_unet: bool) -> str:

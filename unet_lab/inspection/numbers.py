@@ -24,8 +24,8 @@ def number_at(run: Trace, steps: dict[str, Step], step: str, channel: int, row: 
     """
     out = output_of(run, step)
     for name, value, size in zip(("channel", "row", "column"), (channel, row, column), out.shape, strict=True):
-        if not 0 <= value < size:
-            raise ValueError(f"{name} is {value}; {step} has {name}s 0 to {size - 1}.")
+        if not isinstance(value, int | np.integer) or not 0 <= value < size:
+            raise ValueError(f"{name} is {value!r}; {step} has {name}s 0 to {size - 1}.")
     kind, module = steps[step].kind, run.module(step)
     found: Numbers = {"kind": kind, "value": float(out[channel, row, column]), "next": None}
     for name, other in steps.items():
@@ -204,7 +204,7 @@ def activated(activation: nn.Module, x: Tensor, place: tuple[int, int, int]) -> 
         slope = activation.weight[place[0] if activation.num_parameters > 1 else 0].double()
         total = torch.where(given >= 0, given, slope * given)
     else:
-        total = activation(given)
+        total = activation(given.clone())  # which may work in place
     return {"name": type(activation).__name__, "input": float(given), "total": float(total)}
 
 
