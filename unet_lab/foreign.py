@@ -205,7 +205,7 @@ def input_channels(model: nn.Module) -> int:
     if first is None:
         raise ValueError(
             f"{type(model).__name__} has no 2D convolution to read its number of channels from; a network of images "
-            f"(N, C, H, W) is needed, with model.in_channels = C set where that is so."
+            f"(N, C, H, W) is needed; if it is one, set model.in_channels = C."
         )
     return first.in_channels
 

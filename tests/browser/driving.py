@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 import urllib.request
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -58,29 +57,14 @@ def stop_kernels(lab):
         request(lab, f"/api/sessions/{session['id']}", "DELETE")
 
 
-# Does the kernel answer this page at all? Asked before the page's own cells, which would wait for ever.
-ANSWERS = """async () => { const k = window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel;
-    const asked = k.requestExecute({code: 'None', store_history: false, silent: true}).done.then(() => true);
-    return await Promise.race([asked, new Promise(done => setTimeout(() => done(false), 10000))]); }"""
-
-
 def open_page(page, lab, where):
-    """Go to an address of the lab, with no kernel left from the page before, and wait until notebook and kernel are there.
-
-    Now and then (one page of ten on a busy machine; compare ipykernel's issue 1445) a page never hears of its kernel. Then it is
-    loaded anew, with a new kernel, as one would by hand.
-    """
-    for _ in range(5):
-        page.goto("about:blank")
-        stop_kernels(lab)
-        page.console_errors.clear()
-        page.goto(f"{lab[0]}{where}{'&' if '?' in where else '?'}token={lab[1]}", wait_until="domcontentloaded")
-        page.wait_for_selector(".jp-Notebook .jp-Cell")
-        with suppress(AssertionError):
-            until(page, lambda: page.evaluate(STATE) in ("idle", "busy"), 15)
-            if page.evaluate(ANSWERS):
-                return
-    raise AssertionError(f"no kernel for {where}: {page.evaluate(STATE)}, console: {page.console_errors}")
+    """Go to an address of the lab, with no kernel left from the page before, and wait until notebook and kernel are there."""
+    page.goto("about:blank")
+    stop_kernels(lab)
+    page.console_errors.clear()
+    page.goto(f"{lab[0]}{where}{'&' if '?' in where else '?'}token={lab[1]}", wait_until="domcontentloaded")
+    page.wait_for_selector(".jp-Notebook .jp-Cell")
+    told(page, lab, lambda: page.evaluate(STATE) in ("idle", "busy"), 60)
 
 
 SPOKEN = {"slider", "textbox", "button", "combobox", "checkbox", "spinbutton", "image", "application", "progressbar", "radio"}
@@ -121,20 +105,18 @@ WHERE_IT_STANDS = """() => { const w = window.jupyterapp?.shell?.currentWidget; 
             cells: cells.map(c => `${c.model.executionCount}:${c.model.executionState}`).join(' ')}; }"""
 
 
-def run_all(page, seconds=120):
+def told(page, lab, condition, seconds):
+    """`until`, whose failure says how page, kernel and server stood."""
+    try:
+        until(page, condition, seconds)
+    except AssertionError as late:
+        stood = f"{page.evaluate(WHERE_IT_STANDS)}, server: {request(lab, '/api/kernels')}, console: {page.console_errors}"
+        raise AssertionError(f"{late}: {stood}") from None
+
+
+def open_and_run(page, lab, where, seconds=300):
+    """Open a notebook and run it to its end."""
+    open_page(page, lab, where)
     page.evaluate("""() => { window.ran = false;
         window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => { window.ran = true; }); }""")
-    until(page, lambda: page.evaluate("window.ran") and page.evaluate(STATE) == "idle", seconds)
-
-
-def open_and_run(page, lab, where, seconds=120):
-    """Open a notebook and run it to its end. JupyterLab now and then (one page in some hundred) waits for ever for a message from
-    its kernel; then the page is opened anew, once, and a warning in the summary of the tests says how it stood."""
-    open_page(page, lab, where)
-    try:
-        return run_all(page, seconds)
-    except AssertionError:
-        stands = f"{page.evaluate(WHERE_IT_STANDS)}, server: {request(lab, '/api/kernels')}, console: {page.console_errors}"
-        warnings.warn(f"{where} did not come to its end in {seconds} s; opened anew. {stands}", stacklevel=2)
-    open_page(page, lab, where)
-    run_all(page, seconds)
+    told(page, lab, lambda: page.evaluate("window.ran") and page.evaluate(STATE) == "idle", seconds)
