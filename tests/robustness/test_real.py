@@ -53,6 +53,8 @@ DISTURBED = {
     "hot pixels": with_hot_pixels,
     "turned by 10 degrees": turned(10, False),
     "turned by 30 degrees, all of it kept": turned(30, True),
+    "turned by 45 degrees": turned(45, False),
+    "turned by -60 degrees, all of it kept": turned(-60, True),
 }
 
 

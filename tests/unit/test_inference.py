@@ -14,7 +14,7 @@ from scipy.ndimage import rotate
 
 from unet_lab.datasets import CellParameters, SegmentationDataset, generate_cell, standardise
 from unet_lab.inference import predict, predict_logits, segment, segment_with_confidence
-from unet_lab.inference.framing import empty_margin
+from unet_lab.inference.framing import empty_margin, without_disturbances
 from unet_lab.inference.segment import find_doubts
 from unet_lab.metrics import confusion_matrix, scores
 from unet_lab.training import evaluate
@@ -219,6 +219,23 @@ def test_the_margin_of_a_turned_image_is_found(grey, degrees, reshape):
     turned = rotate(image, degrees, reshape=reshape, order=1, cval=grey)
     margin = rotate(np.ones_like(image), degrees, reshape=reshape, order=0, cval=0) == 0
     assert (empty_margin(turned) != margin).mean() < 0.02  # the edge is mixed with the margin
+
+
+@pytest.mark.parametrize("reshape", [True, False])
+@pytest.mark.parametrize("degrees", [-70, -31, 12, 45, 100])
+def test_a_turned_frame_is_turned_back_and_its_mask_turned_again(degrees, reshape):
+    cells = drawn_cells(3)
+    turned = [tuple(rotate(a, degrees, reshape=reshape, order=order) for a, order in ((c.image, 1), (c.mask, 0))) for c in cells]
+    for image, _ in turned:
+        angle = without_disturbances(image.astype(np.float32))[1].angle
+        assert abs((angle + degrees + 45) % 90 - 45) < 1.5
+    assert mean_iou(turned) > mean_iou([(c.image, c.mask) for c in cells]) - 0.03
+
+
+def test_a_frame_that_stands_upright_is_not_turned():
+    grey = drawn_cells(1)[0].image.astype(np.float32)
+    for image in (grey, np.pad(grey, ((0, 40), (25, 0))), np.pad(grey, 30)):
+        assert without_disturbances(image)[1].angle == 0
 
 
 def test_a_saturated_ground_is_no_margin():

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import hypot
+from typing import NamedTuple
+
 import numpy as np
+import torch
 from scipy import ndimage
 from scipy.spatial import ConvexHull
 from skimage.measure import label, regionprops
 from torch import Tensor
 
+from unet_lab.datasets.generator.organelles import BACKGROUND
 from unet_lab.datasets.standardise import clip_limits
 
 Window = tuple[slice, slice]  # rows and columns
@@ -17,21 +23,77 @@ USUAL_CELL, SMALL_CELL = (
 )  # extent of a cell as a share of the frame: what a second look makes of it, and what calls for one
 SMALLEST_CELL = 24  # pixels: below, what was found is called a speck
 MARGIN, STRAIGHT = 0.005, 0.95  # the least margin that counts, of the frame; how nearly straight edges fill their hull
+LEAST_TURN = 3  # degrees: a frame turned by less is left as it is
 
 
-def without_disturbances(grey: np.ndarray) -> tuple[np.ndarray, Window]:
-    """A grey image (H, W) without strips of one grey around it, turned corners filled from beside them, hot pixels clipped.
+class Placement(NamedTuple):
+    """Where what is looked at lies in a frame: turned back by `angle` degrees, the frame has `turned_shape`, and of it `window`."""
 
-    Also gives the part of the frame that is left.
+    window: Window
+    turned_shape: tuple[int, ...]
+    angle: float
+    shape: tuple[int, ...]  # of the frame as it came
+
+    def put_back(self, probabilities: Tensor) -> Tensor:
+        """Probabilities (3, h, w) of what is looked at as those of the frame as it came, (3, H, W)."""
+        whole = on_background(probabilities, self.window, self.turned_shape)
+        if self.angle == 0:
+            return whole
+        turned = [
+            turned_to(channel, -self.angle, self.shape, outside=float(number == BACKGROUND))
+            for number, channel in enumerate(whole.numpy())
+        ]
+        return torch.from_numpy(np.stack(turned))
+
+
+def without_disturbances(grey: np.ndarray) -> tuple[np.ndarray, Placement]:
+    """A grey image (H, W) turned back where it was turned, without strips of one grey around it, corners filled from beside
+    them, hot pixels clipped; and where that lies in the frame.
     """
+    shape = grey.shape
     margin = empty_margin(grey)
     if margin.all() or not margin.any():
-        return np.clip(grey, *clip_limits(grey)), (slice(0, grey.shape[0]), slice(0, grey.shape[1]))
+        return np.clip(grey, *clip_limits(grey)), Placement((slice(0, shape[0]), slice(0, shape[1])), shape, 0, shape)
+    angle = turned_by(margin)
+    if angle:
+        longest = [round(hypot(*shape) * 1.01)] * 2
+        grey = turned_to(grey, angle, longest, outside=float(np.median(grey[~margin])))
+        margin = turned_to((~margin).astype(np.float32), angle, longest, outside=0) < 0.99
     content = ndimage.find_objects((~margin).astype(np.uint8))[0]
+    place = Placement(content, grey.shape, angle, shape)
     grey, margin = grey[content], ndimage.binary_dilation(margin[content], iterations=2)  # turning mixes its edge with the image
     nearest = ndimage.distance_transform_edt(margin, return_distances=False, return_indices=True)
     grey = grey[tuple(nearest)]
-    return np.clip(grey, *clip_limits(grey)), content
+    return np.clip(grey, *clip_limits(grey)), place
+
+
+def turned_to(image: np.ndarray, angle: float, shape: Sequence[int], outside: float) -> np.ndarray:
+    """An image (H, W) turned about its middle by `angle` degrees, in a frame of another shape with the same middle, bilinear."""
+    cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    matrix = np.array([[cos, sin], [-sin, cos]])  # from places in the new frame to places in the old one
+    middle = matrix @ ((np.array(shape) - 1) / 2)
+    return ndimage.affine_transform(
+        image, matrix, (np.array(image.shape) - 1) / 2 - middle, output_shape=tuple(shape), order=1, cval=outside
+    )
+
+
+def turned_by(margin: np.ndarray) -> float:
+    """By how many degrees, -45 to 45, what an empty margin leaves must be turned to stand upright; 0 for one that stands.
+
+    An image turned in its frame has edges in two directions only, at right angles: those of its outline, where that is not cut
+    by the frame.
+    """
+    inside = ndimage.find_objects((~margin).astype(np.uint8))[0]
+    corners = outline(~margin[inside])
+    edges = np.diff(corners, axis=0, append=corners[:1])
+    lengths = np.linalg.norm(edges, axis=1)
+    slopes = (np.degrees(np.arctan2(edges[:, 0], edges[:, 1])) + 45) % 90 - 45
+    slanted = np.abs(slopes) > LEAST_TURN
+    if lengths[slanted].sum() < 0.1 * lengths.sum():
+        return 0.0
+    quarters = np.exp(4j * np.radians(slopes[slanted]))  # four times the angle: the two directions are one
+    mean = (lengths[slanted] * quarters).sum() / lengths[slanted].sum()
+    return float(np.degrees(np.angle(mean)) / 4) if abs(mean) > STRAIGHT else 0.0
 
 
 def empty_margin(grey: np.ndarray) -> np.ndarray:
@@ -58,19 +120,33 @@ def at_border(bbox: tuple[int, int, int, int], shape: tuple[int, ...]) -> bool:
 
 def rectangularity(region: np.ndarray) -> float:
     """Area of a region over that of the smallest rectangle around it, turned to fit: 1 for a rectangle, 0.79 for an ellipse."""
-    rows = np.flatnonzero(region.any(axis=1))
-    if len(rows) < 3:
+    if region.any(axis=1).sum() < 3:
         return 0.0
-    first, last = region[rows].argmax(axis=1), region.shape[1] - region[rows, ::-1].argmax(axis=1)
-    corners = np.concatenate(
-        [np.stack([y, x], 1) for y in (rows, rows + 1) for x in (first, last)]
-    )  # of the pixels at each row's ends
-    hull = corners[ConvexHull(corners).vertices]
+    hull = outline(region)
     edges = np.diff(hull, axis=0, append=hull[:1])
     directions = edges / np.linalg.norm(edges, axis=1, keepdims=True)
     across = np.stack([-directions[:, 1], directions[:, 0]], axis=1)
     areas = np.ptp(hull @ directions.T, axis=0) * np.ptp(hull @ across.T, axis=0)  # the smallest lies along an edge of the hull
     return float(region.sum() / areas.min())
+
+
+def outline(region: np.ndarray) -> np.ndarray:
+    """Corners (N, 2) of the convex hull of a region's pixels, as rows and columns, in their order."""
+    rows = np.flatnonzero(region.any(axis=1))
+    first, last = region[rows].argmax(axis=1), region.shape[1] - region[rows, ::-1].argmax(axis=1)
+    corners = [np.stack([y, x], 1) for y in (rows, rows + 1) for x in (first, last)]  # of the pixels at each row's ends
+    corners = np.concatenate(corners)
+    return corners[ConvexHull(corners).vertices]
+
+
+def on_background(probabilities: Tensor, window: Window, shape: tuple[int, ...]) -> Tensor:
+    """Probabilities (3, h, w) of a part of the frame as (3, H, W): one cell to a frame, so what lies outside is background."""
+    if probabilities.shape[1:] == shape:
+        return probabilities
+    answer = torch.zeros((len(probabilities), *shape))
+    answer[BACKGROUND] = 1.0
+    answer[(slice(None), *window)] = probabilities
+    return answer
 
 
 def cell_in(probabilities: Tensor) -> Window | None:

@@ -13,13 +13,14 @@ from scipy.ndimage import label
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unet_lab.datasets.generator.organelles import BACKGROUND, NUCLEUS
+from unet_lab.datasets.generator.organelles import NUCLEUS
 from unet_lab.inference.framing import (
     SMALL_CELL,
     Window,
     cell_in,
     extent,
     is_brighter,
+    on_background,
     window_around,
     without_disturbances,
 )
@@ -47,7 +48,7 @@ def segment(image: np.ndarray, views: int = 8) -> np.ndarray:
     """Find the lymphocyte in an electron micrograph with the model that ships with the course.
 
     The image is scaled to 192 pixels, the size that the model was trained at, and its answer scaled back. Hot pixels are
-    clipped and empty margins filled first; a negative, with a bright cell on a dark ground, is turned back; where the cell
+    clipped, a turned frame is turned back, and empty margins are filled first; a negative, with a bright cell on a dark ground, is turned back; where the cell
     is small in the frame, the model looks a second time at the part that holds it.
 
     Parameters
@@ -118,8 +119,7 @@ def look(image: np.ndarray, views: int) -> tuple[Tensor, bool]:
     """Class probabilities (3, H, W), and whether the greys were found to be inverted and turned back."""
     if views not in (1, 8):
         raise ValueError(f"views is {views!r}; allowed are 1 (as it is) and 8 (rotations and mirror images).")
-    whole = to_grey(image)
-    grey, content = without_disturbances(whole)
+    grey, place = without_disturbances(to_grey(image))
     first = at_working_size(grey, views)
     inverted = is_inverted(first, grey)
     if inverted:
@@ -128,17 +128,7 @@ def look(image: np.ndarray, views: int) -> tuple[Tensor, bool]:
     window = find_cell(first, grey)
     if first[(0, *window)].shape != grey.shape:
         first = on_background(at_working_size(np.ascontiguousarray(grey[window]), views), window, grey.shape)
-    return on_background(first, content, whole.shape), inverted
-
-
-def on_background(probabilities: Tensor, window: Window, shape: tuple[int, ...]) -> Tensor:
-    """Probabilities (3, h, w) of a part of the frame as (3, H, W): one cell to a frame, so what lies outside is background."""
-    if probabilities.shape[1:] == shape:
-        return probabilities
-    answer = torch.zeros((len(probabilities), *shape))
-    answer[BACKGROUND] = 1.0
-    answer[(slice(None), *window)] = probabilities
-    return answer
+    return place.put_back(first), inverted
 
 
 def is_inverted(first: Tensor, grey: np.ndarray) -> bool:
