@@ -27,10 +27,10 @@ LEAST_TURN = 3  # degrees: a frame turned by less is left as it is
 
 
 class Placement(NamedTuple):
-    """Where what is looked at lies in a frame: turned back by `angle` degrees, the frame has `turned_shape`, and of it `window`."""
+    """Where what is looked at lies in a frame: in its `window`, once it is turned back by `angle` degrees."""
 
     window: Window
-    turned_shape: tuple[int, ...]
+    turned_shape: tuple[int, ...]  # of the frame turned back
     angle: float
     shape: tuple[int, ...]  # of the frame as it came
 
@@ -134,8 +134,8 @@ def outline(region: np.ndarray) -> np.ndarray:
     """Corners (N, 2) of the convex hull of a region's pixels, as rows and columns, in their order."""
     rows = np.flatnonzero(region.any(axis=1))
     first, last = region[rows].argmax(axis=1), region.shape[1] - region[rows, ::-1].argmax(axis=1)
-    corners = [np.stack([y, x], 1) for y in (rows, rows + 1) for x in (first, last)]  # of the pixels at each row's ends
-    corners = np.concatenate(corners)
+    parts = [np.stack([y, x], 1) for y in (rows, rows + 1) for x in (first, last)]  # of the pixels at each row's ends
+    corners = np.concatenate(parts)
     return corners[ConvexHull(corners).vertices]
 
 

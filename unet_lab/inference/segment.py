@@ -48,8 +48,9 @@ def segment(image: np.ndarray, views: int = 8) -> np.ndarray:
     """Find the lymphocyte in an electron micrograph with the model that ships with the course.
 
     The image is scaled to 192 pixels, the size that the model was trained at, and its answer scaled back. Hot pixels are
-    clipped, a turned frame is turned back, and empty margins are filled first; a negative, with a bright cell on a dark ground, is turned back; where the cell
-    is small in the frame, the model looks a second time at the part that holds it.
+    clipped, a frame that was turned is turned back, and empty margins are filled first; a negative, with a bright cell on a
+    dark ground, is turned into a positive; where the cell is small in the frame, the model looks a second time at the part
+    that holds it.
 
     Parameters
     ----------
