@@ -151,10 +151,16 @@ def on_background(probabilities: Tensor, window: Window, shape: tuple[int, ...])
 
 def cell_in(probabilities: Tensor) -> Window | None:
     """Rows and columns of the largest piece of (3, H, W) that is no background, without its threads; None where there is none."""
-    found = (probabilities.argmax(dim=0) > 0).numpy()
-    solid = ndimage.binary_opening(found, iterations=max(1, max(found.shape) // 100))
+    solid = opened((probabilities.max(dim=0).indices > 0).numpy(), max(1, max(probabilities.shape[1:]) // 100))
     parts, count = ndimage.label(solid)
     return ndimage.find_objects(parts)[np.argmax(np.bincount(parts.ravel())[1:])] if count else None
+
+
+def opened(found: np.ndarray, radius: int) -> np.ndarray:
+    """`ndimage.binary_opening(found, iterations=radius)`, by distances: its time does not grow with the radius."""
+    inside = ndimage.distance_transform_cdt(np.pad(found, 1), metric="taxicab")[1:-1, 1:-1]
+    core = inside > radius
+    return ndimage.distance_transform_cdt(~core, metric="taxicab") <= radius if core.any() else core
 
 
 def extent(window: Window, shape: tuple[int, ...]) -> float:
@@ -185,5 +191,5 @@ def span(found: slice, side: int, length: int) -> slice:
 
 def is_brighter(probabilities: Tensor, grey: np.ndarray) -> bool:
     """Whether what was found is brighter than its ground; in a transmission electron micrograph a cell is darker."""
-    cell = (probabilities.argmax(dim=0) > 0).numpy()
+    cell = (probabilities.max(dim=0).indices > 0).numpy()
     return bool(cell.any() and not cell.all() and np.median(grey[cell]) > np.median(grey[~cell]))

@@ -64,7 +64,7 @@ def segment(image: np.ndarray, views: int = 8) -> np.ndarray:
     >>> segment(generate_cell(seed=3, size=100).image).shape
     (100, 100)
     """
-    return mean_probabilities(image, views).argmax(dim=0).to(torch.uint8).numpy()
+    return mean_probabilities(image, views).max(dim=0).indices.to(torch.uint8).numpy()
 
 
 def segment_with_confidence(image: np.ndarray, views: int = 8) -> Segmentation:
@@ -121,35 +121,47 @@ def look(image: np.ndarray, views: int) -> tuple[Tensor, bool]:
     if views not in (1, 8):
         raise ValueError(f"views is {views!r}; allowed are 1 (as it is) and 8 (rotations and mirror images).")
     grey, place = without_disturbances(to_grey(image))
-    first = at_working_size(grey, views)
-    inverted = is_inverted(first, grey)
+    small = shrunk(grey, WORKING_SIZE)
+    first = probabilities_of(small, views)
+    inverted = is_inverted(first, small)
     if inverted:
-        grey = grey.max() - grey
-        first = at_working_size(grey, views)
+        grey, small = grey.max() - grey, small.max() - small
+        first = probabilities_of(small, views)
     window = find_cell(first, grey)
-    if first[(0, *window)].shape != grey.shape:
-        first = on_background(at_working_size(np.ascontiguousarray(grey[window]), views), window, grey.shape)
-    return place.put_back(first), inverted
+    part = grey[window]
+    if part.shape != grey.shape:
+        first = probabilities_of(shrunk(part, WORKING_SIZE), views)
+    return place.put_back(on_background(interpolated(first, part.shape), window, grey.shape)), inverted
 
 
-def is_inverted(first: Tensor, grey: np.ndarray) -> bool:
+def is_inverted(first: Tensor, small: np.ndarray) -> bool:
     """Whether an image is a negative: what was found in it is brighter than its ground, and in the negative more is certain."""
-    if not is_brighter(first, grey):
+    if not is_brighter(first, small):
         return False
-    turned = at_working_size(grey.max() - grey, 1)
+    turned = probabilities_of(small.max() - small, 1)
     return bool(turned.amax(dim=0).mean() > first.amax(dim=0).mean())
 
 
 def find_cell(first: Tensor, grey: np.ndarray) -> Window:
     """The part of the frame to look at: all of it, or, where the cell is small in it, the square around the cell."""
     whole = slice(0, grey.shape[0]), slice(0, grey.shape[1])
-    found = [cell_in(first)]
-    if certainty(first) < SURE and max(grey.shape) > 1.5 * WORKING_SIZE:  # perhaps too small to be seen well: look larger
-        found += [cell_in(at_working_size(grey, 1, round(factor * WORKING_SIZE))) for factor in (1.5, 2)]
+    sure = certainty(first) >= SURE
+    roughly = cell_in(first)
+    if sure and roughly and extent(roughly, tuple(first.shape[1:])) > SMALL_CELL + 0.05:
+        return whole  # as most micrographs of one cell: no need to look at every pixel
+    found = [cell_in(interpolated(first, grey.shape))]
+    if not sure and max(grey.shape) > 1.5 * WORKING_SIZE:  # perhaps too small to be seen well: look larger
+        sizes = [round(factor * WORKING_SIZE) for factor in (1.5, 2)]
+        found += [cell_in(interpolated(probabilities_of(shrunk(grey, size), 1), grey.shape)) for size in sizes]
     windows = [(extent(f, grey.shape) < SMALL_CELL and window_around(f, grey.shape)) or whole for f in found if f] or [whole]
     if len(windows) == 1:
         return windows[0]
-    return max(windows, key=lambda w: certainty(at_working_size(np.ascontiguousarray(grey[w]), 1)))
+    return max(windows, key=lambda w: certainty(probabilities_of(shrunk(grey[w], WORKING_SIZE), 1)))
+
+
+def interpolated(probabilities: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Probabilities (3, h, w) at another size, bilinear."""
+    return F.interpolate(probabilities[None], shape, mode="bilinear")[0]
 
 
 def certainty(probabilities: Tensor) -> float:
@@ -158,25 +170,29 @@ def certainty(probabilities: Tensor) -> float:
     return float(highest[classes > 0].mean()) if (classes > 0).any() else 0.0
 
 
-def at_working_size(grey: np.ndarray, views: int, size: int = WORKING_SIZE) -> Tensor:
-    """Class probabilities (3, H, W) of a grey image, from the model's answers at `size` pixels."""
-    height, width = grey.shape
-    scale = size / max(height, width)
-    small = (max(1, round(width * scale)), max(1, round(height * scale)))
-    shrunk = np.asarray(Image.fromarray(grey).resize(small, Image.Resampling.BILINEAR))
+def shrunk(grey: np.ndarray, size: int) -> np.ndarray:
+    """A grey image (H, W) so that its longer side has `size` pixels."""
+    scale = size / max(grey.shape)
+    height, width = (max(1, round(length * scale)) for length in grey.shape)
+    return np.asarray(Image.fromarray(np.ascontiguousarray(grey)).resize((width, height), Image.Resampling.BILINEAR))
+
+
+def probabilities_of(small: np.ndarray, views: int) -> Tensor:
+    """Class probabilities (3, h, w) of a grey image at the size at which the model works: of one view, or the mean of eight."""
     total = torch.zeros(())
     for turns in range(4 if views == 8 else 1):
         for mirrored in (False, True) if views == 8 else (False,):
-            view = np.rot90(shrunk[:, ::-1] if mirrored else shrunk, turns)
+            view = np.rot90(small[:, ::-1] if mirrored else small, turns)
             answer = predict_logits(small_model(), np.ascontiguousarray(view)).softmax(dim=0).cpu()  # (3, h, w)
             answer = torch.rot90(answer, -turns, (1, 2))
             total = total + (answer.flip(2) if mirrored else answer)
-    return F.interpolate(total[None] / views, (height, width), mode="bilinear")[0]  # (3, H, W)
+    return total / views
 
 
 @cache
 def small_model() -> nn.Module:
-    return load_pretrained("small")
+    """The shipped model, its numbers in the order in which a CPU convolves fastest: the channels of a pixel side by side."""
+    return load_pretrained("small").to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def to_grey(image: np.ndarray) -> np.ndarray:

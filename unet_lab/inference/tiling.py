@@ -79,7 +79,7 @@ def predict_tiled(
         given = f"{getattr(out, 'dtype', type(out).__name__)} {getattr(out, 'shape', '')}"
         raise ValueError(f"out is {given}; needed is uint8 {height, width}.")
     for rows, columns, logits in tiles(model, image, tile, overlap, blend):
-        out[rows, columns] = logits.argmax(dim=0).to(torch.uint8).cpu().numpy()
+        out[rows, columns] = logits.max(dim=0).indices.to(torch.uint8).cpu().numpy()
     return out
 
 

@@ -98,7 +98,7 @@ def no_counts(dataset: TrainingSet) -> np.ndarray | None:
 def counts(out: Tensor, mask: Tensor, dataset: TrainingSet) -> np.ndarray:
     """The confusion matrix of a batch; of labels one for each."""
     if dataset.target == "classes":
-        return fast_confusion_matrix(mask.cpu().numpy(), out.argmax(dim=1).cpu().numpy(), dataset.num_classes)
+        return fast_confusion_matrix(mask.cpu().numpy(), out.max(dim=1).indices.cpu().numpy(), dataset.num_classes)
     truths, found = mask.cpu().numpy(), (out >= 0).long().cpu().numpy()  # a logit from 0 up: a probability from 0.5 up
     return np.stack([fast_confusion_matrix(truths[:, k], found[:, k], 2) for k in range(dataset.num_classes)])
 
