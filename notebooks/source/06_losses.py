@@ -372,8 +372,8 @@ for name, end in (("logits", lambda z: z), ("softmax", lambda z: z.softmax(dim=1
 #
 # ## Exercise 1: weighted cross entropy
 #
-# `logits` (N, C, H, W), `mask` (N, H, W), `weights` (C,): the weighted mean over pixels. It must survive logits of 1000. (`weights[mask]` gives each pixel the weight of its
-# class.)
+# `logits` (N, C, H, W), `mask` (N, H, W), `weights` (C,): the weighted mean over pixels, one number in a tensor without dimensions. It must survive logits of 1000, and a class of the weight 0
+# counts for nothing. (`weights[mask]` gives each pixel the weight of its class.)
 
 # %%
 def my_loss(logits, mask, weights):

@@ -180,10 +180,9 @@ def dice(logits, mask):
 """,
 )
 D = "dice = (2 * overlap + 1e-5) / (sizes + 1e-5)"
-dice.right("smooth of 1e-6", "1e-5", "1e-6")
 dice.right(
     "a loop over classes",
-    "def f(logits, mask):\n    p = torch.softmax(logits, 1)\n    total = 0\n    n = logits.shape[1]\n    for k in range(n):\n        t = (mask == k).float()\n        total = total + (2 * (p[:, k] * t).sum() + 1e-6) / (p[:, k].sum() + t.sum() + 1e-6)\n    return 1 - total / n",
+    "def f(logits, mask):\n    p = torch.softmax(logits, 1)\n    total = 0\n    n = logits.shape[1]\n    for k in range(n):\n        t = (mask == k).float()\n        total = total + (2 * (p[:, k] * t).sum() + 1e-5) / (p[:, k].sum() + t.sum() + 1e-5)\n    return 1 - total / n",
 )
 dice.right("einsum", "overlap = (p * t).sum(dim=(0, 2, 3))", "overlap = torch.einsum('nchw,nchw->c', p, t)")
 dice.right("the library's", "def f(logits, mask):\n    return soft_dice_loss(logits, mask)")
@@ -254,7 +253,7 @@ dice.wrong("softmax: wrong direction", "dim|direction|class", "softmax(dim=1)", 
 dice.wrong("softmax: twice", "softmax|twice", "logits.softmax(dim=1)", "logits.softmax(dim=1).softmax(dim=1)")
 dice.wrong("narrow: three classes", "classes|3|number", "one_hot(mask, logits.shape[1])", "one_hot(mask, 3)")
 dice.wrong("narrow: classes that occur", "classes|occur|number|absent|shape", "one_hot(mask, logits.shape[1])", "one_hot(mask)")
-dice.wrong("narrow: square images", "square|shape|permut|axes|transpos", "movedim(-1, 1)", "transpose(1, 3)")
+dice.wrong("narrow: square images", "square|shape|permut|axes|transpos|exchanged", "movedim(-1, 1)", "transpose(1, 3)")
 dice.wrong(
     "overflow: exp by hand",
     "1000|overflow|inf|nan|large",
@@ -339,3 +338,77 @@ dice.wrong(
 dice.wrong("fresh: 1e-4", "small number", "1e-5", "1e-4")
 detective.wrong("fresh: one image short", "179", "180", "179")
 detective.wrong("fresh: one image too many", "181", "180", "181")
+
+# Of a third, and neighbours of what passed then.
+
+weighted.wrong("third: weight 0 counts as 1", "weight 0", "weights[mask]", "torch.where(weights == 0, 1.0, weights)[mask]")
+weighted.wrong("third: weights of at least 0.1", "weight", "weights[mask]", "weights.clamp(min=0.1)[mask]")
+weighted.wrong(
+    "third: the weights below at least 1", "at 1 or more", "/ pixel_weights.sum()", "/ pixel_weights.sum().clamp(min=1)"
+)
+weighted.wrong("third: a number added below", "added", "/ pixel_weights.sum()", "/ (pixel_weights.sum() + 1e-3)")
+weighted.wrong("third: weights in whole numbers", "rounded", "weights[mask]", "weights.round()[mask]")
+weighted.wrong(
+    "third: weighted mean of class means",
+    "each class",
+    "def f(logits, mask, weights):\n    each = F.cross_entropy(logits, mask, reduction='none')\n    top, bottom = 0, 0\n    for k in mask.unique():\n        top = top + weights[k] * each[mask == k].mean()\n        bottom = bottom + weights[k]\n    return top / bottom",
+)
+weighted.wrong(
+    "third: reshaped without permute",
+    "permute",
+    "def f(logits, mask, weights):\n    return F.cross_entropy(logits.reshape(-1, logits.shape[1]), mask.reshape(-1), weight=weights)",
+)
+weighted.wrong(
+    "third: the first three classes",
+    "three",
+    "def f(logits, mask, weights):\n    log_p = logits.log_softmax(1)\n    here = [(mask == k).float() * weights[k] for k in range(min(3, len(weights)))]\n    return -sum((h * log_p[:, k]).sum() for k, h in enumerate(here)) / sum(h.sum() for h in here)",
+)
+weighted.wrong(
+    "third: weights on the logits only",
+    "multiply the logits",
+    "def f(logits, mask, weights):\n    return F.cross_entropy(logits * weights.view(1, -1, 1, 1), mask)",
+)
+weighted.wrong("third: mean weight times pixels", "mean weight", "/ pixel_weights.sum()", "/ (weights.mean() * mask.numel())")
+weighted.wrong("third: half precision inside", "half precision", "logits.log_softmax(", "logits.half().float().log_softmax(")
+weighted.wrong(
+    "third: label smoothing",
+    "smooth",
+    "def f(logits, mask, weights):\n    return F.cross_entropy(logits, mask, weight=weights, label_smoothing=0.01)",
+)
+weighted.wrong("third: a row of one number", "shape", "return -(", "return -torch.ones(1) * (")
+weighted.wrong(
+    "third: gradient cut where logits are large",
+    "gradient",
+    "logits.log_softmax(dim=1)",
+    "torch.where(logits.abs() > 100, logits.detach(), logits).log_softmax(dim=1)",
+)
+dice.wrong("third: 1e-6", "small number is about 1e-06", "1e-5", "1e-6")
+dice.wrong("third: 1e-7", "small number", "1e-5", "1e-7")
+dice.wrong("third: 1e-12", "small number", "1e-5", "1e-12")
+dice.wrong("third: 3e-5", "small number", "1e-5", "3e-5")
+dice.wrong("third: 1e-5 above, 1e-6 below", "nowhere", "(sizes + 1e-5)", "(sizes + 1e-6)")
+dice.wrong("third: held below 0.99", "0.99 or less", "dice.mean()", "dice.clamp(max=0.99).mean()")
+dice.wrong("third: held above 0.01", "wrong", "dice.mean()", "dice.clamp(min=0.01).mean()")
+dice.wrong("third: small number within the 2", "doubled", "(2 * overlap + 1e-5)", "2 * (overlap + 1e-5)")
+dice.wrong(
+    "third: classes of the mask",
+    "taken from the mask",
+    "def f(logits, mask):\n    n = int(mask.max()) + 1\n    p = logits.softmax(1)[:, :n]\n    t = F.one_hot(mask, n).movedim(-1, 1).float()\n    d = (0, 2, 3)\n    return 1 - ((2 * (p * t).sum(d) + 1e-5) / (p.sum(d) + t.sum(d) + 1e-5)).mean()",
+)
+dice.wrong(
+    "third: an absent class is always right",
+    "absent",
+    "return 1 - dice.mean()",
+    "return 1 - torch.where(t.sum(dim=(0, 2, 3)) == 0, 1.0, dice).mean()",
+)
+dice.wrong(
+    "third: mean over the classes that are there",
+    "in the mask only",
+    "return 1 - dice.mean()",
+    "return 1 - dice[t.sum(dim=(0, 2, 3)) > 0].mean()",
+)
+detective.wrong("third: the last loss", "last epoch", "1697953.4625 / (3 * 1024", "985221.6322916667 / (3 * 1024")
+detective.wrong("third: one digit", "three", '"per_pixel_at_1024": 1697953.4625 / (3 * 1024 * 1024)', '"per_pixel_at_1024": 0.5')
+detective.wrong("third: whole division", "whole number", "1697953.4625 / (3 * 1024 * 1024)", "1697953.4625 // (3 * 1024 * 1024)")
+detective.wrong("third: half the width, half the pixels", "quarter", "/ (3 * 512 * 512)", "/ (3 * 512 * 1024)")
+detective.wrong("third: summed over the classes", "3 classes", "math.log(3)", "3 * math.log(3)")

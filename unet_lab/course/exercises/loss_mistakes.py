@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch.nn import functional as F
 
 from unet_lab.course.agreement import Suspect
@@ -30,6 +31,20 @@ def true_loss(logits, mask, weights):
 def by_class(logits, mask, weights):
     each = pixel_losses(logits, mask)
     return sum(weights[k] * each[mask == k].mean() for k in range(len(weights)) if (mask == k).any()) / weights.sum()
+
+
+def mean_of_class_means(logits, mask, weights):
+    return by_class(logits, mask, weights) * weights.sum() / weights[mask.unique()].sum()
+
+
+def not_permuted(logits, mask, weights):
+    flat = logits.reshape(-1, logits.shape[1])
+    return F.cross_entropy(flat, mask.reshape(-1), weight=weights)
+
+
+def three_classes(logits, mask, weights):
+    each, w = pixel_losses(logits, mask), weights[mask] * (mask < 3)
+    return weighted_mean(each, w)
 
 
 def shifted_by_the_largest_of_all(logits):
@@ -77,7 +92,46 @@ def weighted_suspects() -> list[Suspect]:
         log_p(lambda z: (z.exp() / z.exp().sum(1, keepdim=True)).log(), "With logits of 1000, exp overflows.", STEADY),
         log_p(shifted_by_the_largest_of_all, "It overflows: the maximum of the whole batch is subtracted.", STEADY),
         Suspect(lambda z, m, v: true_loss(z[:1], m[:1], v), "Only the first image of the batch counts.", MEAN),
-    ]
+        Suspect(mean_of_class_means, "The mean was taken for each class first, then the weighted mean of those.", MEAN),
+        Suspect(not_permuted, "reshape(-1, classes) without permute: it cuts through rows of pixels, not through classes.",
+                "Classes are dimension 1: first logits.permute(0, 2, 3, 1), then reshape(-1, classes)."),
+        Suspect(three_classes, "Only the first three classes count; there may be any number of them.", "logits.shape[1]"),
+        of(lambda e, w, z, m, v: pixel_losses(z * v[:, None, None], m).mean(),
+           "The weights multiply the logits, and not the loss.", PICK),
+        of(lambda e, w, z, m, v: (w * e).sum() / (v.mean() * m.numel()),
+           "It is divided by the mean weight of the classes times the number of pixels, not by the weights of the pixels."),
+        of(lambda e, w, z, m, v: weighted_mean(e, torch.where(w == 0, 1.0, w)),
+           "A class of the weight 0 counts as if it had the weight 1.", "0 is a number too: that class does not count."),
+        of(lambda e, w, z, m, v: weighted_mean(e, w.round()), "The weights are rounded to whole numbers.", PICK),
+        log_p(lambda z: z.half().float().log_softmax(1), "It is computed in half precision (float16): digits are lost.",
+              "Leave the logits in their own type."),
+        log_p(lambda z: z.half().log_softmax(1).float(), "It is computed in half precision (float16): digits are lost.",
+              "Leave the logits in their own type."),
+        log_p(lambda z: z.bfloat16().float().log_softmax(1), "It is computed in half precision (bfloat16): digits are lost.",
+              "Leave the logits in their own type."),
+    ]  # fmt: skip
+    for small in (0.1, 0.05, 0.01, 0.2):
+        found.append(
+            Suspect(
+                lambda z, m, v, s=small: F.cross_entropy(z, m, weight=v, label_smoothing=s),
+                f"The truth is smoothed (label smoothing of {small:g}).",
+                "Minus log p of the true class alone.",
+            )
+        )
+    for least in (1.0, 0.1, 0.01):
+        found.append(
+            of(
+                lambda e, w, z, m, v, s=least: (w * e).sum() / w.sum().clamp(min=s),
+                f"The sum of the weights below is held at {least:g} or more.",
+            )
+        )
+    for least in (1.0, 0.1, 0.01, 1e-3, 1e-4):
+        found.append(
+            of(
+                lambda e, w, z, m, v, s=least: (w * e).sum() / (w.sum() + s),
+                f"A number, {least:g}, is added to the sum of the weights below.",
+            )
+        )
     for small in (1e-12, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5):
         finding = f"A small number, {small:g}, is added before the log: with large logits the loss is cut off."
         found.append(log_p(lambda z, s=small: (z.softmax(1) + s).log(), finding, STEADY))
@@ -117,6 +171,11 @@ def squares_below(logits, mask):
 def by_size(logits, mask):
     p, t = logits.softmax(1), planes(mask, logits.shape[1])
     return 1 - (dice(*sums(p, t)) * t.mean((0, 2, 3))).sum()
+
+
+def classes_of_the_mask(logits, mask):
+    classes = int(mask.max()) + 1
+    return dice_loss(*sums(logits.softmax(1)[:, :classes], planes(mask, classes)))
 
 
 def rounded(logits):
@@ -184,9 +243,27 @@ def dice_suspects() -> list[Suspect]:
         Suspect(lambda z, m: true_dice(z[:1], m[:1]), "Only the first image of the batch counts.", formula),
         Suspect(lambda z, m: true_dice(z, m.transpose(1, 2).reshape(m.shape)), "Rows and columns are exchanged.", formula),
         Suspect(lambda z, m: true_dice(z.flip(1), m), "The classes of the mask are in reverse order.", formula),
-    ]
+        Suspect(classes_of_the_mask, "The number of classes is taken from the mask: a class that is absent from it is left out.",
+                "The logits say how many classes there are: logits.shape[1]."),
+        of(lambda o, p, t: 1 - torch.where(t == 0, 1.0, dice(o, p, t)).mean(),
+           "A class that is absent from the mask counts as right, also where it is predicted.",
+           "Only where it is neither in the mask nor predicted is it right: the 1e-5 sees to that by itself."),
+        of(lambda o, p, t: 1 - dice(o, p, t)[t > 0].mean(), "The mean is over the classes that are in the mask only.",
+           "All classes: one that is absent from the mask and predicted is a mistake, and must cost."),
+    ]  # fmt: skip
+    for most in (0.99, 0.999, 0.9, 0.95):
+        found.append(each(lambda o, p, t, s=most: dice(o, p, t).clamp(max=s), f"The Dice is held at {most:g} or less."))
     for dim in (0, 2, 3):
         found.append(from_(lambda z, d=dim: z.softmax(d), f"The softmax runs over dim={dim}, not over the classes."))
+    once = "Sums over all pixels of the batch, not means and not divided by the images; then 1e-5 above and below."
+    for many, what in ((lambda m: m.numel(), "means over the pixels"), (len, "sums divided by the images")):
+        finding = f"They are {what}, and not sums: beside them the small number weighs more than 1e-5 beside sums."
+        found.append(
+            Suspect(lambda z, m, n=many: 1 - dice(*sums(z.softmax(1), planes(m, z.shape[1])), SMALL * n(m)).mean(), finding, once)
+        )
+    for small in (1e-3, 1e-4, 2e-4, 5e-4):
+        finding = f"Your small number is {small:g}, the formula's is 1e-5."
+        found.append(each(lambda o, p, t, s=small: dice(o, p, t, s), finding, once))
     for small in (1.0, 0.1, 0.01, 2.0):
         finding = f"A number as large as {small:g} is added above and below: a small class is then never missed."
         found.append(each(lambda o, p, t, s=small: dice(o, p, t, s), finding, "Add 1e-5: just enough that 0/0 does not occur."))

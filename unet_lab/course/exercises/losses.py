@@ -8,11 +8,21 @@ import torch
 
 from unet_lab.course.agreement import Case, Shown, agree
 from unet_lab.course.checking import Wrong, called, close
-from unet_lab.course.exercises.loss_mistakes import dice_suspects, planes, sums, true_dice, true_loss, weighted_suspects
+from unet_lab.course.exercises.loss_mistakes import (
+    dice,
+    dice_loss,
+    dice_suspects,
+    planes,
+    sums,
+    true_dice,
+    true_loss,
+    weighted_suspects,
+)
 from unet_lab.course.leniency import fields, number, sequence
 from unet_lab.course.probes import gradients_must_agree
 
 FIRST_LOG = 1697953.4625  # the report's figure 4: "Epoch [1/10] Average Loss", a sum over batches of 3 images
+LAST_LOG = 985221.6322916667  # of the last epoch
 
 
 def loss_cases(seed: int) -> list[tuple[torch.Tensor, torch.Tensor, tuple[str, ...]]]:
@@ -53,10 +63,11 @@ def weighted_cross_entropy(answer) -> None:
     generator = torch.Generator().manual_seed(5)
     cases = [Case("for logits (1, 2, 1, 1) and weights [1.0, 1.0]", (torch.tensor([2.0, 0.0]).view(1, 2, 1, 1), *ONE_PIXEL), ())]
     for logits, mask, tags in loss_cases(0):
-        weights = 0.2 + 3 * torch.rand(logits.shape[1], generator=generator)
-        rounded = [round(weight, 2) for weight in weights.tolist()]
-        said = f"for logits {tuple(logits.shape)} up to {float(logits.abs().max()):.0f} and weights {rounded}"
-        cases.append(Case(said, (logits, mask, weights), tags))
+        cases.append(weighted_case(logits, mask, 0.2 + 3 * torch.rand(logits.shape[1], generator=generator), tags))
+    logits, mask, tags = loss_cases(2)[2]
+    nothing, little = torch.tensor([1.5, 0.0, 0.7]), torch.tensor([0.003, 0.001, 0.0005])
+    cases.append(weighted_case(logits, mask, nothing, (*tags, "a class has the weight 0: it must not count at all")))
+    cases.append(weighted_case(logits, mask, little, (*tags, "the weights are small: all of them together are below 1")))
     sure = torch.tensor([1000.0, -1000.0]).view(1, 2, 1, 1)
     large = ("logits are large, hundreds or 1000 (an exp overflows, or a log of 0 is infinite)",)
     cases.append(
@@ -68,11 +79,17 @@ def weighted_cross_entropy(answer) -> None:
     )
     otherwise = "Three steps: log_softmax over the classes; pick the true class of each pixel; the weighted mean, with a minus."
     agree(answer, true_loss, cases, weighted_suspects(), Shown(otherwise, hints))
-    for case in cases[2:6]:
+    for case in cases[1:]:
         _, *rest = case.given
         gradients_must_agree(
             lambda z, r=rest: answer(z, *r), lambda z, r=rest: true_loss(z, *r), {"logits": case.given[0]}, *hints
         )
+
+
+def weighted_case(logits, mask, weights, tags) -> Case:
+    rounded = [float(f"{weight:.3g}") for weight in weights.tolist()]
+    said = f"for logits {tuple(logits.shape)} up to {float(logits.abs().max()):.0f} and weights {rounded}"
+    return Case(said, (logits, mask, weights), tags)
 
 
 def soft_dice(answer) -> None:
@@ -87,33 +104,46 @@ def soft_dice(answer) -> None:
         "A neighbour: p = [0.5, 1], t = [0, 1]: 2·1 / (1.5 + 1) = 0.8, so the loss is 0.2.",
     )
     otherwise = "Probabilities (softmax), the truth as one-hot planes, sums over dim=(0, 2, 3), then the mean over classes."
-    agree(answer, true_dice, cases, dice_suspects(), Shown(otherwise, hints, tolerance=1e-3))
+    agree(answer, true_dice, [*cases, *extreme_cases()], dice_suspects(), Shown(otherwise, hints, tolerance=1e-5))
     absent(answer, hints)
-    for case in cases[1:5]:
+    for case in cases:
         mask = case.given[1]
         gradients_must_agree(lambda z, m=mask: answer(z, m), lambda z, m=mask: true_dice(z, m), {"logits": case.given[0]}, *hints)
 
 
+def extreme_cases() -> list[Case]:
+    """Everything right, and everything wrong: the loss is 0 and 1."""
+    mask = torch.arange(48).view(2, 4, 6) % 3
+    sure = 60.0 * planes(mask, 3) - 30
+    return [
+        Case("where every pixel is right", (sure, mask), ("every pixel is right: the loss is 0, and no less can be reached",)),
+        Case("where every pixel is wrong", (sure, (mask + 1) % 3), ("every pixel is wrong: the loss is 1",)),
+    ]
+
+
 def absent(answer, hints) -> None:
-    """A class in neither truth nor prediction: its Dice is 0/0. It must not be NaN, and must not cost: 1, or left out."""
+    """A class in neither truth nor prediction: its Dice is 0/0, and with the 1e-5 it is 1."""
     logits, mask = torch.zeros(1, 3, 2, 3), torch.tensor([[[0, 1, 1], [1, 1, 0]]])
     logits[:, 2] = -200
-    overlap, p, t = sums(logits.softmax(1), planes(mask, 3))
-    two = (2 * overlap / (p + t))[:2]
+    two = dice(*sums(logits.softmax(1), planes(mask, 3)), 0.0)[:2]
     got = float(called(answer, logits, mask))
-    without, perfect, nothing = float(1 - two.mean()), float(1 - (two.sum() + 1) / 3), float(1 - two.sum() / 3)
-    if close(got, perfect):
+    perfect = float(1 - (two.sum() + 1) / 3)
+    if close(got, perfect, 1e-4):
         hardly_there(answer, hints)
         return
     small = "It is neither there nor predicted: that is right, so 1. Add something small (1e-5) above and below."
+    known = [
+        (float(1 - two.mean()), "the class that is nowhere is left out of the mean; the formula counts it as 1, since the 1e-5 "
+         "makes 1 of 0/0"),
+        (float(1 - two.sum() / 3), "the class that is nowhere got Dice 0, so the loss cannot become 0"),
+        (float(1 - (two.sum() + 2) / 3), "the class that is nowhere got Dice 2: the small number above is doubled with the sum, "
+         "2·(sum + 1e-5); the formula adds it once"),
+        (float(1 - (two.sum() + 0.5) / 3), "the class that is nowhere got Dice 0.5: the small number stands twice below"),
+    ]  # fmt: skip
+    finding = next((words for value, words in known if close(got, value, 1e-4)), "")
     if math.isnan(got):
         finding = "where a class is nowhere, neither in truth nor in prediction, the loss is NaN: 0/0"
-    elif close(got, without):
-        finding = "The class that is nowhere is left out of the mean; the formula counts it as 1, since the 1e-5 makes 1 of 0/0"
-    elif close(got, nothing):
-        finding = "The class that is nowhere got Dice 0, so the loss cannot become 0"
-    else:
-        finding = f"where a class is nowhere, yours is {got:.4f}, expected {perfect:.4f}"
+    finding = finding or f"where a class is nowhere, yours is {got:.4f}, expected {perfect:.4f}"
     raise Wrong(f"for a class in neither truth nor prediction: {finding}.", small, *hints)
 
 
@@ -122,14 +152,22 @@ def hardly_there(answer, hints) -> None:
     logits, mask = torch.zeros(4, 3, 8, 8), torch.arange(256).view(4, 8, 8) % 2
     logits[:, 2] = -14
     overlap, p, t = sums(logits.softmax(1), planes(mask, 3))
-    got = float(called(answer, logits, mask))
-    small, none = (float(1 - ((2 * overlap + e) / (p + t + e)).mean()) for e in (1e-5, 0.0))
-    if small - 0.01 <= got <= none + 0.01:  # a smaller number than 1e-5 does as well
+    got, right = float(called(answer, logits, mask)), float(dice_loss(overlap, p, t))
+    if close(got, right, 3e-4):
         return
     where = "for four images of 8 x 8, and a class that is nowhere and has the logit -14"
-    finding = f"{where}: yours {got:.3f}, expected {small:.3f}: the small number weighs more than 1e-5 beside the sums."
+    off = {e: abs(got - float(1 - dice(overlap, p, t, e).mean())) for e in OTHERS}
+    added = min(OTHERS, key=off.get)
+    if off[added] < 3e-4:
+        finding = f"{where}: yours {got:.3f}, expected {right:.3f}: your small number is about {added:g}, the formula's is 1e-5."
+        raise Wrong(finding, "The number above and below is 1e-5, once, beside the sums over the whole batch.", *hints)
+    weight = "more" if got < right else "less"
+    finding = f"{where}: yours {got:.3f}, expected {right:.3f}: the small number weighs {weight} than 1e-5 beside the sums."
     clue = "Sums over all pixels of the batch, not means and not divided by the images; then 1e-5 above and below."
     raise Wrong(finding, clue, *hints)
+
+
+OTHERS = (0.0, *(digit * 10.0**power for power in range(-12, -2) for digit in (1, 2, 5)))  # in place of the 1e-5
 
 
 def detective(answer) -> None:
@@ -149,11 +187,16 @@ def detective(answer) -> None:
         right = FIRST_LOG / (3 * pixels)
         if close(got, right, 0.001 * max(1, right)):
             continue
-        if close(got, right, 0.02 * right):
+        if close(got, right, 0.1 * right):
             finding = f"{key}: yours {got:.5g} is near, and not right to three digits."
-            raise Wrong(finding, "Compute it with all digits, and round at the end.", neighbour)
+            raise Wrong(finding, "Compute it with all digits, and round at the end, not to fewer than three.", neighbour)
         known = {FIRST_LOG / pixels: "forgets that a batch has 3 images", FIRST_LOG / 3: "is the loss per image, not per pixel"}
         known[FIRST_LOG / (3 * pixels**0.5)] = "divides by one side of the image only"
+        known[LAST_LOG / (3 * pixels)] = "is that of the last epoch; asked is the first loss in the log"
+        known[2 * FIRST_LOG / (3 * 1024**2)] = (
+            "is twice the other; half the width and half the height are a quarter of the pixels"
+        )
+        known[right // 1] = "is a whole number: // cuts off what comes after the point, / divides"
         reason = next((text for value, text in known.items() if close(got, value, 0.01 * value)), "does not fit")
         raise Wrong(
             f"{key}: yours {got:.4g} {reason}.",
@@ -168,6 +211,10 @@ def detective(answer) -> None:
             (math.log(2), "is ln 2, for two classes; here there are 3"),
             (-math.log(3), "has the wrong sign: ln of 1/3 is negative, the loss is minus that"),
             (3, "is the number of classes; the loss is its logarithm, ln"),
+            (3 * math.log(3), "is the sum over the 3 classes; a pixel has one true class, and its loss is that one's -ln"),
+            (math.log(3) / 3, "is divided by the 3 classes; a pixel has one true class, and its loss is that one's -ln"),
+            (1, "is rounded to a whole number; give three digits"),
+            (1.1, "is near, and not right to three digits"),
         ]
         reason = next((text for value, text in known if close(nothing, value, 0.01)), "is another number")
         raise Wrong(
