@@ -346,7 +346,7 @@ print("a value below 0 comes out:", bool((part(x) < 0).any()))
 #
 # ## Exercise 1: your own convolution
 #
-# Write it for any kernel size, padding and stride, in NumPy, with loops. (Begin with the loops above; then padding; then stride.)
+# Write it for square kernels of any size, for any padding and any stride, in NumPy, with loops. (Begin with the loops above; then padding; then stride.)
 
 # %%
 def my_conv2d(image, kernel, padding=0, stride=1):

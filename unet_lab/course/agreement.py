@@ -55,10 +55,11 @@ def agree(answer: Callable, right: Callable, cases: Sequence[Case], suspects: Se
     """Nothing where `answer` gives what `right` gives in all cases (small ones first); else Wrong, with a diagnosis."""
     outcomes = [outcome(answer, right, case) for case in cases]
     earlier_answers_must_stay(outcomes, shown)
+    the_same_again(answer, outcomes, shown)
     failed = [o for o in outcomes if o.error is not None or not equal(o.got, o.right, shown.tolerance)]
     if not failed:
         return
-    first = min(failed, key=lambda o: (o.error is not None, cases.index(o.case)))
+    first = min(failed, key=lambda o: o.error is not None)  # the first one of them, one with an answer if there is any
     if all(isinstance(o.error, NotTried) for o in outcomes):
         raise NotTried
     if isinstance(first.error, NotTried):
@@ -80,6 +81,21 @@ def earlier_answers_must_stay(outcomes: Sequence[Outcome], shown: Shown) -> None
             raise Wrong(
                 f"{o.case.shown}: what you returned changed when your function was called again: one array serves all calls.",
                 "Make the array inside the function, anew at each call; a default argument is made once only.",
+                *shown.hints,
+            )
+
+
+def the_same_again(answer: Callable, outcomes: Sequence[Outcome], shown: Shown) -> None:
+    """Wrong where a case that was right at first gets another answer now: something is kept from call to call."""
+    for o in [o for o in outcomes if equal(o.got, o.right, shown.tolerance)][:3]:
+        again = outcome(answer, lambda *given, o=o: o.right, o.case)
+        if not equal(again.got, o.got, shown.tolerance):
+            now = f"it stops: {short(str(again.error))}" if again.error is not None else difference(again.got, o.got)
+            raise Wrong(
+                f"{o.case.shown}: right at the first call, and after others not: {now}. "
+                "Something is kept from call to call, so that a second call begins with what the first one left.",
+                "Begin anew inside the function: numbers and arrays that are made outside it, or in a default argument, are made "
+                "once only.",
                 *shown.hints,
             )
 
@@ -206,6 +222,10 @@ CHANGES: dict[str, Callable] = {
     "turned into 1 / it": lambda a: 1 / a,
     "squared": np.square,
     "flattened: the shape is lost": lambda a: a.ravel(),
+    "with an axis too many, of length 1: the dimensions are more than asked": lambda a: a[None],
+    "with two axes too many, of length 1: the dimensions are more than asked": lambda a: a[None, None],
+    "rounded to two decimal places": lambda a: a.round(2),
+    "with the precision of float16, about three digits: too coarse a type": lambda a: a.astype(np.float16).astype(float),
 }
 
 

@@ -216,3 +216,48 @@ split.wrong(
 )
 encode.wrong("fresh: four codes only", "four", "enumerate(codes)", "enumerate(codes[:4])")
 encode.wrong("fresh: code 0 is skipped", "code 0", "indices[grey == code]", "indices[(grey == code) & (code != 0)]")
+
+# Of a student who tried five hundred answers to the first six notebooks, and neighbours of what passed.
+
+split.wrong("second: seed 0 is no seed", "seed 0|seed, 0", "default_rng(seed)", "default_rng(seed or None)")
+split.wrong(
+    "second: seeded where the seed is not 0",
+    "seed 0|seed, 0",
+    "def f(count, train_fraction, seed):\n    if seed:\n        random.seed(seed)\n    order = list(range(count))\n    random.shuffle(order)\n    n = round(count * train_fraction)\n    return order[:n], order[n:]",
+)
+split.wrong(
+    "second: the hash of a text",
+    "hash|another run",
+    "def f(count, train_fraction, seed):\n    order = list(range(count))\n    random.Random(hash('split' + str(seed))).shuffle(order)\n    n = round(count * train_fraction)\n    return order[:n], order[n:]",
+)
+split.wrong("second: the hash of a pair", "hash|another run", "default_rng(seed)", "default_rng(abs(hash(('split', seed))))")
+for change, mistake in {
+    "seed % 10": "the last digit",
+    "seed % 100": "two digits",
+    "seed & 255": "a byte",
+    "seed & 0xFFFF": "two bytes",
+    "int(str(seed)[0])": "the first digit",
+    "min(seed, 1000)": "at most 1000",
+    "max(seed, 1)": "at least 1",
+    "int(np.float32(seed))": "float32",
+    "len(str(seed)) + 10 * (seed % 10)": "digits counted",
+}.items():
+    split.wrong(f"second: of the seed, {mistake}", "same split|part of the seed", "default_rng(seed)", f"default_rng({change})")
+split.wrong("second: one index in both", "both", "order[:training]", "order[: training + 1]")
+split.wrong(
+    "second: every k-th validates",
+    "not a random|pattern",
+    "def f(count, train_fraction, seed):\n    k = max(2, round(1 / (1 - train_fraction)))\n    return [i for i in range(count) if i % k != seed % k], [i for i in range(count) if i % k == seed % k]",
+)
+split.wrong(
+    "second: an order kept by seed only",
+    "kept|earlier call",
+    "def f(count, train_fraction, seed, cache={}):\n    if seed not in cache:\n        cache[seed] = np.random.default_rng(seed).permutation(count)\n    order = cache[seed]\n    n = round(count * train_fraction)\n    return order[:n], order[n:]",
+)
+split.right(
+    "a text as the seed of random.Random",
+    "np.random.default_rng(seed).permutation(count)",
+    "np.array(random.Random(f'split {seed}').sample(range(count), count))",
+)
+split.right("the hash of a number", "default_rng(seed)", "default_rng(hash((seed, 3)) % 2**63)")
+split.right("a seed sequence", "default_rng(seed)", "Generator(np.random.PCG64(np.random.SeedSequence([seed, 5])))")

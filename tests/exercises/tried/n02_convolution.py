@@ -292,3 +292,111 @@ block.right(
     "a norm of one's own",
     "class HandNorm(nn.Module):\n    def __init__(self, c):\n        super().__init__()\n        self.weight = nn.Parameter(torch.ones(c))\n        self.bias = nn.Parameter(torch.zeros(c))\n        self.eps = 1e-5\n        self.register_buffer('running_mean', torch.zeros(c))\n        self.register_buffer('running_var', torch.ones(c))\n        self.register_buffer('num_batches_tracked', torch.tensor(0))\n    def forward(self, x):\n        if self.training:\n            self.num_batches_tracked += 1\n        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, self.training, 0.1, self.eps)\nclass HandBlock(nn.Module):\n    def __init__(self, i, o):\n        super().__init__()\n        self.c1 = nn.Conv2d(i, o, 3, padding=1)\n        self.n1 = HandNorm(o)\n        self.c2 = nn.Conv2d(o, o, 3, padding=1)\n        self.n2 = HandNorm(o)\n    def forward(self, x):\n        return F.relu(self.n2(self.c2(F.relu(self.n1(self.c1(x))))))",
 )
+
+# Of a student who tried five hundred answers to the first six notebooks, and neighbours of what passed.
+
+LAID = "framed = np.zeros((image.shape[0] + 2 * padding, image.shape[1] + 2 * padding), {})\n    framed[padding:padding + image.shape[0], padding:padding + image.shape[1]] = image"
+conv.wrong(
+    "second: a frame of the kernel's type", "kernel's type", "framed = np.pad(image, padding)", LAID.format("kernel.dtype")
+)
+conv.wrong("second: a frame of integers", "whole numbers|fractions", "framed = np.pad(image, padding)", LAID.format("int"))
+conv.wrong("second: a frame of uint8", "uint8|wrap", "framed = np.pad(image, padding)", LAID.format("np.uint8"))
+conv.wrong(
+    "second: the kernel in the image's type",
+    "image's type",
+    "    size = len",
+    "    kernel = kernel.astype(image.dtype)\n    size = len",
+)
+conv.wrong(
+    "second: an output of the kernel's type",
+    "kernel's type|integers",
+    "np.zeros((rows, columns))",
+    "np.zeros((rows, columns), kernel.dtype)",
+)
+conv.wrong(
+    "second: an output of the image's type",
+    "image's type|whole numbers|integers",
+    "np.zeros((rows, columns))",
+    "np.zeros((rows, columns), image.dtype)",
+)
+conv.wrong(
+    "second: square images transposed",
+    "square|transpos",
+    "framed = np.pad(image, padding)",
+    "framed = np.pad(image.T if image.shape[0] == image.shape[1] else image, padding)",
+)
+conv.wrong("second: float16", "float16|precision", "np.zeros((rows, columns))", "np.zeros((rows, columns), np.float16)")
+conv.wrong(
+    "second: frame [p:-p]",
+    "padding is 0|no padding",
+    "framed = np.pad(image, padding)",
+    "framed = np.zeros((image.shape[0] + 2 * padding, image.shape[1] + 2 * padding))\n    framed[padding:-padding, padding:-padding] = image",
+)
+conv.wrong(
+    "second: padded afterwards",
+    "round the output",
+    "framed = np.pad(image, padding)",
+    "framed = image",
+    "return output",
+    "return np.pad(output, padding)",
+)
+conv.wrong(
+    "second: padded above and left",
+    "above and on the left",
+    "np.pad(image, padding)",
+    "np.pad(image, ((padding, 0), (padding, 0)))",
+)
+conv.wrong(
+    "second: one column late", "late", "framed = np.pad(image, padding)", "framed = np.roll(np.pad(image, padding), -1, axis=1)"
+)
+conv.wrong(
+    "second: thinned out",
+    "thinned",
+    "framed = np.pad(image, padding)",
+    "framed = np.pad(image, padding)[::stride, ::stride]\n    stride = 1",
+)
+conv.wrong(
+    "second: dilated",
+    "dilat",
+    "    size = len(kernel)\n",
+    "    wide = np.zeros([(n - 1) * stride + 1 for n in kernel.shape])\n    wide[::stride, ::stride] = kernel\n    kernel, stride = wide, 1\n    size = len(kernel)\n",
+)
+conv.wrong(
+    "second: as many columns as rows",
+    "rows.*columns",
+    "columns = (framed.shape[1] - size) // stride + 1",
+    "columns = rows",
+    "output[r, c] = (window * kernel).sum()",
+    "output[r, c] = (window * kernel).sum() if window.shape == kernel.shape else 0",
+)
+conv.wrong(
+    "second: odd kernels only",
+    "even",
+    "def f(image, kernel, padding=0, stride=1):\n    image = np.pad(image, padding)\n    half = len(kernel) // 2\n    rows = range(half, image.shape[0] - half, stride)\n    columns = range(half, image.shape[1] - half, stride)\n    return np.array([[(image[r - half:r + half + 1, c - half:c + half + 1][:len(kernel), :len(kernel)] * kernel).sum() for c in columns] for r in rows])",
+)
+conv.wrong("second: four dimensions", "axes", "return output", "return output[None, None]")
+conv.wrong(
+    "second: one output kept for all calls",
+    "one array|kept|call",
+    "output = np.zeros((rows, columns))",
+    "output = KEPT.setdefault((rows, columns), np.zeros((rows, columns)))",
+    "def conv",
+    "KEPT = {}\ndef conv",
+)
+conv.wrong(
+    "second: sums that go on at the next call",
+    "second call|call to call",
+    "output = np.zeros((rows, columns))",
+    "output = KEPT.setdefault((rows, columns), np.zeros((rows, columns)))",
+    "output[r, c] =",
+    "output[r, c] +=",
+    "return output",
+    "return output.copy()",
+    "def conv",
+    "KEPT = {}\ndef conv",
+)
+conv.right(
+    "all in float32",
+    "framed = np.pad(image, padding)",
+    "kernel = kernel.astype(np.float32)\n    framed = np.pad(image, padding).astype(np.float32)",
+)

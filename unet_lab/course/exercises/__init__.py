@@ -22,6 +22,7 @@ from unet_lab.course.exercises import (
     start_here,
     the_head,
     the_images,
+    the_split,
     the_whole_u,
     training,
     variations,
@@ -32,7 +33,7 @@ from unet_lab.course.exercises import (
 # The exercises of each notebook, in the order in which they stand there.
 LESSONS = {
     "00_start_here": {"read_shape": start_here.read_shape, "nucleus_pixels": start_here.nucleus_pixels},
-    "01_the_images": {"encode_mask": the_images.encode_mask, "split": the_images.split},
+    "01_the_images": {"encode_mask": the_images.encode_mask, "split": the_split.split},
     "02_convolution": {"conv2d": convolution.conv2d, "conv_block": convolution.conv_block},
     "03_contracting_path": {"encoder_stage": contracting_path.encoder_stage, "receptive_field": contracting_path.field_width},
     "04_expansive_path": {

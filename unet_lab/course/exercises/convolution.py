@@ -5,23 +5,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
 
-from unet_lab.course.agreement import Case, Shown, Suspect, agree
+from unet_lab.course.agreement import Case, Shown, agree
 from unet_lab.course.checking import Wrong, module_class
+from unet_lab.course.exercises.convolution_mistakes import conv_suspects, convolved
 from unet_lab.course.networks import Parts, block, block_mistakes, compare_networks, is_batch_norm, shake
 from unet_lab.course.probes import built, gradients_must_reach_parameters, manners, outputs, parts_must_be_known
-
-
-def convolved(image, kernel, padding=0, stride=1, mode="constant"):
-    framed = np.pad(np.asarray(image, float), padding, mode=mode)
-    return F.conv2d(torch.tensor(framed)[None, None], torch.tensor(np.array(kernel, float))[None, None], stride=stride)[
-        0, 0
-    ].numpy()
-
-
-def windows(image, kernel, padding, stride):
-    return np.lib.stride_tricks.sliding_window_view(np.pad(image, padding), kernel.shape)[::stride, ::stride]
 
 
 def conv_cases() -> list[Case]:
@@ -40,7 +29,18 @@ def conv_cases() -> list[Case]:
         height, width = (int(n) for n in rng.integers(size + 2, size + 7, 2))
         image = rng.standard_normal((height, width + (height == width)))
         given.append((image, rng.standard_normal((size, size)), padding, stride))
+    given += [(5 * image[::-1], kernel[::-1], padding, stride) for image, kernel, padding, stride in given[-2:]]  # shapes again
+    given += typed_cases(rng)
     return [Case(conv_shown(*each), each, conv_tags(*each)) for each in given]
+
+
+def typed_cases(rng) -> list[tuple]:
+    """Square images, and every type for itself: what is laid into an array of the other's type loses its fractions."""
+    whole = [rng.integers(-3, 4, (n, n)) for n in (3, 2, 4)]
+    image = rng.standard_normal((6, 6))
+    given = [(image, whole[0], 1, 1), (3 * image, whole[1].astype(np.int8), 0, 2), (image.astype(np.float32), whole[2], 2, 1)]
+    given += [(rng.integers(0, 256, (5, 5)).astype(np.uint8), whole[0], 1, 2), (30 * image, rng.standard_normal((3, 3)), 1, 1)]
+    return [*given, (rng.random((4, 4)) < 0.5, whole[2] + 0.25, 1, 1), (rng.integers(-900, 900, (5, 7)), whole[0] / 8, 1, 1)]
 
 
 def conv_shown(image, kernel, padding, stride) -> str:
@@ -50,6 +50,7 @@ def conv_shown(image, kernel, padding, stride) -> str:
 def conv_tags(image, kernel, padding, stride) -> tuple[str, ...]:
     tags = {
         "there is padding": padding > 0,
+        "there is no padding (padding is 0)": padding == 0,
         "the padding is above 1": padding > 1,
         "the padding is not half the kernel": padding not in (0, len(kernel) // 2),
         "the stride is above 1": stride > 1,
@@ -57,63 +58,12 @@ def conv_tags(image, kernel, padding, stride) -> tuple[str, ...]:
         "the kernel is not 3x3": len(kernel) != 3,
         "the image is not square": image.shape[0] != image.shape[1],
         "the image holds whole numbers": image.dtype.kind in "iu",
+        "the kernel is even": len(kernel) % 2 == 0,
+        "the image is square": image.shape[0] == image.shape[1],
+        "the kernel's type is integers, and the image's is not": kernel.dtype.kind in "iu" and image.dtype.kind == "f",
         "the stride does not divide the way": stride > 1 and any((n + 2 * padding - len(kernel)) % stride for n in image.shape),
     }
     return tuple(tag for tag, holds in tags.items() if holds)
-
-
-def conv_suspects() -> list[Suspect]:
-    frame = "Lay the image into a frame of zeros first: np.pad(image, padding), the same on all four sides."
-    walk = "Output (r, c) looks at the window that begins at row r * stride, column c * stride."
-    products = "Multiply window and kernel, number by number, and add up: nothing else."
-
-    def one_sided(image, kernel, padding, stride):
-        return convolved(np.pad(image, ((0, 2 * padding), (0, 2 * padding))), kernel, 0, stride)
-
-    def rows_only(image, kernel, padding, stride):
-        return convolved(np.pad(image, ((padding, padding), (0, 0))), kernel, 0, stride)
-
-    def no_steps(image, kernel, padding, stride):
-        size = convolved(image, kernel, padding, stride).shape
-        return convolved(image, kernel, padding, 1)[: size[0], : size[1]]
-
-    return [
-        Suspect(lambda i, k, p, s: convolved(i, k, 0, s), "The padding was left out.", frame),
-        Suspect(lambda i, k, p, s: convolved(i, k, p, 1), "The window moved by 1: the stride was left out.", walk),
-        Suspect(no_steps, "The size is right, but the window moved by 1: the stride is missing in its place.", walk),
-        Suspect(lambda i, k, p, s: convolved(i, k, p, min(s, 2)), "A stride above 2 counts as 2.", walk),
-        Suspect(lambda i, k, p, s: convolved(i, k, p, 1)[::s], "The stride holds for rows, not for columns.", walk),
-        Suspect(lambda i, k, p, s: convolved(i, k, p, 1)[:, ::s], "The stride holds for columns, not for rows.", walk),
-        Suspect(lambda i, k, p, s: convolved(i, k[::-1, ::-1], p, s), "Your kernel is flipped.",
-                "Mathematics flips the kernel; deep learning's convolution does not: multiply as it stands and add up."),
-        Suspect(lambda i, k, p, s: convolved(i, k.T, p, s), "Rows and columns of your kernel are exchanged (transposed).",
-                "kernel[i, j] belongs to row i and column j of the window."),
-        Suspect(lambda i, k, p, s: windows(i, k, p, s).sum((2, 3)), "That is the sum of the window; the kernel was not used.",
-                "Multiply window and kernel, number by number, before you add up."),
-        Suspect(lambda i, k, p, s: (windows(i, k, p, s) * k).mean((2, 3)), "That is the mean of the products.",
-                "Add the products up; there is no division."),
-        Suspect(lambda i, k, p, s: (windows(i, k, p, s) * k).max((2, 3)), "That is the largest of the products (max).", products),
-        Suspect(lambda i, k, p, s: convolved(i, k, p, s) / k.sum(), "It is divided by the sum of the kernel.", products),
-        Suspect(lambda i, k, p, s: windows(i, k, p, s) @ k, "That is a matrix product.",
-                "window * kernel multiplies number by number; window @ kernel is a matrix product."),
-        Suspect(lambda i, k, p, s: (windows(i, k, p, s) @ k).sum((2, 3)), "That is the sum of a matrix product.",
-                "window * kernel multiplies number by number; window @ kernel is a matrix product."),
-        Suspect(lambda i, k, p, s: np.trunc(convolved(i, k, p, s)), "The numbers are cut off to whole ones.",
-                "np.zeros makes floats; zeros_like of a whole-number image does not."),
-        Suspect(lambda i, k, p, s: np.trunc(convolved(i, k, p, s)) % 256, "The numbers are cut off to 0, 1, … 255 (uint8).",
-                "np.zeros makes floats; zeros_like of an image does not."),
-        Suspect(lambda i, k, p, s: convolved(i, k, p, s)[:-1, :-1], "The last row and column of windows are missing.",
-                "There are (H + 2 * padding - k) // stride + 1 windows in a column: one begins before the first step."),
-        Suspect(lambda i, k, p, s: convolved(i, k, 1 if p else 0, s), "Any padding counts as 1.", frame),
-        Suspect(lambda i, k, p, s: convolved(i, k, len(k) // 2 if p else 0, s),
-                "Your padding is half the kernel, whatever is asked.", frame),
-        Suspect(lambda i, k, p, s: convolved(i, k, len(k) // 2, s),
-                "Your padding is half the kernel, always: the same size is kept.", frame),
-        Suspect(one_sided, "The padding lies on one side only.", frame),
-        Suspect(rows_only, "The padding lies above and below only, not at the columns.", frame),
-        *(Suspect(lambda i, k, p, s, m=mode: convolved(i, k, p, s, m), f"The border is {how}, not zeros.", frame)
-          for mode, how in (("edge", "repeated"), ("reflect", "mirrored"), ("wrap", "taken from the other side"))),
-    ]  # fmt: skip
 
 
 def conv2d(answer) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from unet_lab.course.checking import Wrong
@@ -37,3 +38,21 @@ def must_be_shuffled(drawn: Sequence[Iterable], things: Sequence, noun: str, clu
 def runs(part: set, things: Sequence) -> int:
     """How many runs of neighbours a part is, on a circle."""
     return sum(thing in part and things[k - 1] not in part for k, thing in enumerate(things))
+
+
+@contextlib.contextmanager
+def another_run(function: Callable, number: int) -> Iterator[None]:
+    """For a student's function, as in another run of Python: there the hash of a text is another (it is salted)."""
+    names = getattr(function, "__globals__", {})
+    if "hash" in names:
+        yield
+        return
+
+    def of_numbers(value) -> bool:
+        return isinstance(value, int | float) or (isinstance(value, tuple) and all(map(of_numbers, value)))
+
+    names["hash"] = lambda value: hash(value) if of_numbers(value) else hash(value) ^ 7919 * number
+    try:
+        yield
+    finally:
+        del names["hash"]

@@ -1,14 +1,12 @@
-"""Checks of notebook 01: the mask encoder; a seeded split."""
+"""Check of notebook 01: the mask encoder."""
 
 from __future__ import annotations
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from unet_lab.course.agreement import Case, Shown, Suspect, agree
-from unet_lab.course.checking import Wrong, called, must_be_function
-from unet_lab.course.exercises.shuffling import SEEDS, must_be_shuffled
+from unet_lab.course.checking import Wrong, must_be_function
 from unet_lab.datasets.generator.cells import generate_cell
 from unet_lab.datasets.masks import MASK_CODES, decode_mask
 
@@ -133,90 +131,3 @@ def indices_of(got, shape, codes) -> np.ndarray:
             NEIGHBOUR,
         )
     return got
-
-
-def split(answer) -> None:
-    """my_split(count, train_fraction, seed) returns two sequences of indices: training and validation."""
-    for count, fraction in ((10, 0.8), (40, 0.8), (25, 0.6), (30, 0.3), (16, 0.5), (203, 0.7)):
-        check_split(answer, count, fraction)
-    first, *others = (indices(called(answer, 40, 0.8, seed)) for seed in (1, 2, 3, 4, 5, 6, 0))
-    if any(indices(called(answer, 40, 0.8, 1)) != first for _ in range(6)):  # once they may be equal by chance
-        raise Wrong(
-            "two calls with the same seed give two different splits.",
-            "Make a generator from the seed inside the function: rng = np.random.default_rng(seed).",
-            "np.random.shuffle uses a hidden generator that goes on from call to call.",
-            "A neighbour: np.random.default_rng(5).integers(100) is the same number at every call.",
-        )
-    drawn = [tuple(sorted(training)) for training, _ in (first, *others)]
-    if len(set(drawn)) < len(drawn) - 1:
-        same = "all seeds" if len(set(drawn)) == 1 else "many seeds"
-        raise Wrong(
-            f"seeds 0 to 6 give {len(set(drawn))} different splits: {same} share the same training images. "
-            "Either the seed is not used, or it does not decide which images train.",
-            "Draw the order with np.random.default_rng(seed).permutation(count), of all images, and then cut.",
-            "A neighbour: np.random.default_rng(seed).permutation(3) is one of the six orders of 0, 1, 2.",
-        )
-    few = [indices(called(answer, 10, 0.8, seed))[0] for seed in range(SEEDS)]
-    must_be_shuffled(few, range(10), "images", "Draw the order of all images, rng.permutation(count), and then cut it.")
-
-
-def check_split(answer, count, fraction) -> None:
-    training, validation = indices(called(answer, count, fraction, 1))
-    where = f"for {count} images at {fraction:.0%}"
-    neighbour = "A neighbour: a pack of cards is cut by shuffling once and then taking pack[:20] and pack[20:]."
-    shared = set(training) & set(validation)
-    if shared:
-        raise Wrong(
-            f"{where}: image {min(shared)} is in training and in validation. That is leakage: the test knows the answer.",
-            "Shuffle once, then cut the one list in two. Two separate draws overlap.",
-            neighbour,
-        )
-    if len(training) + len(validation) != count or set(training) | set(validation) != set(range(count)):
-        missing = sorted(set(range(count)) - set(training) - set(validation))
-        finding = f"image {missing[0]} is in neither part" if missing else "an index is twice in one part, or out of range"
-        if len(set(training)) < len(training):
-            finding = "an index is twice in one part: was it drawn with replacement?"
-        if set(training) | set(validation) == set(range(1, count + 1)):
-            finding = "indices count from 0, yours from 1"
-        raise Wrong(f"{where}: {finding}.", "Every index from 0 to count - 1 belongs to exactly one part.", neighbour)
-    expected = round(count * fraction)
-    if len(training) == count - expected != expected:
-        raise Wrong(
-            f"{where}: {len(training)} for training, {len(validation)} for validation. The parts are swapped.",
-            "The larger part trains; return training first.",
-            neighbour,
-        )
-    if abs(len(training) - count * fraction) >= 1 and len(training) != expected:
-        raise Wrong(
-            f"{where}: {len(training)} for training, expected {expected}.",
-            "round(count * train_fraction) images train.",
-            neighbour,
-        )
-    if in_order(training, validation) and all(in_order(*indices(called(answer, count, fraction, seed))) for seed in (2, 3, 4)):
-        raise Wrong(
-            f"{where}: the parts are the first and the last images, in order. Nothing was shuffled.",
-            "Files are often sorted by day or by patient; then the two parts differ in kind. Draw the order at random.",
-            neighbour,
-        )
-
-
-def in_order(training: list[int], validation: list[int]) -> bool:
-    """Whether one part is the first images, in order. Of 10 images at 80 % one sorted draw in 45 is, by chance."""
-    return training == list(range(len(training))) or validation == list(range(len(validation)))
-
-
-def indices(result) -> tuple[list[int], list[int]]:
-    try:
-        training, validation = result
-        if any(isinstance(i, bool | np.bool_) for i in training):
-            raise Wrong(
-                "those are True and False, expected the indices.", "np.flatnonzero(chosen) gives the indices of the True ones."
-            )
-        if isinstance(training, Tensor) and training.dtype == torch.bool:
-            raise TypeError
-        return [int(i) for i in training], [int(i) for i in validation]
-    except (TypeError, ValueError):
-        raise Wrong(
-            f"expected two sequences of indices, got {type(result).__name__}.",
-            "End with: return training, validation.",
-        ) from None
