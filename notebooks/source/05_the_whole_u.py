@@ -335,7 +335,7 @@ explorer
 #
 # Write the head and what comes after it, in NumPy: of the features (channels, H, W), the probability of each class at each pixel, (classes, H, W). With several classes use the softmax over them;
 # with **one**, the sigmoid. `weights` are (classes, channels), `bias` is (classes,). By hand: one pixel with the features (1, 2), the weights ((1, 0), (0, 1)) and no bias has the logits
-# 1 and 2, and the probabilities 0.27 and 0.73. Logits of a thousand must not overflow: softmax stays the same if you take the largest logit *of a pixel* off all of its logits.
+# 1 and 2, and the probabilities 0.27 and 0.73. Features, weights and bias may be floats or whole numbers. Logits of a thousand must not overflow: softmax stays the same if you take the largest logit *of a pixel* off all of its logits.
 
 # %%
 def my_head(features, weights, bias):

@@ -267,3 +267,93 @@ stage.wrong(
     "skip = skip[..., top : top + height, left : left + width] if skip.shape[-2] != height else skip",
 )
 transposed.wrong("fresh: the image's type", "whole ones", "return output", "return output.astype(image.dtype)")
+
+# Of a student who tried five hundred answers to the first six notebooks, and neighbours of what passed.
+
+ADD = "output[r * stride : r * stride + size, c * stride : c * stride + size] += image[r, c] * kernel"
+PUT = "v = output[r * stride : r * stride + size, c * stride : c * stride + size]\n            v[:] = v + image[r, c] * kernel"
+for kind, words in {
+    "kernel.dtype": "kernel's type",
+    "image.dtype": "image's type",
+    "int": "integers|whole",
+    "np.float16": "float16|precision",
+}.items():
+    transposed.wrong(f"second: an output of {kind}", words, "size))", f"size), {kind})", ADD, PUT)
+ZEROS = "output = np.zeros(((image.shape[0] - 1) * stride + size, (image.shape[1] - 1) * stride + size))"
+for place, name in {
+    "KEPT = {}\ndef up(image, kernel, stride)": "a global",
+    "KEPT = {}\ndef up(image, kernel, stride, KEPT=KEPT)": "a default argument",
+}.items():
+    transposed.wrong(
+        f"second: kept in {name}", "one array|call", "def up(image, kernel, stride)", place, ZEROS,
+        ZEROS.replace("np.zeros", "KEPT.setdefault((image.shape, size), np.zeros") + ")",
+    )  # fmt: skip
+transposed.wrong(
+    "second: kept, and a copy is returned", "call to call|second call", "def up", "KEPT = {}\ndef up", ZEROS,
+    ZEROS.replace("np.zeros", "KEPT.setdefault((image.shape, size), np.zeros") + ")", "return output", "return output.copy()",
+)  # fmt: skip
+transposed.wrong(
+    "second: equal neighbours press once",
+    "equal",
+    "+= image[r, c] * kernel",
+    "+= image[r, c] * kernel * (c == 0 or image[r, c] != image[r, c - 1] or stride >= size)",
+)
+transposed.wrong(
+    "second: equal numbers press once",
+    "equal|not recognised",
+    "for r in range",
+    "seen = set()\n    for r in range",
+    "+= image[r, c] * kernel",
+    "+= image[r, c] * kernel * (image[r, c] not in seen)\n            seen.add(image[r, c])",
+)
+transposed.wrong(
+    "second: square images transposed",
+    "square|transpos",
+    "    size = len",
+    "    image = image.T if image.shape[0] == image.shape[1] else image\n    size = len",
+)
+transposed.wrong("second: numbers below 0 do not press", "below 0", "image[r, c] * kernel", "max(image[r, c], 0) * kernel")
+transposed.wrong(
+    "second: columns one apart",
+    "columns",
+    "(image.shape[1] - 1) * stride",
+    "(image.shape[1] - 1)",
+    "c * stride : c * stride + size",
+    "c : c + size",
+)
+transposed.wrong(
+    "second: without the last row and column",
+    "last",
+    "range(image.shape[0])",
+    "range(image.shape[0] - 1)",
+    "range(image.shape[1])",
+    "range(image.shape[1] - 1)",
+)
+transposed.wrong("second: image transposed", "transpos", "    size = len", "    image = image.T\n    size = len")
+transposed.wrong(
+    "second: repeated, then stamped",
+    "repeat|nearest",
+    "    size = len",
+    "    image, stride = np.kron(image, np.ones((stride, stride))), 1\n    size = len",
+)
+transposed.wrong(
+    "second: zeros behind the last",
+    "behind the last|too many",
+    "    size = len",
+    "    wide = np.zeros([n * stride for n in image.shape])\n    wide[::stride, ::stride] = image\n    image, stride = wide, 1\n    size = len",
+)
+transposed.wrong(
+    "second: cropped as a layer that keeps the size",
+    "crop",
+    "return output",
+    "p = (size - 1) // 2\n    return output[p:len(output) - p, p:output.shape[1] - p]",
+)
+transposed.wrong(
+    "second: += of repeated places",
+    "repeated|list of places",
+    "def f(image, kernel, stride):\n    k = len(kernel)\n    out = np.zeros([(n - 1) * stride + k for n in image.shape])\n    r, c, i, j = np.indices((*image.shape, k, k))\n    out[r * stride + i, c * stride + j] += image[:, :, None, None] * kernel\n    return out",
+)
+transposed.right(
+    "np.add.at",
+    "def f(image, kernel, stride):\n    k = len(kernel)\n    out = np.zeros([(n - 1) * stride + k for n in image.shape])\n    r, c, i, j = np.indices((*image.shape, k, k))\n    np.add.at(out, (r * stride + i, c * stride + j), image[:, :, None, None] * kernel)\n    return out",
+)

@@ -573,3 +573,133 @@ head.wrong(
     "(features.reshape(-1, len(features)) @ weights.T).T.reshape(len(weights), *features.shape[1:])",
 )
 head.wrong("input: changed in place", "changed", "    logits = np", "    features *= 1.0001\n    logits = np")
+
+# Of a student who tried five hundred answers to the first six notebooks, and neighbours of what passed.
+
+RETURN = "return total + channels[0] * 3 + 3"
+for end, words in {
+    "int(np.array(total + channels[0] * 3 + 3).astype(np.int32))": "int32|overflow|large",
+    "int(np.array(total + channels[0] * 3 + 3).astype(np.uint32))": "large|overflow",
+    "float(np.float32(total + channels[0] * 3 + 3))": "float32",
+    "round(total + channels[0] * 3 + 3, -3)": "rounded",
+    "round((total + channels[0] * 3 + 3) / 1e6, 1)": "rounded",
+    "4 * (total + channels[0] * 3 + 3)": "bytes",
+    "total + channels[0] * 2 + 2": "3 classes",
+}.items():
+    count.wrong(f"second: {end}", words, RETURN, f"return {end}")
+count.wrong(
+    "second: int32 within",
+    "large|int32",
+    "total = block(1, channels[0])",
+    "total = np.int32(block(1, channels[0]))",
+    "channels = [",
+    "channels = [np.int32(c) for c in [",
+    "range(depth + 1)]",
+    "range(depth + 1)]]",
+    RETURN,
+    f"{RETURN.replace('return', 'return int(')})",
+)
+count.wrong(
+    "second: total goes on",
+    "call to call|second call",
+    "def count(",
+    "total = 0\ndef count(",
+    "total = block(1, channels[0])",
+    "global total\n    total += block(1, channels[0])",
+)
+count.wrong(
+    "second: the bottleneck as wide as the level above",
+    "bottleneck",
+    "channels[k], channels[k + 1])",
+    "channels[k], channels[min(k + 1, depth - 1)])",
+)
+count.wrong(
+    "second: a norm behind the up-convolution",
+    "norm behind",
+    "channels[k + 1] * channels[k] + channels[k]",
+    "channels[k + 1] * channels[k] + 3 * channels[k]",
+)
+count.wrong(
+    "second: as many biases as channels going up",
+    "bias",
+    "channels[k + 1] * channels[k] + channels[k]",
+    "channels[k + 1] * channels[k] + channels[k + 1]",
+)
+count.wrong(
+    "second: scaled from another network",
+    "scaled",
+    "def f(base, depth):\n    return round(31042499 * (base / 64) ** 2 * 4 ** (depth - 4))",
+)
+count.wrong("second: base_channels going in", "1 channel", "block(1, channels[0])", "block(channels[0], channels[0])")
+count.wrong("second: levels that grow by addition", "addition|double", "base_channels * 2**k", "base_channels * (k + 1)")
+count.wrong("second: capped at four levels", "depth is above 4", "base_channels * 2**k", "base_channels * 2 ** min(k, 4)")
+count.wrong("second: depth 1 is taken for 2", "depth is 1", "    channels = [", "    depth = max(depth, 2)\n    channels = [")
+
+SOFTMAX = "np.exp(logits - logits.max(axis=0))"
+for change, words in {
+    "np.exp(logits - logits.max(axis=(1, 2), keepdims=True))": "each class over the pixels",
+    "np.exp(logits - logits.mean(axis=0))": "mean",
+    "np.exp(logits - abs(logits).max(axis=0))": "magnitude",
+    "np.exp(logits - np.maximum(logits.max(axis=0), 0))": "or 0",
+    "2 ** (logits - logits.max(axis=0))": "base 2",
+    "logits - logits.min(axis=0) + 1e-9": "without exp",
+}.items():
+    head.wrong(f"second: {change}", words, SOFTMAX, change)
+for change, words in {
+    "powers / (powers.sum(axis=0) + 0.01)": "added to the sum",
+    "(powers / powers.sum(axis=0)).round(2)": "rounded",
+    "head_softmax(powers / powers.sum(axis=0))": "twice",
+    "(powers / powers.sum(axis=0)).transpose(1, 2, 0)": "last",
+}.items():
+    head.wrong(
+        f"second: {change}",
+        words,
+        SUM,
+        f"return {change}",
+        "def head(",
+        "def head_softmax(z):\n    return np.exp(z) / np.exp(z).sum(axis=0)\n\n\ndef head(",
+    )
+LOGITS = "    if len(logits) == 1"
+for change, words in {
+    "logits.astype(np.float16)": "float16",
+    "logits.astype(np.float16).astype(float)": "float16",
+    "logits.astype(features.dtype)": "type of the features",
+    "logits.astype(int)": "int64|int32|whole",
+    "np.clip(logits, -50, 50)": "clipped",
+    "np.clip(logits, -500, 500)": "clipped",
+}.items():
+    head.wrong(f"second: {change}", words, LOGITS, f"    logits = {change}\n{LOGITS}")
+for old, new, words in (
+    ("np.tensordot(weights,", "np.tensordot(weights.astype(features.dtype),", "type of the features"),
+    ("np.tensordot(weights,", "np.tensordot(weights.T if len(weights) == len(features) else weights,", "transposed where"),
+    ("(weights, features,", "(weights, features.astype(weights.dtype),", "type of the weights"),
+    ("(weights, features,", "(weights, features - features.max(axis=0),", "features"),
+    ("(weights, features,", "(weights, features.astype(np.float16),", "float16|large"),
+    (PLUS, " + bias[:, None, None] * (len(bias) > 1)", "missing where there is one class"),
+    (PLUS, " + (bias if len(bias) == features.shape[2] else bias[:, None, None])", "width"),
+    ("len(logits) == 1", "len(logits) <= 2", "two classes|two maps|2 classes"),
+):
+    head.wrong(f"second: {new}", words, old, new)
+head.wrong(
+    "second: an array like the features",
+    "type of the features",
+    "np.tensordot(weights, features, axes=1) + bias[:, None, None]",
+    "np.zeros((len(weights), *features.shape[1:]), features.dtype)\n    logits[:] = np.tensordot(weights, features, axes=1) + bias[:, None, None]",
+)
+head.right(
+    "einsum, the sigmoid by logaddexp",
+    "np.tensordot(weights, features, axes=1)",
+    "np.einsum('kc,chw->khw', weights, features)",
+    ONE,
+    "    if len(logits) == 1:\n        return np.exp(-np.logaddexp(0, -logits))\n",
+)
+head.right(
+    "float32 in NumPy",
+    "np.tensordot(weights, features, axes=1)",
+    "np.tensordot(weights.astype(np.float32), features.astype(np.float32), axes=1)",
+)
+head.right(
+    "a clipped sigmoid, whose error is 1e-9",
+    ONE,
+    "    if len(logits) == 1:\n        return 1 / (1 + np.exp(-np.clip(logits, -20, 20)))\n",
+)

@@ -20,6 +20,7 @@ from unet_lab.course.exercises import (
     rate_schedule,
     skip_ranking,
     start_here,
+    the_count,
     the_head,
     the_images,
     the_split,
@@ -43,7 +44,7 @@ LESSONS = {
     "05_the_whole_u": {
         "head": the_head.head,
         "unet": the_whole_u.unet,
-        "parameter_count": the_whole_u.parameter_count,
+        "parameter_count": the_count.parameter_count,
         "mysteries": mystery_modules.mysteries,
     },
     "06_losses": {

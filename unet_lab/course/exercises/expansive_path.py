@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from torch import nn
 
-from unet_lab.course.agreement import Case, Shown, Suspect, agree
+from unet_lab.course.agreement import Case, Shown, agree
 from unet_lab.course.checking import NotTried, Wrong, module_class
 from unet_lab.course.exercises.convolution import block_parts
 from unet_lab.course.exercises.decoder_stages import Stage, decoder_mistakes
+from unet_lab.course.exercises.stamp_mistakes import stamp_suspects, stamped
 from unet_lab.course.networks import Parts, compare_networks, same_values, shake
 from unet_lab.course.probes import built, gradients_must_reach_parameters, manners, outputs, parts_must_be_known
-
-
-def stamped(image, kernel, stride, put: Callable = np.add) -> np.ndarray:
-    """Stamp by stamp; put : what happens where stamps overlap."""
-    size = len(kernel)
-    out = np.zeros(((image.shape[0] - 1) * stride + size, (image.shape[1] - 1) * stride + size))
-    for row, column in np.ndindex(image.shape):
-        place = out[row * stride : row * stride + size, column * stride : column * stride + size]
-        place[...] = put(place, image[row, column] * kernel)
-    return out
 
 
 def stamp_cases() -> list[Case]:
@@ -37,6 +26,16 @@ def stamp_cases() -> list[Case]:
         height, width = (int(n) for n in rng.integers(2, 6, 2))
         image = rng.standard_normal((height, width + (height == width)))
         given.append((image, rng.standard_normal((size, size)), stride))
+    given += [(3 * image[::-1], kernel[:, ::-1], stride) for image, kernel, stride in given[-2:]]  # the same shapes again
+    whole = rng.integers(-3, 4, (3, 3))
+    tied = np.array([[2.0, 2, 2, 0], [2, 0, -1, -1], [-1, -1, 2, 2]])  # numbers that come again, and zeros
+    given += [
+        (rng.standard_normal((3, 3)), whole, 2),
+        (tied, rng.standard_normal((3, 3)), 1),
+        (-tied, rng.standard_normal((3, 3)), 2),
+    ]
+    given += [(rng.standard_normal((2, 4)), whole[:2, :2].astype(np.int8), 1), (rng.standard_normal((4, 4)), whole / 4, 1)]
+    given += [(rng.integers(0, 256, (4, 3)).astype(np.uint8), whole - 0.5, 2), (rng.standard_normal((3, 1)), whole + 0.1, 2)]
     return [Case(stamp_shown(*each), each, stamp_tags(*each)) for each in given]
 
 
@@ -56,63 +55,13 @@ def stamp_tags(image, kernel, stride) -> tuple[str, ...]:
         "the stride is above 1": stride > 1,
         "the kernel is not 2x2": len(kernel) != 2,
         "the input is not square": image.shape[0] != image.shape[1],
+        "the input is square": image.shape[0] == image.shape[1],
+        "the kernel's type is integers, and the input's is not": kernel.dtype.kind in "iu" and image.dtype.kind == "f",
+        "neighbours are equal numbers": image.size > 1
+        and bool((np.diff(image) == 0).any() or (np.diff(image, axis=0) == 0).any()),
+        "a number is below 0": bool((image < 0).any()),
     }
     return tuple(tag for tag, holds in tags.items() if holds)
-
-
-def stamp_suspects() -> list[Suspect]:
-    add = "Stamps add up where they overlap: out[...] += value * kernel, not =."
-    size = "The output has (H - 1) * stride + k rows, and (W - 1) * stride + k columns."
-    place = "The stamp of input (r, c) begins at row r * stride, column c * stride."
-    stands = "The kernel is stamped as it stands."
-    each = "Each stamp is the input number times the whole kernel."
-
-    def averaged(image, kernel, stride):
-        return stamped(image, kernel, stride) / np.maximum(stamped(np.ones(image.shape), np.ones(kernel.shape), stride), 1)
-
-    def cut(image, kernel, stride):
-        return stamped(image, kernel, stride)[: image.shape[0] * stride, : image.shape[1] * stride]
-
-    def convolution(image, kernel, stride):
-        views = np.lib.stride_tricks.sliding_window_view(image, kernel.shape)[::stride, ::stride]
-        return (views * kernel).sum((2, 3))
-
-    def padded(image, kernel, stride):
-        return np.pad(stamped(image, kernel, stride), ((0, max(stride - len(kernel), 0)),) * 2)
-
-    def larger(image, kernel, stride):
-        return np.pad(stamped(image, kernel, stride), ((0, stride),) * 2)
-
-    return [
-        Suspect(lambda i, k, s: stamped(i, k, s, lambda old, new: new), "Where stamps overlap, the later one wins.", add),
-        Suspect(lambda i, k, s: stamped(i, k, s, np.maximum), "Where stamps overlap, the larger number wins (max).", add),
-        Suspect(averaged, "Where stamps overlap, their mean is taken: divided by their number.", add),
-        Suspect(lambda i, k, s: stamped(i, k, 1), "The stamps stand one pixel apart: the stride was left out.", place),
-        Suspect(lambda i, k, s: stamped(i, k, 2), "Your stride is always 2.", place),
-        Suspect(lambda i, k, s: stamped(i, k, len(k)), "Your stride is the size of the kernel.", place),
-        Suspect(lambda i, k, s: stamped(i, k, min(s, 2)), "A stride above 2 counts as 2.", place),
-        Suspect(lambda i, k, s: stamped(i, k[::-1, ::-1], s), "Your stamps are turned round (flipped).", stands),
-        Suspect(lambda i, k, s: stamped(i, k.T, s), "Rows and columns of your stamps are exchanged (transposed).",
-                "kernel[i, j] lands i rows down and j columns right."),
-        Suspect(lambda i, k, s: stamped(i, k[:, ::-1], s), "Your stamps are mirrored left to right.", stands),
-        Suspect(lambda i, k, s: stamped(i, k[::-1], s), "Your stamps are mirrored upside down.", stands),
-        Suspect(cut, "The last stamps are cut off.", size),
-        Suspect(larger, "There are rows and columns too many at the end.", size),
-        Suspect(padded, "There are rows and columns too many at the end, or too few.", size),
-        Suspect(lambda i, k, s: stamped(i, k, s)[1:-1, 1:-1], "A border of one is cropped (as padding=1 does).", size),
-        Suspect(lambda i, k, s: stamped(i, np.ones(k.shape), s),
-                "Each number was only repeated: the kernel's numbers were not used.", each),
-        *(Suspect(lambda i, k, s, n=n: np.kron(i, np.ones((n or s, n or s))),
-                  "Each number was only repeated (nearest): the kernel is not used.", each) for n in (0, 2)),
-        Suspect(lambda i, k, s: stamped(np.ones(i.shape), k, s), "The stamps do not carry the input's values (image).", each),
-        Suspect(lambda i, k, s: stamped(i, k, s) / k.sum(), "It is divided by the sum of the kernel.", each),
-        Suspect(lambda i, k, s: stamped(i * (np.arange(len(i)) < len(i) - 1)[:, None], k, s), "The last row is lost.", each),
-        Suspect(lambda i, k, s: stamped(i, k, s, lambda old, new: old + np.trunc(new)), "Stamps are cut to whole numbers.", each),
-        Suspect(lambda i, k, s: stamped(i, k, s).astype(i.dtype), "The numbers are cut off to whole ones, as the image's are.",
-                "np.zeros makes floats; zeros_like of a whole-number image does not."),
-        Suspect(convolution, "That is an ordinary convolution, which makes it smaller.", each),
-        Suspect(lambda i, k, s: np.pad(stamped(i, k, s), 1), "A border of zeros too many.", size),
-    ]  # fmt: skip
 
 
 def transposed_convolution(answer) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from unet_lab.course.agreement import Case, Shown, agree
+from unet_lab.course.checking import must_be_function
 from unet_lab.course.exercises.head_mistakes import ending_suspects, logit_suspects, logits_of, right_head
 
 NEIGHBOUR = (
@@ -24,6 +25,28 @@ def head_cases() -> list[Case]:
     for classes, size in ((3, 900.0), (1, 900.0), (2, 4000.0)):
         features = rng.normal(size=(3, 4, 5)) * size
         found.append(head_case(features, rng.normal(size=(classes, 3)), rng.normal(size=classes)))
+    return found + typed_cases(rng) + near_cases(rng)
+
+
+def typed_cases(rng) -> list[Case]:
+    """Features, weights and biases that are whole numbers by their type, each for itself; the shapes of before, once more."""
+    whole = rng.integers(-3, 4, (3, 4, 5))
+    given = [(whole, rng.normal(size=(classes, 3)), rng.normal(size=classes)) for classes in (3, 1, 2)]
+    given.append((rng.integers(0, 7, (8, 5, 7)).astype(np.uint8), rng.normal(size=(3, 8)) / 8, rng.normal(size=3)))
+    given += [
+        (rng.normal(size=(3, 4, 4)), whole[0, :2, :3], rng.integers(-2, 3, size=2)),
+        (whole.astype(np.float32), np.eye(3), whole[0, 0, :3]),
+    ]
+    given.append((rng.normal(size=(4, 6, 3)), rng.integers(-2, 3, (1, 4)), np.array([1])))
+    return [head_case(*each) for each in given]
+
+
+def near_cases(rng) -> list[Case]:
+    """Logits of a thousand that differ by less than 1, and logits far below 0 in all classes: pixel by pixel another size."""
+    found = []
+    for classes, level in ((3, 1000.0), (2, -1000.0), (1, -900.0), (4, -5000.0)):
+        features = rng.normal(size=(classes, 3, 5)) * 0.6 + level * np.linspace(0.2, 1, 15).reshape(3, 5)
+        found.append(head_case(features, np.eye(classes), rng.normal(size=classes)))
     return found
 
 
@@ -37,6 +60,10 @@ def head_case(features, weights, bias) -> Case:
         "the logits are large, and there is one class": bool(large) and classes == 1,
         "the logits are large, and there are several classes": bool(large) and classes > 1,
         "there are not 3 classes": classes != 3,
+        "there are 2 classes": classes == 2,
+        "there are as many classes as channels": classes == len(features),
+        "the features are whole numbers by their type (integers)": features.dtype.kind in "iu",
+        "the weights are whole numbers by their type (integers)": weights.dtype.kind in "iu",
         "the image is not square": height != width,
     }
     kinds = "one class" if classes == 1 else f"{classes} classes"
@@ -50,5 +77,18 @@ def head(answer) -> None:
     """my_head(features, weights, bias): (C, H, W), (classes, C), (classes,) to probabilities (classes, H, W)."""
     hints = ("Split it: first the logits (classes, H, W), one sum of products a pixel; then softmax or sigmoid.", NEIGHBOUR)
     otherwise = "Compute one pixel by hand: weights @ features[:, row, column] + bias; then compare with your map there."
+    must_be_function(answer)
+
+    def of_one_type(features, weights, bias):
+        """PyTorch takes no two types together; the exercise is about NumPy, and an answer in PyTorch is asked again in floats."""
+        try:
+            return answer(features, weights, bias)
+        except RuntimeError as error:
+            if "type" not in str(error) or features.dtype == weights.dtype == bias.dtype:
+                raise
+            return answer(*(array.astype(float) for array in (features, weights, bias)))
+
     with np.errstate(all="ignore"):
-        agree(answer, right_head, head_cases(), ending_suspects() + logit_suspects(), Shown(otherwise, hints, tolerance=1e-3))
+        agree(
+            of_one_type, right_head, head_cases(), ending_suspects() + logit_suspects(), Shown(otherwise, hints, tolerance=1e-3)
+        )

@@ -1,13 +1,11 @@
-"""Checks of notebook 05: assemble the U-Net; predict its parameter count."""
+"""Check of notebook 05: assemble the U-Net."""
 
 from __future__ import annotations
 
 import torch
 from torch.nn import functional as F
 
-from unet_lab.course.agreement import Case, Shown, agree
 from unet_lab.course.checking import NotTried, Wrong, module_class
-from unet_lab.course.exercises.count_mistakes import count_suspects
 from unet_lab.course.networks import Mistake, U, compare_networks, is_batch_norm, run_u, same_values, shake, u_of
 from unet_lab.course.probes import (
     built,
@@ -211,22 +209,3 @@ def check_head(model, x, out) -> None:
             "Something squashes the output. Logits are unbounded: return the head's result as it is, without ReLU or sigmoid.",
             neighbour,
         )
-
-
-# -- how many parameters ----------------------------------------------------------------------------------------------
-
-
-def parameter_count(answer) -> None:
-    """my_count(base_channels, depth): parameters of the U-Net with 1 channel in and 3 classes out, by arithmetic."""
-    settings = [(16, 4), (64, 4), (5, 3), (1, 1), (3, 5), (7, 2), (2, 1)]
-    cases = [Case(f"for base_channels={b}, depth={d}", (b, d), ("the depth is not 4",) * (d != 4)) for b, d in settings]
-    hints = (
-        "A 3x3 convolution from a to b channels has 9·a·b weights and b biases; batch norm adds 2·b; a block has two of each.",
-        "A neighbour: one block from 1 to 4 channels has (9·1·4 + 4 + 8) + (9·4·4 + 4 + 8) = 204.",
-    )
-
-    def right(base, depth):
-        return count_parameters(base_channels=base, depth=depth)
-
-    otherwise = "Count part by part: encoder blocks, bottleneck, ups, decoder blocks, head."
-    agree(answer, right, cases, count_suspects(), Shown(otherwise, hints, tolerance=1e-9))
