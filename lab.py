@@ -13,6 +13,7 @@
     python3 lab.py leave-one-out [--real F.]    measure what each kind of variety in the generator is worth
     python3 lab.py ablations [--again]          compare variations of the network, into data/ablations.json
     python3 lab.py touching [--again]           touching cells with and without border weights, into data/touching.json
+    python3 lab.py kept-runs                    train the runs that notebook 07 steps through, into data/runs/
     python3 lab.py loss-table [--again]         train a rare class with several losses, into data/losses.json
     python3 lab.py benchmark [NAME ...]         measure this machine, into benchmarks/results.json
     python3 lab.py make-notebooks [NAME ...]    notebooks and solutions out of notebooks/source/
@@ -66,6 +67,7 @@ SCRIPTS = {
     "ablations": "scripts/ablations.py",
     "touching": "scripts/touching.py",
     "loss-table": "scripts/loss_table.py",
+    "kept-runs": "scripts/kept_runs.py",
     "make-notebooks": "scripts/make_notebooks.py",
     "new-exercise": "scripts/new_exercise.py",
     "progress": "scripts/show_progress.py",

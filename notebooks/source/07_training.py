@@ -23,19 +23,21 @@ import math
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import torch
 from tqdm.auto import tqdm
 
 from unet_lab.course import check, keep_predictions, own_small_unet
 from unet_lab.course.exercises.training import learning_rate_curve
-from unet_lab.datasets import SegmentationDataset, generate_cell, split
-from unet_lab.explorers import watch_training
+from unet_lab.datasets import SegmentationDataset, generate_cell, load_folder, split
+from unet_lab.explorers import explore_runs, watch_training
 from unet_lab.inference import predict
 from unet_lab.losses import cross_entropy
 from unet_lab.metrics import scores
 from unet_lab.plots import ERROR_COLOUR, TRAINING_COLOUR, VALIDATION_COLOUR, DescribedFigure, show_curves, show_triplets
 from unet_lab.training import best_device, evaluate, fit, has_bfloat16, in_words, plan_training, train
 from unet_lab.training.checkpoint import load_checkpoint
+from unet_lab.training.kept_runs import load_run, validation_cells
 from unet_lab.unet import UNet
 
 _ = torch.manual_seed(0)
@@ -73,11 +75,20 @@ for _ in range(4):
 #
 # 480 generated cells, small (64 x 64 pixels) and plain (`difficulty=0.25`: few neighbours, little dirt, the nucleus mostly darker than
 # the body), so that a laptop can learn from them within a minute; 80 % train, 20 % validate. The whole variety comes back below.
+#
+# (Images of your own? Twenty are enough for this page. Name the folders of images and of masks in the next cell; they are cut into squares of 64 pixels, which `split` keeps together by image. Then run the page from here on.
+# What its text says of scores, it says of the drawn cells.)
 
 # %%
-seeds = tqdm(range(480), desc="drawing cells", unit="cell")
-cells = SegmentationDataset(generate_cell(seed, size=64, difficulty=0.25) for seed in seeds)
+MY_IMAGES, MY_MASKS, MY_CODES = None, None, None  # for example: "my images", "my masks", (0, 255): background, then nucleus
+
+if MY_IMAGES:
+    cells = load_folder(MY_IMAGES, MY_MASKS, codes=MY_CODES).crops(64)
+else:
+    seeds = tqdm(range(480), desc="drawing cells", unit="cell")
+    cells = SegmentationDataset(generate_cell(seed, size=64, difficulty=0.25) for seed in seeds)
 training, validation = split(cells, train_fraction=0.8, seed=0)
+channels, classes = cells.channels, cells.num_classes
 
 # %% tags=["nbval-check-output"]
 image, mask = training[0]
@@ -91,11 +102,11 @@ print("image", tuple(image.shape), image.dtype, " mask", tuple(mask.shape), mask
 # entropy, minus the logarithm of what the true class got, is ln 3. Whenever a first loss is far from that, something is wrong already.
 
 # %%
-model = UNet.small()
+model = UNet.small(channels, classes)
 batch = [training[i] for i in range(4)]
 images, masks = torch.stack([b[0] for b in batch]), torch.stack([b[1] for b in batch])
 with torch.no_grad():
-    print(f"loss before training: {cross_entropy(model(images), masks):.3f}    ln 3 = {math.log(3):.3f}")
+    print(f"loss before training: {cross_entropy(model(images), masks):.3f}    ln {classes} = {math.log(classes):.3f}")
 
 # %% [markdown]
 # ## Overfit one batch first
@@ -108,7 +119,7 @@ optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
 model.train()
 losses = []
 for _ in tqdm(range(50), desc="overfitting", unit="step"):
-    logits = model(images)                # (4, 3, 64, 64)
+    logits = model(images)                # (4, classes, 64, 64)
     loss = cross_entropy(logits, masks)   # a scalar
     optimizer.zero_grad()
     loss.backward()
@@ -119,8 +130,8 @@ for _ in tqdm(range(50), desc="overfitting", unit="step"):
 figure = DescribedFigure(7, 2.8, f"Loss of the four images over 50 steps: from {losses[0]:.2f} to {losses[-1]:.2f}.")
 axes = figure.subplots()
 axes.plot(range(1, 51), losses, color=TRAINING_COLOUR)
-axes.axhline(math.log(3), color="#666666", ls="--", lw=1)
-axes.text(50, math.log(3), "ln 3", ha="right", va="bottom", color="#666666")
+axes.axhline(math.log(classes), color="#666666", ls="--", lw=1)
+axes.text(50, math.log(classes), f"ln {classes}", ha="right", va="bottom", color="#666666")
 axes.set(xlabel="step", ylabel="cross entropy (nats)", ylim=(0, None), title="four images, again and again")
 figure
 
@@ -181,7 +192,7 @@ figure
 # unless you say `schedule="constant"`. **Predict:** with a rate of 0.01, with which rate does the first of 384 steps begin?
 
 # %% tags=["nbval-check-output"]
-steps = 8 * 384 // 8  # epochs · images / batch size, as in the run below
+steps = 8 * len(training) // 8  # epochs · images / batch size, as in the run below
 optimizer = torch.optim.Adam([torch.zeros(1, requires_grad=True)], lr=0.01)
 scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.01, total_steps=steps)
 schedule = []
@@ -216,9 +227,9 @@ figure
 MyConvBlock = None
 MyUNet = None
 _ = torch.manual_seed(0)
-model = own_small_unet(block=MyConvBlock, network=MyUNet)
+model = own_small_unet(block=MyConvBlock, network=MyUNet, in_channels=channels, num_classes=classes)
 run = train(model, training, validation, epochs=8, batch_size=8, learning_rate=1e-2, seed=0)
-monitor = watch_training(run, model, samples=validation.subset(range(4)))
+monitor = watch_training(run, model, samples=validation.subset(range(min(4, len(validation)))))
 
 # %% tags=["nbval-check-output"]
 best = monitor.history.best
@@ -240,8 +251,45 @@ print("device:", best_device(), "  bfloat16:", "yes" if has_bfloat16(best_device
 show_curves(monitor.history.reports)
 
 # %%
-pairs = validation.pairs[4:7]
+pairs = validation.pairs[-3:]
 show_triplets([p.image for p in pairs], [p.mask for p in pairs], [predict(model, p.image) for p in pairs])
+
+# %% [markdown]
+# ## A healthy run and three sick ones
+#
+# Not every run goes so well. Four small networks learnt from 128 cells each, and their weights were kept after every epoch: one run is healthy, A, B and C have one fault each. **Predict:** which fault will you see by the curves alone, and which only by the masks?
+# Choose a run, drag **epoch**, look at several cells, and name what is wrong before you open the answers.
+
+# %%
+explore_runs()
+
+# %% [markdown]
+# <details><summary>What is wrong with A?</summary>
+# Its learning rate is a hundred times that of the healthy run. The first steps threw it so far off that it calls everything background, and there it stays.</details>
+#
+# <details><summary>And with B?</summary>
+# Its masks are as good as the healthy run's, and yet its loss stays high: a softmax stands before the cross entropy, which holds one. Probabilities taken for logits differ by 1 at most, so the loss cannot fall below -ln(e / (e + 2)), however sure the network is.</details>
+#
+# <details><summary>And with C?</summary>
+# Look at two cells: it draws nearly the same mask for both. In its training set every image has the mask of the image after it, as happens when two lists of files are sorted differently. All that there is to learn is the average cell.</details>
+#
+# Three numbers that say so:
+
+# %%
+sick = {name: load_run(name) for name in "ABC"}
+seen = validation_cells().pairs
+truths = [pair.mask for pair in seen]
+a, c = ([predict(sick[name].network(9), pair.image) for pair in seen] for name in "AC")
+
+
+def agreement(masks):
+    """The share of pixels in which one cell's mask agrees with the next cell's."""
+    return np.mean([x == y for x, y in zip(masks[::2], masks[1::2], strict=True)])
+
+
+print(f"A: {np.mean([m == 0 for m in a]):.1%} of its pixels are background; of the truth {np.mean([m == 0 for m in truths]):.0%}")
+print(f"B: loss {sick['B'].reports[-1].loss:.3f}; the lowest that softmax twice allows: {-math.log(math.e / (math.e + 2)):.3f}")
+print(f"C: its masks of two cells agree in {agreement(c):.0%} of the pixels; the true masks in {agreement(truths):.0%}")
 
 # %% [markdown]
 # ## The best epoch is not always the last
@@ -249,10 +297,11 @@ show_triplets([p.image for p in pairs], [p.mask for p in pairs], [predict(model,
 # With the schedule, the last steps are small, and the last epoch is the best or nearly so. Here are 24 cells instead of 384, and a constant rate that is rather high. **Predict:** is the last epoch the best? Three seeds:
 
 # %%
-few, few_validation, runs = training.subset(range(24)), validation.subset(range(24)), []
+few, few_validation = training.subset(range(min(24, len(training)))), validation.subset(range(min(24, len(validation))))
+runs = []
 for seed in range(3):
     _ = torch.manual_seed(seed)
-    small = UNet(base_channels=8, depth=3)
+    small = UNet(channels, classes, base_channels=8, depth=3)
     runs.append(fit(small, few, few_validation, epochs=18, batch_size=4, learning_rate=0.05, schedule="constant", seed=seed))
     best_of, last = runs[-1].best, runs[-1].reports[-1]
     print(f"seed {seed}: best epoch {best_of.epoch:2d} of {last.epoch}, IoU {best_of.iou:.3f}; in the last epoch {last.iou:.3f}")
@@ -267,7 +316,7 @@ show_curves(runs[0].reports[5:])  # without the first five, whose losses would s
 # **Predict:** the network has reached a high score on plain cells. What will it reach on cells of the full variety, which it never saw?
 
 # %%
-for difficulty in (0.25, 0.5, 1.0):
+for difficulty in (0.25, 0.5, 1.0) if (channels, classes) == (1, 3) else ():  # drawn cells are grey, of three classes
     unseen = SegmentationDataset.generated(40, size=64, first_seed=10_000, difficulty=difficulty)
     result = scores(evaluate(model, unseen)[1], average="macro")
     print(f"difficulty {difficulty}: accuracy {result.accuracy:.3f}, IoU {result.iou:.3f} (macro)")
@@ -285,7 +334,8 @@ for difficulty in (0.25, 0.5, 1.0):
 print("Epoch [1/10] Average Loss: 1697953.4625         <- the report, its figure 4")
 print("Epoch [10/10] Average Loss: 985221.6322916667   <- the report")
 _ = torch.manual_seed(0)
-history = fit(UNet.small(), training.subset(range(120)), epochs=1, batch_size=3, reduction="sum", schedule="constant")
+some = training.subset(range(min(120, len(training))))
+history = fit(UNet.small(channels, classes), some, epochs=1, batch_size=3, reduction="sum", schedule="constant")
 print(history.log())
 
 # %% [markdown]
@@ -309,13 +359,13 @@ print(f"ours, 64 x 64: {history.reports[0].loss / (3 * 64 * 64):.2f} nats per pi
 # goes on where it was. Is a run with a break *the same* as one without? A small network, two epochs, stopped after the first:
 
 # %% tags=["nbval-check-output"]
-few = training.subset(range(16))
+few = training.subset(range(min(16, len(training))))
 settings = {"epochs": 2, "batch_size": 4, "learning_rate": 0.01}
 
 
 def fresh():
     torch.manual_seed(0)
-    return UNet(base_channels=4, depth=2)
+    return UNet(channels, classes, base_channels=4, depth=2)
 
 
 straight = fresh()

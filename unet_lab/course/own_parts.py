@@ -10,7 +10,7 @@ from unet_lab.course import checking
 from unet_lab.course.exercises import CHECKS
 from unet_lab.unet import UNet
 
-SMALL = {"in_channels": 1, "num_classes": 3, "base_channels": 16, "depth": 4}
+WIDTH = {"base_channels": 16, "depth": 4}  # of `UNet.small()`
 
 
 def passes(name: str, answer) -> bool:
@@ -23,17 +23,19 @@ def passes(name: str, answer) -> bool:
     return False
 
 
-def own_small_unet(block: type[nn.Module] | None = None, network: type[nn.Module] | None = None) -> nn.Module:
+def own_small_unet(
+    block: type[nn.Module] | None = None, network: type[nn.Module] | None = None, in_channels: int = 1, num_classes: int = 3
+) -> nn.Module:
     """`UNet.small()`, of your own parts where you give some that pass their checks (exercises `conv_block`, `unet`).
 
     block : MyConvBlock(in_channels, out_channels), of notebook 02. network : MyUNet(in_channels, num_classes, base_channels,
     depth), of notebook 05; a block is then its own affair. None, or a part that does not pass: the library's.
     """
     if network is not None and passes("unet", network):
-        return network(*SMALL.values())
+        return network(in_channels, num_classes, *WIDTH.values())
     if block is not None and passes("conv_block", block):
-        return UNet(**SMALL, block=partial(without_settings, block))
-    return UNet.small()
+        return UNet(in_channels, num_classes, **WIDTH, block=partial(without_settings, block))
+    return UNet.small(in_channels, num_classes)
 
 
 def without_settings(block: type[nn.Module], in_channels: int, out_channels: int, padding: str, norm: str | None) -> nn.Module:

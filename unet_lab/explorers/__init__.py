@@ -23,6 +23,7 @@ from unet_lab.explorers.start_here import explore_segmentation
 from unet_lab.explorers.the_images import explore_samples
 from unet_lab.explorers.the_whole_u import explore_unet
 from unet_lab.explorers.training import watch_training
+from unet_lab.explorers.training_runs import explore_runs
 from unet_lab.explorers.variations import explore_variations
 from unet_lab.explorers.when_it_fails import explore_failures, explore_faults
 from unet_lab.explorers.your_own_images import explore_folder
@@ -50,6 +51,7 @@ __all__ = [
     "explore_painting",
     "explore_preparation",
     "explore_receptive_field",
+    "explore_runs",
     "explore_samples",
     "explore_segmentation",
     "explore_shift",
