@@ -10,6 +10,7 @@ from unet_lab.course.exercises import (
     evaluation,
     expansive_path,
     fast_and_small,
+    field_width,
     from_masks_to_measurements,
     large_images,
     looking_inside,
@@ -19,7 +20,9 @@ from unet_lab.course.exercises import (
     other_programs,
     rate_schedule,
     skip_ranking,
+    stamping,
     start_here,
+    the_block,
     the_count,
     the_head,
     the_images,
@@ -35,10 +38,10 @@ from unet_lab.course.exercises import (
 LESSONS = {
     "00_start_here": {"read_shape": start_here.read_shape, "nucleus_pixels": start_here.nucleus_pixels},
     "01_the_images": {"encode_mask": the_images.encode_mask, "split": the_split.split},
-    "02_convolution": {"conv2d": convolution.conv2d, "conv_block": convolution.conv_block},
-    "03_contracting_path": {"encoder_stage": contracting_path.encoder_stage, "receptive_field": contracting_path.field_width},
+    "02_convolution": {"conv2d": convolution.conv2d, "conv_block": the_block.conv_block},
+    "03_contracting_path": {"encoder_stage": contracting_path.encoder_stage, "receptive_field": field_width.field_width},
     "04_expansive_path": {
-        "transposed_convolution": expansive_path.transposed_convolution,
+        "transposed_convolution": stamping.transposed_convolution,
         "decoder_stage": expansive_path.decoder_stage,
     },
     "05_the_whole_u": {

@@ -6,7 +6,9 @@ import numpy as np
 
 from unet_lab.course.agreement import Case, Shown, agree
 from unet_lab.course.checking import must_be_function
-from unet_lab.course.exercises.head_mistakes import ending_suspects, logit_suspects, logits_of, right_head
+from unet_lab.course.exercises.head_endings import ending_suspects
+from unet_lab.course.exercises.head_logits import logit_suspects
+from unet_lab.course.exercises.heads import logits_of, right_head
 
 NEIGHBOUR = (
     "A neighbour: in a shop with 4 articles, prices (2, 4) of two suppliers and baskets (4, H, W), the two sums at each place "

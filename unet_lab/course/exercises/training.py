@@ -8,8 +8,8 @@ from functools import cache
 
 import torch
 
-from unet_lab.course.agreement import apart
 from unet_lab.course.checking import NotTried, Wrong, must_be_function
+from unet_lab.course.differences import apart
 from unet_lab.course.exercises.step_mistakes import step_mistakes
 from unet_lab.course.leniency import number, sequence
 from unet_lab.datasets.pairs import SegmentationDataset
