@@ -198,7 +198,7 @@ print("four hot pixels leave of the contrast:", f"{((hot - hot.mean()) / hot.std
 # %% [markdown]
 # ## Exercise 1: is it the same network?
 #
-# `first` and `second` are functions of float32 (N, C, H, W) that give logits (N, classes, H, W). Return two numbers: the largest absolute difference of any logit, and the share of pixels for which both choose the same class.
+# `first` and `second` are functions of float32 (N, C, H, W) that give logits (N, classes, H, W), for any number of images, channels and classes. Return two numbers, unrounded: the largest absolute difference of any logit, and the share of pixels for which both choose the same class.
 
 # %%
 def my_compare(first, second, images):
@@ -216,7 +216,9 @@ check("compare_networks", my_compare);
 # %% [markdown]
 # ## Exercise 2: prepare an image
 #
-# What a program with the bare `.onnx` must do: an image (H, W) or (H, W, C) of any type becomes float32 (1, C, H, W), every channel with mean 0 and standard deviation 1 (over its pixels, divided by n). A channel that is the same everywhere becomes 0.
+# What a program with the bare `.onnx` must do: an image (H, W) or (H, W, C) of any type becomes float32 (1, C, H, W), an array or a tensor, every channel with mean 0 and standard deviation 1 (over all its pixels, divided by n). A channel that is the same everywhere becomes 0, whatever its grey.
+#
+# Any type: True and False, integers to 32 bits, floats, which may be negative or tiny, bright or dark, any number of channels, an array that is a view of another. Greys may be large and close together, so compute in float64, and turn into float32 last. The image that was given stays as it was.
 
 # %%
 def my_prepare(image):
@@ -224,7 +226,8 @@ def my_prepare(image):
     ### BEGIN SOLUTION
     x = np.atleast_3d(image).astype(np.float64)                      # (H, W, C)
     mean, std = x.mean(axis=(0, 1)), x.std(axis=(0, 1))              # (C,) each
-    x = (x - mean) / np.where(std > 0, std, 1)
+    same = x.min(axis=(0, 1)) == x.max(axis=(0, 1))                  # of 0.1 everywhere std is 1e-17, by rounding, not 0
+    x = np.where(same, 0, (x - mean) / np.where(same, 1, std))
     return x.transpose(2, 0, 1)[None].astype(np.float32)             # (1, C, H, W)
     ### END SOLUTION
 

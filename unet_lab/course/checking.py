@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from unet_lab.course import limits
@@ -59,8 +60,18 @@ def judge(function: Callable, answer) -> Verdict:
     if answer is None or answer is ...:
         return Verdict("not tried", "Replace the None (or the ...) above and run the cell again.")
     with limits.printing_kept() as printed, limits.chance_restored():
-        verdict = judged(function, answer)
+        verdict = judged(lambda given: settings_must_stay(function, given), answer)
     return verdict._replace(printed=str(printed))
+
+
+def settings_must_stay(function: Callable, answer) -> None:
+    """Check, and Wrong where the answer has changed what holds for all of PyTorch, and so for every cell after it."""
+    before = torch.is_grad_enabled(), torch.get_default_dtype()
+    function(answer)
+    if (torch.is_grad_enabled(), torch.get_default_dtype()) != before:
+        what = f"gradients are {'on' if torch.is_grad_enabled() else 'off'}, new tensors are {torch.get_default_dtype()}"
+        finding = f"the answer may be right, but it changed a setting of PyTorch, and for every cell after it {what}."
+        raise Wrong(finding, "Switch gradients off for some lines only: with torch.no_grad(): and those lines, indented.")
 
 
 def judged(function: Callable, answer) -> Verdict:
@@ -198,7 +209,8 @@ def must_be_function(function) -> None:
 
 def copied(argument):
     if isinstance(argument, np.ndarray):
-        return argument.copy()
+        mirrored = tuple(slice(None, None, -1 if stride < 0 else 1) for stride in argument.strides)
+        return argument[mirrored].copy()[mirrored] if argument.size else argument.copy()  # a mirrored view stays one
     if isinstance(argument, Tensor):
         return argument.clone()
     return copy.deepcopy(argument) if isinstance(argument, list | dict | set) else argument

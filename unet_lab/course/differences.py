@@ -105,4 +105,4 @@ def brief(argument):
         if argument.ndim and np.prod(argument.shape) > 12:
             return f"{type(argument).__name__} {tuple(argument.shape)}"
         return argument.tolist()
-    return argument
+    return getattr(argument, "__name__", argument) if callable(argument) else argument

@@ -190,7 +190,7 @@ def printing_kept() -> Iterator[Printed]:
 def chance_restored() -> Iterator[None]:
     """Leave the streams of chance of Python, NumPy and PyTorch as they were: a check must not change what comes after it."""
     states = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
-    gradients, threads = torch.is_grad_enabled(), torch.get_num_threads()
+    gradients, threads, floats = torch.is_grad_enabled(), torch.get_num_threads(), torch.get_default_dtype()
     try:
         yield
     finally:
@@ -198,5 +198,6 @@ def chance_restored() -> Iterator[None]:
         np.random.set_state(states[1])  # noqa: NPY002
         torch.set_rng_state(states[2])
         torch.set_grad_enabled(gradients)
+        torch.set_default_dtype(floats)
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
