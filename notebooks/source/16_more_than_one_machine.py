@@ -332,7 +332,7 @@ explorer
 # ## Exercise 1: whose image is it?
 #
 # `my_share(indices, rank, workers)` returns the indices of this worker's images. Every image is one worker's, and no worker has more than one
-# image more than another, or all would wait for it.
+# image more than another, or all would wait for it. An index that stands in the batch twice (drawn with replacement) is two images.
 
 # %%
 def my_share(indices, rank, workers):
@@ -349,7 +349,7 @@ check("share_of_batch", my_share);
 # ## Exercise 2: one step, many workers
 #
 # `my_step` gets this worker's share. `all_reduce(tensor)` is what `torch.distributed.all_reduce` is: it adds a tensor up over all workers, in
-# place, in each of them, and returns nothing; every worker must call it equally often. (Each share here holds an image at least.) Return the loss of the *whole* batch. The check runs it with 1, 2 and 4 workers
+# place, in each of them, and returns nothing; every worker must call it equally often. (Each share here holds an image at least.) Return the loss of the *whole* batch. The network comes in training mode, and stays in it; the optimizer may be any; what is exchanged are gradients and numbers, not weights. The check runs it with 1, 2 and 4 workers
 # (threads, each with a network of its own), with equal and with unequal shares, and compares with one process.
 
 # %%

@@ -66,7 +66,7 @@ def step(zero=True, exchange=True, after=False, divide="pixels", whole_loss=True
         if not after:
             optimizer.step()
         total = summed(all_reduce, loss.detach().clone()) if whole_loss else loss.detach()
-        return total if as_tensor else total.item()
+        return total + 0 * loss if as_tensor else total.item()
 
     return answer
 
@@ -113,7 +113,7 @@ WRONG = {
         "sum": (step(divide="nothing"), "number of pixels of the whole batch"),
         "old gradients": (step(zero=False), "zero_grad() comes first"),
         "own loss": (step(whole_loss=False), "but worker 0 returns"),
-        "a tensor": (step(as_tensor=True), "it returns a tensor"),
+        "a tensor": (step(as_tensor=True), "it returns a tensor with its graph"),
         "does nothing": (lambda m, o, i, k, a: 1.0, "no weight changed"),
         "handshake with one hand": (lonely_exchange, "a deadlock"),
         "a number exchanged": (exchange_number, "was given a float"),

@@ -237,7 +237,8 @@ step.wrong(
     "value = loss.detach().clone()",
     "value = (loss * pixels / mask.numel()).detach()",
 )
-step.wrong("loss: a tensor", "tensor|number", "return value.item()", "return value")
+step.right("a tensor without its graph", "return value.item()", "return value")
+step.wrong("loss: a tensor with its graph", "graph|tensor|number", "return value.item()", "return value + 0 * loss")
 step.wrong(
     "loss: the loss after the step",
     "after",
@@ -266,3 +267,97 @@ step.wrong(
 step.wrong("state: image changed in place", "changed", "    pixels =", "    image *= 0.5\n    pixels =")
 step.wrong("form: two numbers", "number|pair|tuple", "return value.item()", "return value.item(), loss.item()")
 step.wrong("unfinished: no return", "return|None", "    return value.item()\n", "")
+STEP = "    optimizer.step()\n"
+FORWARD = "    loss = cross"
+step.right("one number in a tensor", "return value.item()", "return value.reshape(1)")
+step.right("zero_grad before and after", STEP, STEP + "    optimizer.zero_grad()\n")
+step.right(
+    "a closure for the optimizer's step",
+    "    loss = cross_entropy",
+    "    def loss_of():\n        return cross_entropy",
+    " / pixels\n    loss.backward()",
+    " / pixels\n\n    loss = loss_of()\n    loss.backward()",
+)
+step.wrong("mode: eval", "evaluation mode", FORWARD, "    model.eval()\n    loss = cross")
+step.wrong(
+    "mode: eval around the forward",
+    "evaluation mode",
+    FORWARD,
+    "    model.eval()\n    loss = cross",
+    STEP,
+    STEP + "    model.train()\n",
+)
+step.wrong("mode: eval afterwards", "evaluation mode", STEP, STEP + "    model.eval()\n")
+step.wrong("mode: frozen afterwards", "frozen|requires_grad", STEP, STEP + "    model.requires_grad_(False)\n")
+step.wrong("state: rate a little lower", "rate", STEP, STEP + "    optimizer.param_groups[0]['lr'] *= 0.999\n")
+for norm in (0.3, 1.0, 5.0):
+    step.wrong(
+        f"clipped: norm at {norm}", "clip", STEP, f"    torch.nn.utils.clip_grad_norm_(model.parameters(), {norm})\n" + STEP
+    )
+step.wrong("clipped: each at 1", "clip|limited", STEP, "    torch.nn.utils.clip_grad_value_(model.parameters(), 1.0)\n" + STEP)
+OWN = (
+    "    with torch.no_grad():\n        for p in model.parameters():\n            p -= optimizer.param_groups[0]['lr'] * p.grad\n"
+)
+step.wrong("own step: plain descent", "step\\(\\) was called|own rule", STEP, OWN)
+step.wrong(
+    "own step: descent at a rate of its own",
+    "step\\(\\) was called|own rule",
+    STEP,
+    OWN.replace("optimizer.param_groups[0]['lr']", "0.2"),
+)
+step.wrong("image: standardised", "image", "model(image)", "model((image - image.mean()) / image.std())")
+step.wrong("image: to 0 to 1", "image|another way", "model(image)", "model((image - image.min()) / (image.max() - image.min()))")
+WEIGHTS = "    with torch.no_grad():\n        for p in model.parameters():\n            p.mul_(len(image) / n)\n            all_reduce(p)\n"
+step.wrong(
+    "weights: averaged in place of gradients",
+    "weight itself|not weights",
+    GRADS + STEP,
+    STEP + "    n = torch.tensor(float(len(image)))\n    all_reduce(n)\n" + WEIGHTS,
+    'cross_entropy(model(image), mask, reduction="sum") / pixels',
+    "cross_entropy(model(image), mask)",
+)
+step.wrong(
+    "weights: copies averaged in place of gradients",
+    "optimizer is",
+    GRADS + STEP,
+    STEP
+    + "    n = torch.tensor(float(len(image)))\n    all_reduce(n)\n"
+    + WEIGHTS.replace("p.mul_(len(image) / n)", "q = p * len(image) / n").replace(
+        "all_reduce(p)", "all_reduce(q)\n            p.copy_(q)"
+    ),
+    'cross_entropy(model(image), mask, reduction="sum") / pixels',
+    "cross_entropy(model(image), mask)",
+    "    value = loss.detach().clone()",
+    "    value = loss.detach() * len(image) / n",
+)
+step.wrong(
+    "exchange: one left out",
+    "left an exchange out",
+    "        all_reduce(parameter.grad)",
+    "        if len(mask) > 1 or parameter.ndim > 1:\n            all_reduce(parameter.grad)",
+)
+step.wrong(
+    "average: a fixed count of images",
+    "fixed|unequal",
+    "    all_reduce(pixels)\n",
+    "    pixels = torch.tensor(4.0 * mask[0].numel())\n",
+)
+step.wrong("average: counted twice", "twice", "    all_reduce(pixels)\n", "    all_reduce(pixels)\n    all_reduce(pixels)\n")
+step.wrong("loss: a sum over pixels", "sum over pixels", "return value.item()", "return (value * pixels).item()")
+share.wrong(
+    "repeated: a set", "times|set|place", "def f(indices, rank, workers):\n    return sorted(set(indices))[rank::workers]"
+)
+share.wrong(
+    "repeated: by index()",
+    "times|uneven|place",
+    "def f(indices, rank, workers):\n    return [i for i in indices if indices.index(i) % workers == rank]",
+)
+share.wrong(
+    "repeated: a dictionary",
+    "times|set|place",
+    "def f(indices, rank, workers):\n    return list(dict.fromkeys(indices))[rank::workers]",
+)
+share.right(
+    "from the end",
+    "def f(indices, rank, workers):\n    return [indices[k] for k in range(len(indices) - 1, -1, -1) if (len(indices) - 1 - k) % workers == rank]",
+)

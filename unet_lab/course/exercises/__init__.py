@@ -26,6 +26,7 @@ from unet_lab.course.exercises import (
     the_count,
     the_head,
     the_images,
+    the_share,
     the_split,
     the_whole_u,
     training,
@@ -74,7 +75,7 @@ LESSONS = {
     "14_when_it_fails": {"diagnoses": when_it_fails.diagnoses, "own_doctor": when_it_fails.own_doctor},
     "15_your_own_images": {"colour_codes": your_own_images.colour_codes, "split_by_dish": your_own_images.split_by_dish},
     "16_more_than_one_machine": {
-        "share_of_batch": more_than_one_machine.share_of_batch,
+        "share_of_batch": the_share.share_of_batch,
         "data_parallel_step": more_than_one_machine.data_parallel_step,
     },
     "17_from_masks_to_measurements": {
