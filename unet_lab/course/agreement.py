@@ -100,6 +100,18 @@ def the_same_again(answer: Callable, outcomes: Sequence[Outcome], shown: Shown) 
             )
 
 
+def answers_an_earlier_case(outcomes: Sequence[Outcome], failed: Sequence[Outcome]) -> str:
+    """The earlier case to which the first wrong answer is the right one, where all wrong ones are such; else ""."""
+    found = []
+    for o in failed:
+        place = next(k for k, other in enumerate(outcomes) if other is o)
+        before = [e for e in outcomes[:place] if o.got is not None and o.got.any() and np.array_equal(o.got, e.right)]
+        if not before:
+            return ""
+        found.append(before[0].case.shown)
+    return found[0] if len(found) > 2 else ""
+
+
 def outcome(answer: Callable, right: Callable, case: Case) -> Outcome:
     truth = numbers(right(*case.given), case.shown)
     try:
@@ -140,6 +152,10 @@ def say(answer, right, first: Outcome, outcomes, failed, suspects, shown: Shown)
     for words, change in CHANGES.items():
         if all(o.got is None or equal(o.got, changed(change, o.right), shown.tolerance) for o in outcomes):
             raise Wrong(f"{start} Yours is the right answer, {words}.", shown.otherwise, *shown.hints, picture=picture)
+    earlier = answers_an_earlier_case(outcomes, failed)
+    if earlier:
+        finding = f"{start} Yours is the answer {earlier}, which was asked before: something is kept from call to call."
+        raise Wrong(finding, "Use the arguments only; what is kept must be found by all of them.", *shown.hints, picture=picture)
     where = where_it_fails(outcomes, failed)
     if where:
         count = f"{len(outcomes) - len(failed)} of {len(outcomes)} cases are right"

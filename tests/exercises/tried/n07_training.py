@@ -266,3 +266,116 @@ schedule.wrong(
     "return highest * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup))) / 2",
     "return round(highest * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup))) / 2, 3)",
 )
+
+# Of a third student, and neighbours of what passed then.
+
+step.right("eval at the end", "    return", "    model.eval()\n    return")
+step.right(
+    "gradients forgotten before and after",
+    "    return",
+    "    optimizer.zero_grad()\n    return",
+)
+step.right(
+    "all groups by hand",
+    "optimizer.zero_grad()",
+    "for group in optimizer.param_groups:\n        for p in group['params']:\n            p.grad = None",
+)
+step.wrong("third: gradients forgotten after the step", "after the step|too late", Z, "", "    return", Z + "    return")
+step.wrong("third: forgotten between backward and step", "thrown away", Z, "", B, B + Z)
+step.wrong(
+    "third: only the first group of parameters",
+    "gradients",
+    "optimizer.zero_grad()",
+    "for p in optimizer.param_groups[0]['params']:\n        p.grad = None",
+)
+step.wrong(
+    "third: gradients of the head are kept",
+    "gradients",
+    "optimizer.zero_grad()",
+    "for name, p in model.named_parameters():\n        p.grad = p.grad if name.startswith('head') else None",
+)
+for seed in (0, 42):
+    step.wrong(f"third: a seed, {seed}", "seed", "    model.train()\n", f"    model.train()\n    torch.manual_seed({seed})\n")
+step.wrong("third: a seed after the step", "seed", "    return", "    torch.manual_seed(1)\n    return")
+step.wrong(
+    "third: a little noise on the image",
+    "random|seed|input",
+    "model(image), mask",
+    "model(image + 1e-6 * torch.randn_like(image)), mask",
+)
+for size in ("1e-6", "1e-5", "1e-4"):
+    penalty = f"{size} * sum((p ** 2).sum() for p in model.parameters())"
+    step.wrong(f"third: weight decay of {size} in the loss", "small|penalty", B, f"    loss = loss + {penalty}\n" + B)
+    step.wrong(
+        f"third: weight decay of {size} in backward only",
+        "penalty|weights went|gradient",
+        B,
+        f"    (loss + {penalty}).backward()\n",
+    )
+step.wrong(
+    "third: weight decay by absolute values",
+    "small|penalty",
+    B,
+    "    loss = loss + 1e-6 * sum(p.abs().sum() for p in model.parameters())\n" + B,
+)
+step.wrong("third: clipped at 5", "clip", B, B + "    torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)\n")
+step.wrong("third: each gradient clipped at 1", "clip", B, B + "    torch.nn.utils.clip_grad_value_(model.parameters(), 1.0)\n")
+step.wrong(
+    "third: label smoothing of 1e-4",
+    "smoothing",
+    "cross_entropy(model(image), mask)",
+    "F.cross_entropy(model(image), mask, label_smoothing=1e-4)",
+)
+step.wrong(
+    "third: an optimizer of its own",
+    "optimizer that you were given",
+    "    model.train()\n",
+    "    model.train()\n    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)\n",
+)
+step.wrong(
+    "third: only the norms in train mode",
+    "part of the model",
+    "    model.train()\n",
+    "    [m.train() for m in model.modules() if isinstance(m, nn.BatchNorm2d)]\n",
+)
+step.wrong("third: divided by the images", "divided by 3", "return loss.item()", "return loss.item() / len(image)")
+step.wrong("third: gradients off for good", "switched off", "    return", "    torch.set_grad_enabled(False)\n    return")
+rate.right("0.1", "0.1")
+rate.right("0.015", "0.015")
+for given, way in (("0.002", "low"), ("0.005", "low"), ("0.007", "low"), ("0.2", "high"), ("0.3", "high"), ("0.4", "high")):
+    rate.wrong(f"{way}: {given}", f"too {way}", given)
+for given in ("0.5", "0.6", "0.8"):
+    rate.wrong(f"high: {given}", "too high", given)
+for kept in ("steps, warmup", "step, steps, warmup", "highest, warmup", "highest, steps", "step, highest"):
+    schedule.wrong(
+        f"third: kept by {kept} only",
+        "kept",
+        f"seen = {{}}\ndef f(step, steps, warmup, highest):\n    if ({kept}) not in seen:\n        seen[{kept}] = [highest * (k + 1) / warmup if k < warmup else highest * (1 + math.cos(math.pi * (k - warmup) / (steps - warmup))) / 2 for k in range(steps)]\n    return seen[{kept}][min(step, len(seen[{kept}]) - 1)]",
+    )
+schedule.wrong("third: highest ignored on the way down", "highest is not used", "highest * (1 +", "1.0 * (1 +")
+schedule.wrong("third: highest ignored on the way up", "highest is not used", "highest * (step", "1.0 * (step")
+schedule.wrong(
+    "third: counts its calls",
+    "call to call",
+    "calls = [-1]\ndef f(step, steps, warmup, highest):\n    calls[0] = (calls[0] + 1) % steps\n    k = calls[0]\n    return highest * (k + 1) / warmup if k < warmup else highest * (1 + math.cos(math.pi * (k - warmup) / (steps - warmup))) / 2",
+)
+schedule.wrong(
+    "third: the whole table",
+    "whole table",
+    "def f(step, steps, warmup, highest):\n    return [highest * (k + 1) / warmup if k < warmup else highest * (1 + math.cos(math.pi * (k - warmup) / (steps - warmup))) / 2 for k in range(steps)]",
+)
+schedule.wrong("third: whole division", r"//", "highest * (step + 1) / warmup", "highest * ((step + 1) // warmup)")
+schedule.wrong("third: divided by warmup + 1", r"warmup \+ 1", "(step + 1) / warmup", "(step + 1) / (warmup + 1)")
+schedule.wrong("third: ten steps", "10 steps", "(steps - warmup)", "(10 - warmup)")
+schedule.wrong(
+    "third: a floor",
+    "held at",
+    "return highest * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup))) / 2",
+    "return max(0.01 * highest, " + FALL + ")",
+)
+schedule.wrong("third: half precision", "half precision", "return " + FALL, "return float(np.float16(" + FALL + "))")
+schedule.wrong(
+    "third: the smaller of two",
+    "smaller of",
+    "def f(step, steps, warmup, highest):\n    up = (step + 1) / warmup if warmup else 1.0\n    return highest * min(up, (1 + math.cos(math.pi * step / steps)) / 2)",
+)

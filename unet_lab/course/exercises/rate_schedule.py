@@ -19,6 +19,8 @@ def schedule_cases() -> list[Case]:
     asked = [[(step, *run) for step in range(run[0])] if run[0] < 20 else [] for run in runs]
     asked.append([(step, 400, 60, 0.003) for step in (0, 1, 59, 60, 61, 200, 230, 399)])
     every = list(chain.from_iterable(asked))
+    alike = [(step, *run) for run in ((10, 4, 0.5), (10, 3, 1.0), (11, 4, 1.0), (10, 4, 1e-4)) for step in (1, 3, 5, 9)]
+    every += alike  # one argument is another: what is kept by the others alone would be seen
     ordered = sorted(every, key=lambda given: (given[0] * 7 + given[1] * 3) % 11)  # a counter of one's own would be seen
     start = [(0, 10, 4, 1.0), (3, 10, 4, 1.0), (4, 10, 4, 1.0), (7, 10, 4, 1.0), (9, 10, 4, 1.0)]
     return [schedule_case(*given) for given in dict.fromkeys([*start, *ordered])]

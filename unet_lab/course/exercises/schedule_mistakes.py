@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from unet_lab.course.agreement import Suspect
 
 COSINE = (
@@ -60,6 +62,31 @@ def schedule_suspects() -> list[Suspect]:
     def share_only(step, steps, warmup, highest):
         return curve(step, steps, warmup, 1.0)
 
+    def in_warmup_only(step, steps, warmup, highest):
+        return curve(step, steps, warmup, highest if step < warmup else 1.0)
+
+    def in_fall_only(step, steps, warmup, highest):
+        return curve(step, steps, warmup, 1.0 if step < warmup else highest)
+
+    def table(step, steps, warmup, highest):
+        return [curve(k, steps, warmup, highest) for k in range(steps)]
+
+    def one_more(step, steps, warmup, highest):
+        return highest * (step + 1) / (warmup + 1) if step < warmup else curve(step, steps, warmup, highest)
+
+    def whole_division(step, steps, warmup, highest):
+        return highest * ((step + 1) // warmup) if step < warmup else curve(step, steps, warmup, highest)
+
+    def ten_steps(step, steps, warmup, highest):
+        return curve(step, steps, warmup, highest) if step < warmup else highest * half_cosine((step - warmup) / (10 - warmup))
+
+    def smaller_of_two(step, steps, warmup, highest):
+        return highest * min((step + 1) / warmup if warmup else 1.0, half_cosine(step / steps))
+
+    def after_warmup(change):
+        """A change of the right rates, behind the warm-up."""
+        return lambda *given: change(curve(*given), given[3]) if given[0] >= given[2] else curve(*given)
+
     def degrees(share):
         return (1 + math.cos(180 * share)) / 2
 
@@ -99,4 +126,32 @@ def schedule_suspects() -> list[Suspect]:
         falls(degrees, "180 instead of pi: the cosine got degrees.", radians),
         falls(lambda share: math.sin(math.pi * share), "A sine goes up and down again.", COSINE),
         falls(lambda share: 0.1 ** (share * 3), "It falls exponentially, not along a cosine."),
+        Suspect(in_warmup_only, "After the warm-up, highest is not used: yours falls from 1.", "Multiply by highest there too."),
+        Suspect(in_fall_only, "In the warm-up, highest is not used: yours goes up to 1.", "Multiply by highest there too."),
+        Suspect(table, "Yours is the whole table of all steps; asked is one number, the rate of this step.", "table[step]"),
+        Suspect(one_more, "The warm-up is divided by warmup + 1: its last step should have all of highest.", WARM),
+        Suspect(whole_division, "The warm-up's division is a whole one, //: it stays 0 up to its last step.", "Divide with /."),
+        Suspect(ten_steps, "The fall's length is that of 10 steps, whatever `steps` says.", "Use steps - warmup."),
+        Suspect(smaller_of_two, "It is the smaller of a warm-up and a cosine that counts from step 0.", COSINE),
+        *rounded_or_held(after_warmup),
     ]
+
+
+def rounded_or_held(after_warmup) -> list[Suspect]:
+    """Right, and then rounded or held above something: everywhere, or behind the warm-up only."""
+    changes = [
+        (lambda v, h, d=digits: round(v, d), f"It is rounded to {digits} digits: small rates come out wrong, or as 0.")
+        for digits in range(1, 7)
+    ]
+    changes += [
+        (lambda v, h, s=share: max(v, s * h), f"It is held at {100 * share:g} % of highest: it should fall towards 0.")
+        for share in (0.1, 0.05, 0.01, 0.001)
+    ]
+    changes.append((lambda v, h: float(np.float16(v)), "It is rounded to half precision (float16): digits are lost."))
+    found = []
+    for change, finding in changes:
+        found.append(Suspect(after_warmup(change), finding, "Return the number as it is computed."))
+        found.append(
+            Suspect(lambda *given, c=change: c(curve(*given), given[3]), finding, "Return the number as it is computed.")
+        )
+    return found

@@ -9,7 +9,18 @@ from torch.nn import functional as F
 
 from unet_lab.losses import cross_entropy, soft_dice_loss
 
+NEIGHBOUR = "A neighbour, for one weight w: w.grad = None; loss = (w * 3 - 6)**2; loss.backward(); w.data -= 0.1 * w.grad."
 Z, L, B, S = "zero_grad", "loss", "backward", "step"
+
+
+def reference(model, optimizer, image, mask) -> float:
+    """The right step."""
+    model.train()
+    optimizer.zero_grad()
+    loss = cross_entropy(model(image), mask)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
 
 
 def steps(model, optimizer, image, mask, order=(Z, L, B, S), train=True, loss=None, factor=1.0, clip=None):
