@@ -51,9 +51,16 @@ def explore_tiling(model: torch.nn.Module, image: np.ndarray, tile: int = 144, n
         )
         return figure, words
 
+    largest = 96 if cell < 16 else 192  # more than the network sees needs no look
+
+    def limits(tile, overlap, blend):
+        return {"overlap": min(largest, tile - cell)}  # each tile must get on by a step at least
+
     controls = {
-        "tile": slider("tile (px)", tile, 144, 256, cell),
-        "overlap": slider("overlap (px)", 0, 0, 96 if cell < 16 else 192, cell),
+        "tile": slider("tile (px)", tile, 144, max(tile, min(256, max(image.shape[:2]) // cell * cell)), cell),
+        "overlap": slider("overlap (px)", 0, 0, largest, cell),
         "blend": dropdown("blend", list(BLENDS), "crop"),
     }
-    return Explorer(controls, draw, "Which overlap makes all differences vanish? Is it another one for larger tiles?")
+    return Explorer(
+        controls, draw, "Which overlap makes all differences vanish? Is it another one for larger tiles?", limits=limits
+    )
