@@ -231,7 +231,8 @@ print("down:", sizes, " and up again:", [sizes[-1] * 2**k for k in range(5)])
 #
 # ## Exercise 1: your own encoder stage
 #
-# One `ConvBlock(in_channels, out_channels)` (import it from `unet_lab.blocks`), one max pooling. Return what goes down and what goes across, in this order.
+# One `ConvBlock(in_channels, out_channels)` (import it from `unet_lab.blocks`), one max pooling, each run once. Return what goes down and
+# what goes across, in this order. It must work for odd sizes too: there the last row or column is left out of what goes down.
 
 # %%
 ### BEGIN SOLUTION

@@ -229,8 +229,9 @@ check("transposed_convolution", my_transposed);
 # %% [markdown]
 # ## Exercise 2: your own decoder stage
 #
-# A 2x2 transposed convolution with stride 2 that halves the channels; the skip, its middle cropped to the size of what came up; both side by
-# side; `ConvBlock(2 * out_channels, out_channels)`, from `unet_lab.blocks`. It must work with a skip of the right size and with one that is too large. (In
+# A 2x2 transposed convolution with stride 2 from `in_channels` to `out_channels` (with a bias or without); the skip, its middle cropped to the size of what came up; both side by
+# side; `ConvBlock(2 * out_channels, out_channels)`, from `unet_lab.blocks`. It must work with a skip of the right size and with one that is too large, by an odd number too: the row
+# or column left over may then be lost on either side. (In
 # `skip[..., 4:60, 4:60]` the dots stand for all directions before the last two.)
 
 # %%

@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unet_lab.blocks import center_crop
+from unet_lab.course.calling import listed
 from unet_lab.course.checking import Wrong
-from unet_lab.course.probes import gradients_must_agree, listed, state
+from unet_lab.course.gradients import gradients_must_agree
+from unet_lab.course.probes import state
 
 
 class Mistake(NamedTuple):
@@ -38,6 +40,8 @@ def is_batch_norm(layer: nn.Module) -> bool:
     """PyTorch's, or one of a student's own that has the same parameters and running statistics, by the same names."""
     if isinstance(layer, nn.BatchNorm2d):
         return True
+    if isinstance(layer, nn.modules.instancenorm._InstanceNorm):
+        return False
     parts = [getattr(layer, name, None) for name in ("weight", "bias", "running_mean", "running_var")]
     return all(isinstance(part, Tensor) and part.ndim == 1 and len(part) == len(parts[0]) for part in parts)
 
@@ -68,62 +72,20 @@ class Parts(NamedTuple):
     norms: list[nn.Module]
 
 
-def block(parts: Parts, x: Tensor, acts=(relu, relu), before: bool = False, mode: str = "constant", dilations=(1, 1)) -> Tensor:
+def block(
+    parts: Parts, x: Tensor, acts=(relu, relu), before=(False, False), modes=("constant", "constant"), dilations=(1, 1)
+) -> Tensor:
     """Convolution, batch normalisation, non-linearity, for each; before : the non-linearity before the normalisation."""
-    for convolution, norm, act, dilation in zip(*parts, acts, dilations, strict=True):
+    for convolution, norm, act, first, mode, dilation in zip(*parts, acts, before, modes, dilations, strict=True):
         y = convolved(x, convolution, mode, dilation)
-        x = normalised(act(y), norm) if before else act(normalised(y, norm))
+        x = normalised(act(y), norm) if first else act(normalised(y, norm))
     return x
 
 
-def norm_first(parts: Parts, x: Tensor) -> Tensor:
-    """The second normalisation before its convolution."""
-    (first, second), (one, other) = parts
-    x = F.relu(normalised(convolved(x, first), one))
-    return F.relu(convolved(normalised(x, other), second)) if features_of(other) == second.in_channels else x
-
-
-NON_LINEARITIES = {F.leaky_relu: "leaky ReLU", F.relu6: "ReLU6, which is bounded at 6", F.gelu: "GELU", F.softplus: "softplus"}
-NON_LINEARITIES |= {F.silu: "SiLU", torch.tanh: "tanh", F.elu: "ELU", torch.abs: "abs"}
-
-
-def block_mistakes(parts: Parts) -> list[Mistake]:
-    """What may be wrong in a block with the right layers."""
-
-    def with_(**changes):
-        return lambda x: block(parts, x, **changes)
-
-    def both(act):
-        return with_(acts=(act, act))
-
-    sharp = "ReLU cuts values below 0 and leaves the others as they are, however large."
-    border = "The border is padded with zeros: padding=1, and nothing else."
-    wide = "Each kernel number stands on a neighbouring pixel: leave dilation at 1."
-    order = "The order is convolution, batch normalisation, ReLU, and that twice."
-    found = [
-        Mistake(with_(acts=(none, relu)), "There is no ReLU between the two convolutions.",
-                "Two convolutions with nothing in between are one larger convolution: put a ReLU after the first norm."),
-        Mistake(with_(acts=(relu, none)), "The last ReLU is missing: values below 0 come out.", "The block ends in a ReLU too."),
-        Mistake(both(none), "There is no ReLU at all.", "After each normalisation: nn.ReLU()."),
-        Mistake(with_(before=True), "ReLU stands before the normalisation.", order),
-        Mistake(lambda x: norm_first(parts, x), "A normalisation stands before its convolution.", order),
-        Mistake(both(torch.sigmoid), "Your non-linearity is a sigmoid.",
-                "ReLU cuts values below 0 and leaves the others as they are; a sigmoid squeezes all between 0 and 1."),
-        Mistake(lambda x: torch.tanh(block(parts, x)), "A tanh squashes the block's output.", "The block ends in its ReLU."),
-        Mistake(lambda x: torch.sigmoid(block(parts, x)), "A sigmoid squashes the output.", "The block ends in its ReLU."),
-        Mistake(lambda x: block(parts, x).flip(-1), "Its output is mirrored left to right.", "Return it as it is."),
-        Mistake(lambda x: block(parts, x).flip(-2), "Its output is upside down (mirrored).", "Return it as it is."),
-    ]  # fmt: skip
-    for act, name in NON_LINEARITIES.items():
-        for acts, which in (((act, act), ""), ((act, relu), "first "), ((relu, act), "last ")):
-            found.append(Mistake(with_(acts=acts), f"Your {which}non-linearity is not a ReLU but {name}.", sharp))
-    for mode in ("reflect", "circular", "replicate"):
-        found.append(Mistake(with_(mode=mode), f"The border is padded in the mode {mode!r}, not with zeros.", border))
-    for dilations in ((2, 2), (1, 2), (2, 1)):
-        found.append(Mistake(with_(dilations=dilations), "A kernel is dilated: it skips pixels.", wide))
-    if parts.convolutions[0].in_channels == parts.convolutions[1].out_channels:
-        found.append(Mistake(lambda x: block(parts, x) + x, "The input is added to the output: that is a residual block.", order))
-    return found
+def before_norms(parts: Parts, x: Tensor) -> list[Tensor]:
+    """What goes into the two normalisations."""
+    first = convolved(x, parts.convolutions[0])
+    return [first, convolved(F.relu(normalised(first, parts.norms[0])), parts.convolutions[1])]
 
 
 def shake(layers: Sequence[nn.Module], seed: int = 1) -> None:

@@ -400,3 +400,173 @@ conv.right(
     "framed = np.pad(image, padding)",
     "kernel = kernel.astype(np.float32)\n    framed = np.pad(image, padding).astype(np.float32)",
 )
+
+MOMENTUM = "nn.BatchNorm2d(o), nn.ReLU())"
+block.wrong("second: momentum 1", "momentum", "nn.BatchNorm2d(o)", "nn.BatchNorm2d(o, momentum=1.0)")
+block.wrong("second: momentum 0", "momentum", "nn.BatchNorm2d(o)", "nn.BatchNorm2d(o, momentum=0.0)")
+block.wrong("second: momentum 0 in the second norm", "momentum", MOMENTUM, "nn.BatchNorm2d(o, momentum=0.0), nn.ReLU())")
+block.wrong(
+    "second: momentum 1 by F.batch_norm",
+    "momentum|batch norm",
+    OWN.replace(
+        "self.bn2(self.conv2(x))",
+        "F.batch_norm(self.conv2(x), self.bn2.running_mean, self.bn2.running_var, self.bn2.weight, self.bn2.bias, self.training, 1.0)",
+    ),
+)
+block.wrong(
+    "second: layers shared by all blocks",
+    "share",
+    "        self.layers = nn.Sequential(",
+    "        self.layers = LAYERS.setdefault((i, o), nn.Sequential(",
+    "nn.ReLU())",
+    "nn.ReLU()))",
+    "class Block",
+    "LAYERS = {}\nclass Block",
+)
+block.wrong(
+    "second: one convolution shared by all blocks",
+    "share",
+    OWN.replace(
+        "self.conv2 = nn.Conv2d(o, o, 3, padding=1)", "self.conv2 = SHARED.setdefault(o, nn.Conv2d(o, o, 3, padding=1))"
+    ).replace("class Block", "SHARED = {}\nclass Block"),
+)
+for name, line in {
+    "zeros": "nn.init.zeros_(self.conv2.weight)",
+    "ones": "nn.init.ones_(self.conv1.weight)",
+    "a constant": "nn.init.constant_(self.conv2.weight, 0.1)",
+    "scales of zero": "nn.init.zeros_(self.bn2.weight)",
+}.items():
+    block.wrong(
+        f"second: {name} at the start",
+        "cannot learn|dead",
+        OWN.replace("\n    def forward", f"        {line}\n\n    def forward"),
+    )
+block.wrong(
+    "second: in float64",
+    "float64",
+    OWN.replace("\n    def forward", "        self.double()\n\n    def forward").replace("conv1(x)", "conv1(x.double())"),
+)
+block.wrong("second: returns float16", "float16", "return self.layers(x)", "return self.layers(x).half()")
+block.wrong(
+    "second: image by image",
+    "one by one",
+    OWN.replace(
+        "        x = F.relu",
+        "        if len(x) > 1:\n            return torch.cat([self(one[None]) for one in x])\n        x = F.relu",
+    ),
+)
+block.wrong(
+    "second: square images transposed",
+    "square",
+    "return self.layers(x)",
+    "y = self.layers(x)\n        return y.transpose(2, 3) if y.shape[2] == y.shape[3] else y",
+)
+block.wrong(
+    "second: the second half in training only",
+    r"eval\(\) mode",
+    OWN.replace(
+        "return F.relu(self.bn2(self.conv2(x)))",
+        "return F.relu(self.bn2(self.conv2(x))) if self.training else F.relu(self.conv2(x))",
+    ),
+)
+block.wrong(
+    "second: always by the batch",
+    r"eval\(\) mode",
+    OWN.replace(
+        "self.bn2(self.conv2(x))",
+        "F.batch_norm(self.conv2(x), self.bn2.running_mean, self.bn2.running_var, self.bn2.weight, self.bn2.bias, True)",
+    ),
+)
+block.wrong(
+    "second: by the batch, by hand",
+    r"eval\(\) mode|batch norm",
+    "class Block(nn.Module):\n    def __init__(self, i, o):\n        super().__init__()\n        self.conv1, self.conv2 = nn.Conv2d(i, o, 3, padding=1), nn.Conv2d(o, o, 3, padding=1)\n        self.bn1, self.bn2 = nn.BatchNorm2d(o), nn.BatchNorm2d(o)\n    def forward(self, x):\n        for conv, bn in ((self.conv1, self.bn1), (self.conv2, self.bn2)):\n            y = conv(x)\n            m, v = y.mean((0, 2, 3), keepdim=True), y.var((0, 2, 3), unbiased=False, keepdim=True)\n            x = F.relu((y - m) / (v + 1e-5).sqrt() * bn.weight[:, None, None] + bn.bias[:, None, None])\n        return x",
+)
+block.wrong(
+    "second: InstanceNorm with running averages",
+    "InstanceNorm",
+    "nn.BatchNorm2d(o)",
+    "nn.InstanceNorm2d(o, affine=True, track_running_stats=True)",
+)
+block.wrong(
+    "second: ReLU before the first norm",
+    "before the normalisation",
+    OWN.replace("F.relu(self.bn1(self.conv1(x)))", "self.bn1(F.relu(self.conv1(x)))"),
+)
+block.wrong(
+    "second: the first half added",
+    "added|residual",
+    OWN.replace("return F.relu(self.bn2(self.conv2(x)))", "return x + F.relu(self.bn2(self.conv2(x)))"),
+)
+block.wrong(
+    "second: second border repeated",
+    "replicate",
+    "nn.Conv2d(o, o, 3, padding=1)",
+    "nn.Conv2d(o, o, 3, padding=1, padding_mode='replicate')",
+)
+NORM = """
+class Norm(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.scale, self.shift = nn.Parameter(torch.ones(c)), nn.Parameter(torch.zeros(c))
+        self.register_buffer("mean", torch.zeros(c)); self.register_buffer("var", torch.ones(c))
+    def forward(self, x):
+        m, v = self.mean, self.var
+        if self.training:
+            m, v = x.mean((0, 2, 3)), x.var((0, 2, 3), unbiased=False)
+            n = x.numel() / x.shape[1]
+            with torch.no_grad():
+                self.mean.lerp_(m, 0.1); self.var.lerp_(v * n / (n - 1), 0.1)
+        s = lambda t: t[None, :, None, None]
+        return (x - s(m)) / (s(v) + 1e-5).sqrt() * s(self.scale) + s(self.shift)
+class Block(nn.Module):
+    def __init__(self, i, o):
+        super().__init__()
+        self.w1 = nn.Parameter(torch.empty(o, i, 3, 3)); nn.init.kaiming_normal_(self.w1)
+        self.w2 = nn.Parameter(torch.empty(o, o, 3, 3)); nn.init.kaiming_normal_(self.w2)
+        self.b1, self.b2 = nn.Parameter(torch.zeros(o)), nn.Parameter(torch.zeros(o))
+        self.n1, self.n2 = Norm(o), Norm(o)
+    def forward(self, x):
+        x = torch.relu(self.n1(F.conv2d(x, self.w1, self.b1, padding=1)))
+        return torch.relu(self.n2(F.conv2d(x, self.w2, self.b2, padding=1)))
+"""
+block.right("own parameters, own norm", NORM)
+block.right(
+    "own parameters, no biases",
+    NORM.replace("self.b1, padding", "padding")
+    .replace("self.b2, padding", "padding")
+    .replace("        self.b1, self.b2 = nn.Parameter(torch.zeros(o)), nn.Parameter(torch.zeros(o))\n", ""),
+)
+block.right("own parameters, PyTorch's norm", NORM.replace("Norm(o), Norm(o)", "nn.BatchNorm2d(o), nn.BatchNorm2d(o)"))
+block.right(
+    "own norm after PyTorch's convolutions",
+    NORM.replace("F.conv2d(x, self.w1, self.b1, padding=1)", "self.c1(x)")
+    .replace("F.conv2d(x, self.w2, self.b2, padding=1)", "self.c2(x)")
+    .replace(
+        "        self.w1 = nn.Parameter(torch.empty(o, i, 3, 3)); nn.init.kaiming_normal_(self.w1)\n",
+        "        self.c1, self.c2 = nn.Conv2d(i, o, 3, padding=1), nn.Conv2d(o, o, 3, padding=1)\n",
+    )
+    .replace("        self.w2 = nn.Parameter(torch.empty(o, o, 3, 3)); nn.init.kaiming_normal_(self.w2)\n", "")
+    .replace("        self.b1, self.b2 = nn.Parameter(torch.zeros(o)), nn.Parameter(torch.zeros(o))\n", ""),
+)
+block.right(
+    "F.batch_norm",
+    OWN.replace(
+        "self.bn1(self.conv1(x))",
+        "F.batch_norm(self.conv1(x), self.bn1.running_mean, self.bn1.running_var, self.bn1.weight, self.bn1.bias, self.training)",
+    ),
+)
+block.right("cumulative averages", "nn.BatchNorm2d(o)", "nn.BatchNorm2d(o, momentum=None)")
+block.wrong(
+    "second: own parameters, no ReLU at the end",
+    "not that of convolution|ReLU",
+    NORM.replace(
+        "return torch.relu(self.n2(F.conv2d(x, self.w2, self.b2, padding=1)))",
+        "return self.n2(F.conv2d(x, self.w2, self.b2, padding=1))",
+    ),
+)
+block.wrong(
+    "second: own norm, whose averages stay",
+    "momentum 0",
+    NORM.replace("self.mean.lerp_(m, 0.1); self.var.lerp_(v * n / (n - 1), 0.1)", "pass"),
+)

@@ -20,7 +20,14 @@ class Stage(nn.Module):
 )
 stage.right("a list", "return self.pool(skip), skip", "return [self.pool(skip), skip]")
 stage.right("functional pooling", "self.pool(skip)", "F.max_pool2d(skip, 2)")
-stage.right("by reshaping", "self.pool(skip)", "skip.unflatten(-1, (-1, 2)).amax(-1).unflatten(-2, (-1, 2)).amax(-2)")
+stage.right(
+    "by reshaping",
+    "self.pool(skip)",
+    "skip[..., : skip.shape[2] // 2 * 2, : skip.shape[3] // 2 * 2].unflatten(-1, (-1, 2)).amax(-1).unflatten(-2, (-1, 2)).amax(-2)",
+)
+stage.wrong(
+    "second: even sizes only", "odd", "self.pool(skip)", "skip.unflatten(-1, (-1, 2)).amax(-1).unflatten(-2, (-1, 2)).amax(-2)"
+)
 stage.right(
     "own convolutions",
     "self.block = ConvBlock(i, o)",
@@ -30,7 +37,7 @@ stage.right(
     "sequential",
     "class S(nn.Module):\n    def __init__(self, i, o):\n        super().__init__()\n        self.parts = nn.Sequential(ConvBlock(i, o), nn.MaxPool2d(2, 2))\n    def forward(self, x):\n        across = self.parts[0](x)\n        down = self.parts[1](across)\n        return (down, across)",
 )
-stage.right("adaptive", "self.pool(skip)", "F.adaptive_max_pool2d(skip, (skip.shape[2] // 2, skip.shape[3] // 2))")
+stage.wrong("second: adaptive", "odd", "self.pool(skip)", "F.adaptive_max_pool2d(skip, (skip.shape[2] // 2, skip.shape[3] // 2))")
 stage.right(
     "a subclass",
     "class S(ConvBlock):\n    def forward(self, x):\n        skip = super().forward(x)\n        return F.max_pool2d(skip, 2), skip",
@@ -229,4 +236,91 @@ field.wrong(
     "fresh: used pixels counted, not the width",
     "holes|wide|not recognised",
     "def f(layers):\n    seen = {0}\n    for k, s in reversed(layers):\n        seen = {p * s + j for p in seen for j in range(k)}\n    return len(seen)",
+)
+
+# Of a student who tried five hundred answers to the first six notebooks, and neighbours of what passed.
+
+stage.wrong(
+    "second: the first row of an odd size is left out",
+    "odd",
+    "self.pool(skip)",
+    "self.pool(skip[..., skip.shape[2] % 2 :, skip.shape[3] % 2 :])",
+)
+stage.wrong(
+    "second: square images transposed",
+    "square",
+    "self.block(x)",
+    "self.block(x).transpose(2, 3) if x.shape[2] == x.shape[3] else self.block(x)",
+)
+stage.wrong("second: the block is run twice", "twice", "return self.pool(skip), skip", "return self.pool(skip), self.block(x)")
+stage.wrong("second: image by image", "one by one", "self.block(x)", "torch.cat([self.block(one[None]) for one in x])")
+stage.wrong(
+    "second: blocks shared by all stages",
+    "share",
+    "ConvBlock(i, o)",
+    "BLOCKS.setdefault((i, o), ConvBlock(i, o))",
+    "class Stage",
+    "BLOCKS = {}\nclass Stage",
+)
+stage.wrong(
+    "second: a block that is dead at first",
+    "cannot learn",
+    "        self.pool =",
+    "        nn.init.zeros_([m for m in self.block.modules() if isinstance(m, nn.Conv2d)][-1].weight)\n        self.pool =",
+)
+stage.wrong(
+    "second: momentum 0",
+    "momentum",
+    "        self.pool =",
+    "        for m in self.block.modules():\n            if isinstance(m, nn.BatchNorm2d):\n                m.momentum = 0.0\n        self.pool =",
+)
+stage.wrong(
+    "second: twice the channels, half thrown away",
+    "thrown away",
+    "ConvBlock(i, o)",
+    "ConvBlock(i, 2 * o)",
+    "self.block(x)",
+    "self.block(x)[:, : self.o]",
+    "        self.pool =",
+    "        self.o = o\n        self.pool =",
+)
+stage.wrong("second: two blocks", "two blocks", "ConvBlock(i, o)", "nn.Sequential(ConvBlock(i, o), ConvBlock(o, o))")
+stage.wrong(
+    "second: four in a row",
+    "in a row|odd",
+    "self.pool(skip)",
+    "skip.reshape(*skip.shape[:2], skip.shape[2] // 2, skip.shape[3] // 2, 4).amax(-1)",
+)
+stage.wrong("second: squares that begin at 1", "begin at 1", "self.pool(skip)", "self.pool(skip.roll((-1, -1), (2, 3)))")
+stage.wrong("second: pooled over the channels", "channels", "self.pool(skip)", "F.max_pool3d(skip[:, None], 2)[:, 0]")
+stage.wrong(
+    "second: one side for both", "height and width", "self.pool(skip)", "F.adaptive_max_pool2d(skip, skip.shape[-1] // 2)"
+)
+stage.wrong(
+    "second: skips kept for ever",
+    "kept for ever|grows",
+    "        return self.pool(skip), skip",
+    "        self.kept.append(skip)\n        return self.pool(skip), skip",
+    "        self.pool =",
+    "        self.kept = []\n        self.pool =",
+)
+stage.right(
+    "keeps the skip of the last call",
+    "        return self.pool(skip), skip",
+    "        self.last = skip\n        return self.pool(skip), skip",
+    "        self.pool =",
+    "        self.last = None\n        self.pool =",
+)
+stage.right(
+    "a strided view",
+    "self.pool(skip)",
+    "torch.stack([skip[..., a : skip.shape[2] // 2 * 2 : 2, b : skip.shape[3] // 2 * 2 : 2] for a in (0, 1) for b in (0, 1)]).amax(0)",
+)
+field.wrong(
+    "second: goes on from call to call",
+    "call to call",
+    "    width, step = 1, 1",
+    "    global width, step",
+    "def field",
+    "width, step = 1, 1\ndef field",
 )

@@ -357,3 +357,121 @@ transposed.right(
     "np.add.at",
     "def f(image, kernel, stride):\n    k = len(kernel)\n    out = np.zeros([(n - 1) * stride + k for n in image.shape])\n    r, c, i, j = np.indices((*image.shape, k, k))\n    np.add.at(out, (r * stride + i, c * stride + j), image[:, :, None, None] * kernel)\n    return out",
 )
+
+MADE = "self.up = nn.ConvTranspose2d(i, o, kernel_size=2, stride=2)"
+OWN_UP = "self.weight = nn.Parameter(torch.randn(i, o, 2, 2) / (4 * i) ** 0.5)\n        self.bias = nn.Parameter(torch.zeros(o))"
+stage.right("F.conv_transpose2d", MADE, OWN_UP, "self.up(x)", "F.conv_transpose2d(x, self.weight, self.bias, stride=2)")
+stage.right(
+    "F.conv_transpose2d without bias, up first",
+    MADE,
+    OWN_UP.split("\n")[0],
+    "self.up(x)",
+    "F.conv_transpose2d(x, self.weight, stride=2)",
+    "[skip, x]",
+    "[x, skip]",
+)
+stage.wrong(
+    "second: F.conv_transpose2d, nothing after it but a ReLU",
+    "relu|transposed",
+    MADE,
+    OWN_UP,
+    "self.up(x)",
+    "F.conv_transpose2d(x, self.weight, self.bias, stride=2).relu()",
+)
+stage.wrong(
+    "second: square skips transposed",
+    "square",
+    CROP,
+    f"{CROP}\n        skip = skip.transpose(2, 3) if skip.shape[2] == skip.shape[3] else skip",
+)
+stage.wrong(
+    "second: square outputs transposed",
+    "square",
+    "return self.block(torch.cat([skip, x], dim=1))",
+    "y = self.block(torch.cat([skip, x], dim=1))\n        return y.transpose(2, 3) if y.shape[2] == y.shape[3] else y",
+)
+stage.wrong(
+    "second: one column off the middle",
+    "off the middle",
+    "(skip.shape[-1] - width) // 2",
+    "max((skip.shape[-1] - width) // 2 - 1, 0)",
+    "(skip.shape[-2] - height) // 2",
+    "max((skip.shape[-2] - height) // 2 - 1, 0)",
+)
+stage.wrong(
+    "second: x padded, the result cropped",
+    "padded",
+    CROP,
+    "skip",
+    "height, width = x.shape[-2:]",
+    "height, width = x.shape[-2:]\n        h, w = skip.shape[-2] - height, skip.shape[-1] - width\n        x = F.pad(x, (w // 2, w - w // 2, h // 2, h - h // 2))",
+    "return self.block(torch.cat([skip, x], dim=1))",
+    "return center_crop(self.block(torch.cat([skip, x], dim=1)), (height, width))",
+)
+stage.wrong("second: the sum twice", "added", "[skip, x]", "[skip + x, skip + x]")
+stage.wrong("second: [d:-d]", "0:-0|empty", CROP, "skip[..., top:-top, left:-left]")
+stage.wrong(
+    "second: an odd difference", "on one side", CROP, "skip[..., top : skip.shape[-2] - top, left : skip.shape[-1] - left]"
+)
+stage.wrong(
+    "second: a norm behind the up-convolution",
+    "behind the up-convolution",
+    MADE,
+    "self.up = nn.Sequential(nn.ConvTranspose2d(i, o, kernel_size=2, stride=2), nn.BatchNorm2d(o))",
+)
+stage.wrong(
+    "second: joined along the batch", "batch", "torch.cat([skip, x], dim=1)", "torch.cat([skip, x], dim=0).repeat(1, 2, 1, 1)"
+)
+stage.wrong(
+    "second: joined along the width",
+    "width",
+    "torch.cat([skip, x], dim=1)",
+    "torch.cat([skip, x], dim=3)",
+    "ConvBlock(2 * o, o)",
+    "ConvBlock(o, o)",
+)
+stage.wrong(
+    "second: image by image",
+    "one by one",
+    "return self.block(torch.cat([skip, x], dim=1))",
+    "return torch.cat([self.block(torch.cat([s, u], 1)) for s, u in zip(skip.split(1), x.split(1))])",
+)
+stage.wrong(
+    "second: the skip in training only", r"eval\(\) mode", "[skip, x]", "[skip if self.training else torch.zeros_like(skip), x]"
+)
+stage.wrong(
+    "second: the skip clipped in place",
+    "changed",
+    "        height, width = x",
+    "        skip.detach().clamp_(-1, 1)\n        height, width = x",
+)
+stage.wrong("second: a skip of an earlier call", "kept", "[skip, x]", "[self.__dict__.setdefault('last', skip), x]")
+stage.wrong(
+    "second: offsets swapped",
+    "offset",
+    "skip[..., top : top + height, left : left + width]",
+    "skip[..., left : left + height, top : top + width]",
+)
+stage.wrong(
+    "second: a convolution at the end",
+    "too many",
+    "ConvBlock(2 * o, o)",
+    "nn.Sequential(ConvBlock(2 * o, o), nn.Conv2d(o, o, 1))",
+)
+stage.wrong(
+    "second: a block shared by all stages",
+    "share",
+    "ConvBlock(2 * o, o)",
+    "BLOCKS.setdefault((i, o), ConvBlock(2 * o, o))",
+    "class Stage",
+    "BLOCKS = {}\nclass Stage",
+)
+stage.wrong(
+    "second: an up-convolution of zeros", "not used|cannot learn", MADE, f"{MADE}\n        nn.init.zeros_(self.up.weight)"
+)
+stage.wrong(
+    "second: momentum 1",
+    "momentum",
+    "self.block = ConvBlock(2 * o, o)",
+    "self.block = ConvBlock(2 * o, o)\n        for m in self.block.modules():\n            if isinstance(m, nn.BatchNorm2d):\n                m.momentum = 1.0",
+)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from unet_lab.course.block_mistakes import block_mistakes
+from unet_lab.course.calling import built, outputs, parts_must_be_known
 from unet_lab.course.checking import NotTried, Wrong, module_class
-from unet_lab.course.exercises.the_block import block_parts
-from unet_lab.course.networks import Mistake, block, block_mistakes, compare_networks, shake
-from unet_lab.course.probes import built, gradients_must_reach_parameters, manners, outputs, parts_must_be_known
+from unet_lab.course.exercises.the_block import averages_must_run, find_parts
+from unet_lab.course.gradients import gradients_must_reach_parameters, must_come_alive
+from unet_lab.course.networks import Mistake, block, compare_networks, shake
+from unet_lab.course.probes import manners
 
 NAMES = ("pooled", "skip")
 STAGE_NEIGHBOUR = "A neighbour: divmod(17, 5) returns two things, (3, 2); a, b = divmod(17, 5) takes them apart."
@@ -28,11 +29,32 @@ def encoder_stage(answer) -> None:
         if found is None:
             raise NotTried
         check_shapes(found, x, outs)
-        check_pooling(*found)
+        square = x[..., : min(height, width), : min(height, width)]
+        check_shapes(model(square), square, outs)
         check_stage(model, x)
-    odd = torch.randn(2, 3, 11, 9)
-    with contextlib.suppress(RuntimeError):  # the exercise does not ask for odd sizes
-        check_shapes(model.eval()(odd), odd, 3)
+        must_come_alive(answer(ins, outs), {"image": x}, STAGE_NEIGHBOUR)
+    for height, width in ((11, 9), (9, 9), (6, 7)):
+        check_odd(model, torch.randn(2, 3, height, width, generator=torch.Generator().manual_seed(height)))
+
+
+def check_odd(model, x) -> None:
+    """At an odd size the last row, or column, is left out."""
+    rows, columns = x.shape[2:]
+    try:
+        with torch.no_grad():
+            pooled, skip = found = model.eval()(x)
+    except RuntimeError as error:
+        finding = f"at an odd size, an image of {rows} x {columns}, it stops: {str(error)[:120]}."
+        clue = "nn.MaxPool2d(2) does for any size: the last row of an odd size is left out, and the skip keeps it."
+        raise Wrong(finding, clue, STAGE_NEIGHBOUR) from None
+    check_shapes(found, x, 3)
+    if not torch.equal(pooled, F.max_pool2d(skip, 2)):
+        raise Wrong(
+            f"at an odd size, an image of {rows} x {columns}, it pools other windows than 2x2 ones from the upper left on.",
+            "The last row and column of an odd size are left out, not the first: nn.MaxPool2d(2), as it is. (Adaptive pooling "
+            "makes larger windows there.)",
+            STAGE_NEIGHBOUR,
+        )
 
 
 def check_shapes(found, x, outs) -> None:
@@ -53,6 +75,12 @@ def check_shapes(found, x, outs) -> None:
         raise Wrong(f"{start}.", "The skip is taken before the pooling: it has the input's size.", STAGE_NEIGHBOUR)
     if shapes[1] == tuple(x.shape) and outs != x.shape[1]:
         raise Wrong(f"{start}: the skip is the input itself.", "The skip is what the block gives.", STAGE_NEIGHBOUR)
+    if shapes[1] == expected[1] and shapes[0][1] != outs:
+        clue = "nn.MaxPool2d(2) pools rows and columns, each channel for itself."
+        raise Wrong(f"{start}: the pooling changes the number of channels too.", clue, STAGE_NEIGHBOUR)
+    if shapes[1] == expected[1] and shapes[0][2:] in ((height // 2,) * 2, (width // 2,) * 2) and height != width:
+        clue = "nn.MaxPool2d(2) halves both, whatever they are."
+        raise Wrong(f"{start}: one of height and width is used for both; an image need not be square.", clue, STAGE_NEIGHBOUR)
     if shapes[0][1] != outs:
         finding = f"{start}: the number of channels is another."
         clue = "ConvBlock(in_channels, out_channels): whatever the two are, not twice as many as come in."
@@ -75,6 +103,16 @@ def check_pooling(pooled, skip) -> None:
         (lambda s: F.avg_pool2d(s, 2), "you pool by the mean of each 2x2 (average pooling).", POOL),
         (lambda s: s[..., ::2, ::2][..., : s.shape[-2] // 2, : s.shape[-1] // 2],
          "you keep the first of every 2x2 (every second pixel), not the largest.", "Use nn.MaxPool2d(2)."),
+        (lambda s: s.reshape(*s.shape[:2], s.shape[2] // 2, s.shape[3] // 2, 4).amax(-1),
+         "your four are not a 2x2 square but four neighbours in a row: a reshape took them.", POOL),
+        (lambda s: F.max_pool2d(s.roll((-1, -1), (2, 3)), 2), "your squares begin at 1 (shifted by one), not at 0.", POOL),
+        (lambda s: F.max_pool2d(s.roll((1, 1), (2, 3)), 2), "your squares begin one too early (shifted by one).", POOL),
+        (lambda s: F.max_pool2d(F.pad(s, (0, 1, 0, 1)), 2, stride=2, dilation=2),
+         "your pooling is dilated: it skips pixels, and does not take neighbours.", POOL),
+        *((lambda s, b=b: F.avg_pool2d((b * s).exp(), 2).log() / b,
+           "your pooling is a soft maximum, a mean of exponentials; asked is the maximum.", POOL) for b in (1, 5, 10, 20, 50)),
+        (lambda s: F.avg_pool2d(s**2, 2).sqrt(), "your pooling is a root of a mean of squares, not the maximum.", POOL),
+        (lambda s: F.max_pool2d(s.amax(0, keepdim=True).expand_as(s), 2), "it pools over the images of a batch.", POOL),
         (lambda s: -F.max_pool2d(-s, 2), "you keep the smallest of each 2x2 (min).", POOL),
         (lambda s: F.max_pool2d(s, 3, 2, padding=1), "your pooling looks at 3x3, not at 2x2.", POOL),
         (lambda s: F.interpolate(s, pooled.shape[-2:], mode="bilinear"), "you take a mean (bilinear), not the largest.", POOL),
@@ -97,9 +135,12 @@ def check_pooling(pooled, skip) -> None:
 def check_stage(model: nn.Module, x: torch.Tensor) -> None:
     inputs = {"image": x}
     layers = parts_must_be_known(model, [x], STAGE_NEIGHBOUR)
-    parts = block_parts(layers, x.shape[1], STAGE_NEIGHBOUR)
+    skip_of = lambda: model(x.clone())[1]  # noqa: E731
+    parts = find_parts(model, layers, skip_of().shape[1], lambda: x, skip_of, STAGE_NEIGHBOUR)
     shake(parts.norms)
     manners(model, inputs, STAGE_NEIGHBOUR)
+    with torch.no_grad():
+        check_pooling(*model.eval()(x))
 
     def right(given):
         skip = block(parts, given)
@@ -113,7 +154,9 @@ def check_stage(model: nn.Module, x: torch.Tensor) -> None:
         lambda g: (F.max_pool2d(block(parts, F.max_pool2d(g, 2)), 2), block(parts, F.max_pool2d(g, 2))),
         "It pools before the block.", "First the block, then the pooling."))  # fmt: skip
     hints = ("skip = ConvBlock(in_channels, out_channels) of x; pooled = nn.MaxPool2d(2) of the skip.", STAGE_NEIGHBOUR)
-    compare_networks(model, right, [inputs, {"image": 50 * x}], known, "one ConvBlock, and its pooling", hints)
+    side = min(x.shape[2:])
+    square = {"image": x[..., :side, :side].flip(-1)}
+    compare_networks(model, right, [inputs, {"image": 50 * x}, square], known, "one ConvBlock, and its pooling", hints)
     for number, name in enumerate(NAMES):  # each output by itself: one of the two may be cut off
         only = Picked(model, number)
         try:
@@ -121,6 +164,7 @@ def check_stage(model: nn.Module, x: torch.Tensor) -> None:
         except Wrong as wrong:
             raise Wrong(f"of the two outputs, the {name}: {wrong.finding}", *wrong.hints) from None
     gradients_must_reach_parameters(model.train(), inputs, STAGE_NEIGHBOUR)
+    averages_must_run(model, parts, lambda: x, lambda: model(x.clone()), STAGE_NEIGHBOUR)
 
 
 class Picked(nn.Module):

@@ -37,8 +37,8 @@ def count_suspects() -> list[Suspect]:
         ({"bias": 0, "up_bias": 0, "head_bias": 0}, "the biases are missing: one per output channel of every convolution"),
         (
             {"bias": 0},
-            "in each block two numbers per channel are missing: the biases of its two convolutions, or one of its two batch "
-            "norms (or one of the two numbers, scale and shift, of each norm)",
+            "only the biases of the 3x3 convolutions are missing, one per output channel; or one of the two batch norms of each "
+            "block, which is as many; or one of the two numbers of each norm",
         ),
         ({"up_bias": 0}, "the biases of the up-convolutions are missing: one per output channel"),
         ({"head_bias": 0}, "the bias of the head is missing: one per class"),

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unet_lab.blocks import center_crop
-from unet_lab.course.networks import Mistake, Parts, block, block_mistakes
+from unet_lab.course.block_mistakes import block_mistakes
+from unet_lab.course.networks import Mistake, Parts, block
 
 CONCATENATE = "Both side by side, unchanged: torch.cat([skip, x], dim=1)."
 
@@ -40,6 +41,26 @@ def decoder_mistakes(stage: Stage) -> list[Mistake]:
         top, left = (skip.shape[-2] - size[0]) // 4, (skip.shape[-1] - size[1]) // 4
         return skip[..., top : top + size[0], left : left + size[1]]
 
+    def off_by(skip, size, step):
+        top, left = ((have - want) // 2 for have, want in zip(skip.shape[-2:], size, strict=True))
+        top, left = top + step * (top > 0), left + step * (left > 0)
+        return skip[..., top : top + size[0], left : left + size[1]]
+
+    def rolled(skip, size):
+        turned = skip.roll((skip.shape[-2] // 2, skip.shape[-1] // 2), (2, 3))
+        return turned[..., : size[0], : size[1]]
+
+    def padded(x, skip):
+        up = F.conv_transpose2d(x, stage.up.weight, stage.up.bias, stride=2)
+        size = tuple(up.shape[-2:])
+        h, w = skip.shape[-2] - size[0], skip.shape[-1] - size[1]
+        up = F.pad(up, (w // 2, w - w // 2, h // 2, h - h // 2))
+        both = (skip, up) if stage.skip_first else (up, skip)
+        return center_crop(block(stage.parts, torch.cat(both, dim=1)), size)
+
+    def square_turned(out):
+        return out.swapaxes(-1, -2) if out.shape[-1] == out.shape[-2] else out
+
     middle = "As many rows are lost above as below, as many columns left as right: top = (H - h) // 2, left = (W - w) // 2."
     twin = Stage(stage.up, stage.parts, not stage.skip_first)
     found = [
@@ -50,7 +71,18 @@ def decoder_mistakes(stage: Stage) -> list[Mistake]:
         Mistake(cropped(lambda s, size: F.interpolate(s, size)), "the skip is resized, not cropped.", middle),
         Mistake(cropped(lambda s, size: F.interpolate(s, size, mode="bilinear")), "the skip is resized, not cropped.", middle),
         Mistake(cropped(lambda s, size: F.adaptive_max_pool2d(s, size)), "the skip is pooled, not cropped.", middle),
+        Mistake(joined(lambda s, x: (s + x, s + x)), "skip and x are added, and their sum stands there twice.", CONCATENATE),
         Mistake(joined(lambda s, x: (s + x, x)), "x is added to the skip.", CONCATENATE),
+        *(Mistake(cropped(lambda s, size, d=d: off_by(s, size, d)), "the crop begins one row or column off the middle.", middle)
+          for d in (-1, 1)),
+        Mistake(cropped(rolled), "the skip is rolled round before it is cut: its middle is not what is left.", middle),
+        Mistake(padded, "x is padded to the skip's size, and the result cropped: the skip is to be cropped, before the block.",
+                middle),
+        Mistake(joined(lambda s, x: (s.swapaxes(-1, -2) if s.shape[-1] == s.shape[-2] else s, x)),
+                "a square skip is transposed: rows and columns are exchanged.", CONCATENATE),
+        Mistake(lambda x, s: square_turned(stage(x, s)), "square outputs are transposed: rows and columns are exchanged.",
+                "Return it as it is."),
+        Mistake(joined(lambda s, x: (s.clamp(-1.5, 1.5), x)), "the skip is clipped.", CONCATENATE),
         Mistake(joined(lambda s, x: (s * x, x)), "skip and x are multiplied.", CONCATENATE),
         Mistake(joined(lambda s, x: (s.flip(-1), x)), "the skip is mirrored: each number comes to another place.", CONCATENATE),
         Mistake(joined(lambda s, x: (s.flip(-2), x)), "the skip is upside down (mirrored).", CONCATENATE),

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import torch
 from torch import nn
+from torch.nn import functional as F
 
+from unet_lab.course.by_values import Kernel
+from unet_lab.course.calling import built, outputs, parts_must_be_known
 from unet_lab.course.checking import NotTried, Wrong, module_class
 from unet_lab.course.exercises.decoder_stages import Stage, decoder_mistakes
-from unet_lab.course.exercises.the_block import block_parts
-from unet_lab.course.networks import Parts, compare_networks, same_values, shake
-from unet_lab.course.probes import built, gradients_must_reach_parameters, manners, outputs, parts_must_be_known
+from unet_lab.course.exercises.the_block import averages_must_run, find_parts
+from unet_lab.course.gradients import gradients_must_reach_parameters, must_come_alive
+from unet_lab.course.networks import Parts, block, compare_networks, is_batch_norm, same_values, shake
+from unet_lab.course.probes import manners
 
 DECODER_NEIGHBOUR = "A neighbour: the middle 4 of 10 numbers begin at (10 - 4) // 2 = 3: a[3:7]."
 
@@ -25,27 +31,62 @@ def decoder_stage(answer) -> None:
         generator = torch.Generator().manual_seed(ins)
         x = torch.randn(3, ins, rows, columns, generator=generator)
         skip = torch.randn(3, outs, 2 * rows, 2 * columns, generator=generator)
-        model, found = built(answer, {"in_channels": ins, "out_channels": outs}, [x, skip], clue, DECODER_NEIGHBOUR)
+        try:
+            model, found = built(answer, {"in_channels": ins, "out_channels": outs}, [x, skip], clue, DECODER_NEIGHBOUR)
+        except Wrong as wrong:
+            raise nothing_to_crop(wrong) from None
         if found is None:
             raise NotTried
         (out,) = outputs(found)
         if out.shape != skip.shape:
             raise Wrong(
                 f"for x {tuple(x.shape)} and a skip {tuple(skip.shape)} the output is {tuple(out.shape)}, "
-                f"expected {tuple(skip.shape)}: " + ("the channels differ." if out.shape[1] != outs else "the size differs."),
+                f"expected {tuple(skip.shape)}: {how_it_differs(out, skip)}.",
                 "Up: twice the size, stride 2. Then concatenate, and end with the block: it gives out_channels, same size.",
                 DECODER_NEIGHBOUR,
             )
         with torch.no_grad():
             check_use(model, x, skip, out)
         check_decoder(model, x, skip)
+        must_come_alive(answer(ins, outs), {"x": x, "skip": skip}, DECODER_NEIGHBOUR)
+
+
+def nothing_to_crop(wrong: Wrong) -> Wrong:
+    """What is said where a skip of the right size is cut down to nothing."""
+    if "size 0" not in wrong.finding and "size: [3, 4, 0" not in wrong.finding:
+        return wrong
+    finding = (
+        f"with a skip of the right size, where nothing is to be cropped, nothing is left of it ([0:-0] is empty): {wrong.finding}"
+    )
+    return Wrong(
+        finding, "Cut from `top` to `top + height`: skip[..., top : top + height, left : left + width].", *wrong.hints[1:]
+    )
+
+
+def how_it_differs(out, skip) -> str:
+    """In words: joined along another direction, without padding, other channels."""
+    if out.ndim != 4:
+        return "the number of directions differs"
+    for dim, name in ((0, "the batch"), (2, "the height"), (3, "the width")):
+        if out.shape[dim] == 2 * skip.shape[dim]:
+            return f"skip and x are joined along {name} (dim={dim}); side by side means the channels, dim=1"
+    if out.shape[1] != skip.shape[1]:
+        return "the channels differ"
+    lost = skip.shape[2] - out.shape[2]
+    return f"the size differs, {lost} rows are lost: the block has no padding" if lost in (2, 4) else "the size differs"
 
 
 def check_use(model, x, skip, out) -> None:
     """Both inputs must matter."""
+    x, skip = x.clone(), skip.clone()
     if torch.equal(out, model(x, torch.zeros_like(skip))) or torch.equal(out, model(x, torch.randn_like(skip))):
+        used = not torch.equal(model.train()(x, skip), model(x, torch.randn_like(skip)))
+        kept = any(isinstance(value, torch.Tensor) for module in model.modules() for value in vars(module).values())
+        model.eval()
+        how = "in eval() mode it is not used, in train() mode it is" if used else "it is not used"
+        how = "a tensor is kept in self, that of an earlier call, and used instead (state)" if kept and not used else how
         raise Wrong(
-            "another skip gives the same output: it is not used.", "Concatenate: torch.cat([skip, x], dim=1).",
+            f"another skip gives the same output: {how}.", "Concatenate: torch.cat([skip, x], dim=1).",
             "Print the shape after the concatenation: its channels are those of both.", DECODER_NEIGHBOUR,
         )  # fmt: skip
     if torch.equal(out, model(torch.randn_like(x), skip)):
@@ -55,6 +96,9 @@ def check_use(model, x, skip, out) -> None:
 
 def stage_layers(model, x, skip) -> tuple[nn.ConvTranspose2d, Parts]:
     layers = parts_must_be_known(model, [x, skip], DECODER_NEIGHBOUR)
+    own = own_up(model, layers, x, skip)
+    if own is not None:
+        return own
     ups = [m for m in layers if isinstance(m, nn.ConvTranspose2d)]
     if len(ups) != 1:
         raise Wrong(
@@ -71,6 +115,9 @@ def stage_layers(model, x, skip) -> tuple[nn.ConvTranspose2d, Parts]:
             "block with twice as many channels in.",
             DECODER_NEIGHBOUR,
         )
+    if is_batch_norm(layers[1]) if len(layers) > 1 else False:
+        finding = "a batch normalisation stands behind the up-convolution: there should be none."
+        raise Wrong(finding, "The up-convolution stands alone; the two norms are in the block.", DECODER_NEIGHBOUR)
     up = ups[0]
     kernel, shape = up.kernel_size, tuple(up.weight.shape)
     if kernel != (2, 2) or up.groups != 1 or up.out_channels != skip.shape[1]:
@@ -82,7 +129,43 @@ def stage_layers(model, x, skip) -> tuple[nn.ConvTranspose2d, Parts]:
             "nn.ConvTranspose2d(in_channels, out_channels, kernel_size=2, stride=2): a larger kernel makes a checkerboard.",
             DECODER_NEIGHBOUR,
         )
-    return up, block_parts(rest, 2 * skip.shape[1], DECODER_NEIGHBOUR)
+
+    def enter():
+        both = (skip, F.conv_transpose2d(x, up.weight, up.bias, stride=2))
+        return torch.cat(both, dim=1)
+
+    def run():
+        return model(x.clone(), skip.clone())
+
+    return up, find_parts(model, rest, skip.shape[1], enter, run, DECODER_NEIGHBOUR, [up.weight, up.bias])
+
+
+def own_up(model, layers, x, skip) -> tuple[Kernel, Parts] | None:
+    """The parts where the up-convolution is made of parameters of the student's own; None where it is not."""
+    known = {id(parameter) for layer in layers for parameter in layer.parameters(recurse=False)}
+    ups = [p for p in model.parameters() if p.shape == (x.shape[1], skip.shape[1], 2, 2) and id(p) not in known]
+    if len(ups) != 1:
+        return None
+    free = [p for p in model.parameters() if p.numel() == skip.shape[1] and p.ndim < 4 and id(p) not in known]
+    for bias, skip_first in product([*free, None], (True, False)):
+        up = Kernel(ups[0], bias)
+
+        def enter(up=up, first=skip_first):
+            both = (skip, F.conv_transpose2d(x, up.weight, up.bias, stride=2))
+            return torch.cat(both if first else both[::-1], dim=1)
+
+        def run():
+            return model(x.clone(), skip.clone())
+
+        try:
+            without = [ups[0]] if bias is None else [ups[0], bias]
+            parts = find_parts(model, layers, skip.shape[1], enter, run, DECODER_NEIGHBOUR, without)
+        except Wrong:
+            continue
+        with torch.no_grad():
+            if same_values(model.eval()(x.clone(), skip.clone()), block(parts, enter())):
+                return up, parts
+    return None
 
 
 def check_decoder(model, x, skip) -> None:
@@ -93,22 +176,30 @@ def check_decoder(model, x, skip) -> None:
     with torch.no_grad():
         skip_first = not same_values(model.eval()(x, skip), Stage(up, parts, False)(x, skip))
     stage = Stage(up, parts, skip_first)
-    sizes = [(8, 8), (3, 10), (9, 2), (4, 0), (0, 4)]
+    sizes = [(8, 8), (2, 6), (3, 10), (9, 2), (4, 0), (0, 4)]
     generator = torch.Generator().manual_seed(7)
     height, width = skip.shape[-2:]
     large = [torch.randn(3, skip.shape[1], height + h, width + w, generator=generator) for h, w in sizes]
-    batches = [inputs, {"x": x, "skip": 30 * skip}]
+    side = min(x.shape[2:])
+    square = x[..., :side, :side].flip(-1)
+    batches = [inputs, {"x": x, "skip": 30 * skip}, {"x": square, "skip": skip[..., : 2 * side, : 2 * side]}]
     clue = "Up; the middle of the skip; torch.cat([skip, x], dim=1); ConvBlock(2 * out_channels, out_channels)."
     hints = (clue, DECODER_NEIGHBOUR)
     what = "up-convolution, crop, concatenation, block"
     compare_networks(model, stage, batches, decoder_mistakes(stage), what, hints)
     for each in large:
-        works_with(model, x, each, skip.shape)
+        works_with(model, x, each.clone(), skip.shape)
     # Where an odd row is left over, it may go to either side: the middle is compared where it is one.
     batches = [{"x": x, "skip": each} for each, (h, w) in zip(large, sizes, strict=True) if h % 2 == w % 2 == 0]
     compare_networks(model, stage, batches, decoder_mistakes(stage), what, hints)
     odd_crops(model, stage, x, [each for each, (h, w) in zip(large, sizes, strict=True) if h % 2 or w % 2])
     gradients_must_reach_parameters(model.train(), inputs, DECODER_NEIGHBOUR)
+
+    def entered():
+        both = (skip, F.conv_transpose2d(x, up.weight, up.bias, stride=2))
+        return torch.cat(both if skip_first else both[::-1], dim=1)
+
+    averages_must_run(model, parts, entered, lambda: model(x.clone(), skip.clone()), DECODER_NEIGHBOUR)
 
 
 def works_with(model, x, large, shape) -> None:
@@ -116,8 +207,12 @@ def works_with(model, x, large, shape) -> None:
     try:
         out = model(x, large)
     except Exception as error:
+        spare = rows - shape[-2], columns - shape[-1]
+        why = " There one row or column more must go on one side than on the other." if spare[0] % 2 or spare[1] % 2 else ""
+        if not why and spare[0] != spare[1]:
+            why = " It works where as many rows as columns are cropped: are the two offsets swapped, or one for both?"
         raise Wrong(
-            f"with a skip of {rows} x {columns} for an x of {shape[-2]} x {shape[-1]} it stops: {str(error)[:99]}.",
+            f"with a skip of {rows} x {columns} for an x of {shape[-2]} x {shape[-1]} it stops: {str(error)[:99]}.{why}",
             "Without padding the skip is larger than what comes up: cut its middle out before you concatenate, "
             "center_crop(skip, size), whatever the two sizes are: rows and columns have an offset each.",
             "size is that of the map that came up: x.shape[-2:], after the up-convolution.",

@@ -49,6 +49,28 @@ def walked(layers, grow=lambda k: k - 1, jump=lambda step, s: step * s, start=1,
     return width
 
 
+def overlapped(layers, grow) -> int:
+    width, step = 1, 1
+    for kernel, stride in layers:
+        width, step = width + grow(kernel, stride) * step, step * stride
+    return width
+
+
+def doubled_by_pooling(layers) -> int:
+    width, step = 1, 1
+    for kernel, stride in layers:
+        width = width * stride if kernel == stride > 1 else width + (kernel - 1) * step
+        step *= stride
+    return width
+
+
+def last_stride_too(layers) -> int:
+    width = 1
+    for kernel, stride in reversed(layers):
+        width = width * stride + kernel - 1
+    return width
+
+
 def field_suspects() -> list[Suspect]:
     jump = "Behind a stride of 3, one step is three times as long as before: step *= stride."
     less = "A kernel of 3 reaches 2 further than a kernel of 1: kernel - 1."
@@ -77,6 +99,16 @@ def field_suspects() -> list[Suspect]:
         Suspect(lambda a: walked([one for one in a if one[0] > 1]), "A kernel of 1 is skipped, and its stride with it.", jump),
         Suspect(lambda a: min(walked(a), 100), "It ends at 100 pixels.", "The layers say how wide it is; no image is needed."),
         Suspect(lambda a: walked(a, jump=lambda step, s: step * min(s, 3)), "A stride counts as 3 at most.", jump),
+        Suspect(lambda a: walked(a, start=0, grow=lambda k: k), "Each layer adds its whole kernel, k; it adds k - 1.", less),
+        Suspect(lambda a: walked(a, grow=lambda k: 2 if k != 2 else 1), "Every convolution adds 2, as a kernel of 3.", less),
+        Suspect(doubled_by_pooling, "A pooling (kernel = stride) multiplies the width in yours; it adds.", less),
+        Suspect(lambda a: overlapped(a, lambda k, s: k - s if s > 1 else k - 1), "A layer adds kernel - stride in yours.", less),
+        Suspect(lambda a: overlapped(a, lambda k, s: k - s), "A layer adds kernel - stride in yours.", less),
+        Suspect(lambda a: overlapped(a, lambda k, s: max(k, s) - 1),
+                "Where the stride is larger than the kernel, you count the stride: the kernel says how far it reaches.", less),
+        Suspect(lambda a: walked([(s, k) for k, s in a]), "Kernel and stride are swapped.", "for kernel, stride in layers."),
+        Suspect(last_stride_too, "The stride of the last layer counts too in yours: it moves the next unit, not this one.", jump),
+        Suspect(lambda a: [walked(a), prod(s for _, s in a)], "That is a pair, width and step.", "return width"),
         Suspect(lambda a: walked(a[:-1]), "The last layer is left out.", "All layers count."),
         Suspect(lambda a: walked(a[1:]), "The first layer is left out.", "All layers count."),
         Suspect(lambda a: walked(a[:1]), "Only the first layer counts; is there a return inside the loop?", "All layers count."),

@@ -18,8 +18,8 @@ from unet_lab.course.exercises.loss_mistakes import (
     true_loss,
     weighted_suspects,
 )
+from unet_lab.course.gradients import gradients_must_agree
 from unet_lab.course.leniency import fields, number, sequence
-from unet_lab.course.probes import gradients_must_agree
 
 FIRST_LOG = 1697953.4625  # the report's figure 4: "Epoch [1/10] Average Loss", a sum over batches of 3 images
 LAST_LOG = 985221.6322916667  # of the last epoch

@@ -5,16 +5,11 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
+from unet_lab.course.calling import built, calls_until_error, outputs, parts_must_be_known
 from unet_lab.course.checking import NotTried, Wrong, module_class
+from unet_lab.course.gradients import gradients_must_reach_parameters
 from unet_lab.course.networks import Mistake, U, compare_networks, is_batch_norm, run_u, same_values, shake, u_of
-from unet_lab.course.probes import (
-    built,
-    calls_until_error,
-    gradients_must_reach_parameters,
-    manners,
-    outputs,
-    parts_must_be_known,
-)
+from unet_lab.course.probes import manners
 from unet_lab.inspection.cost import count_parameters
 
 ORDER = "Collect the skips in a list on the way down; on the way up take them from its end: skips.pop()."

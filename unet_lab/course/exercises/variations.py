@@ -8,10 +8,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from unet_lab.course.block_mistakes import NON_LINEARITIES
+from unet_lab.course.calling import built, outputs, parts_must_be_known
 from unet_lab.course.checking import Wrong, module_class
+from unet_lab.course.gradients import gradients_must_reach_parameters
 from unet_lab.course.leniency import fields, number, sequence
-from unet_lab.course.networks import NON_LINEARITIES, Mistake, compare_networks
-from unet_lab.course.probes import built, gradients_must_reach_parameters, manners, outputs, parts_must_be_known
+from unet_lab.course.networks import Mistake, compare_networks
+from unet_lab.course.probes import manners
 
 PLAN = ("training", "validation", "test", "steps", "rates", "seeds")
 
