@@ -141,7 +141,7 @@ def parts_must_be_known(model: nn.Module, inputs: list[Tensor], *hints: str) -> 
     half = len(ids) // 2
     if half > 1 and ids[:half] == ids[half:]:
         raise Wrong(
-            "its layers are run twice on the way through: in train() mode the running averages of batch norm move twice.",
+            "its layers are used twice, the whole is run twice: in train() mode the running averages of batch norm move twice.",
             "Call the block once, and keep what it gives in a variable: skip = self.block(x).",
             *hints,
         )

@@ -69,7 +69,7 @@ def must_come_alive(model: nn.Module, inputs: dict[str, Tensor], *hints: str) ->
     for name, parameter in model.named_parameters():
         if parameter.ndim == 4 and parameter.shape[-1] > 1 and parameter.min() == parameter.max():
             raise Wrong(
-                f"as it is made, all numbers of {name} are {float(parameter.max()):g}: it cannot learn, since no kernel tells "
+                f"as it is made, all numbers of {name} are {float(parameter.detach().max()):g}: it cannot learn, since no kernel tells "
                 "two neighbours apart, and no channel differs from another.",
                 "Leave the layers as PyTorch makes them: random weights.",
                 *hints,

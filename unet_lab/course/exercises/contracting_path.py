@@ -29,6 +29,7 @@ def encoder_stage(answer) -> None:
         if found is None:
             raise NotTried
         check_shapes(found, x, outs)
+        known_pooling(*found)
         square = x[..., : min(height, width), : min(height, width)]
         check_shapes(model(square), square, outs)
         check_stage(model, x)
@@ -92,12 +93,10 @@ def check_shapes(found, x, outs) -> None:
     raise Wrong(f"{start}.", clue, STAGE_NEIGHBOUR)
 
 
-def check_pooling(pooled, skip) -> None:
-    """What goes down is the skip, pooled: of which pooling is it?"""
+def known_pooling(pooled, skip) -> None:
+    """Wrong where what goes down is the skip, pooled in another way that is known."""
     if torch.equal(pooled, F.max_pool2d(skip, 2)):
         return
-    if (skip < 0).any():
-        raise Wrong("the skip has values below 0.", "A block ends in a ReLU: use ConvBlock(in_channels, out).", STAGE_NEIGHBOUR)
     asis = "Return both as they are."
     known = [
         (lambda s: F.avg_pool2d(s, 2), "you pool by the mean of each 2x2 (average pooling).", POOL),
@@ -124,6 +123,15 @@ def check_pooling(pooled, skip) -> None:
         value = pooling(skip)
         if value.shape == pooled.shape and torch.allclose(pooled, value, atol=1e-5):
             raise Wrong(finding, clue, STAGE_NEIGHBOUR)
+
+
+def check_pooling(pooled, skip) -> None:
+    """What goes down must be the skip, pooled."""
+    if torch.equal(pooled, F.max_pool2d(skip, 2)):
+        return
+    if (skip < 0).any():
+        raise Wrong("the skip has values below 0.", "A block ends in a ReLU: use ConvBlock(in_channels, out).", STAGE_NEIGHBOUR)
+    known_pooling(pooled, skip)
     mixed = " All images of the batch have one skip: they are mixed." if torch.equal(skip[0], skip[1]) else ""
     raise Wrong(
         f"what goes down is not the skip, pooled.{mixed}",
