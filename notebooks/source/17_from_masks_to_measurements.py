@@ -397,7 +397,7 @@ explorer
 # %% [markdown]
 # ## Exercise 1: F1 of objects
 #
-# `truth` and `prediction` are arrays of object numbers, 0 for background; a cell may have other numbers in each. Two cells match if their IoU is at least `threshold` (0.5 or more), and each has one partner at most. Return F1 = 2·TP/(2·TP + FP + FN), and NaN
+# `truth` and `prediction` are arrays (H, W) of object numbers, 0 for background, of any integer type (in uint8 200 + 100 is 44); numbers have gaps, and a cell may have other numbers in each. Two cells match if their IoU is at least `threshold` (0.5 or more), and each has one partner at most. Return F1 = 2·TP/(2·TP + FP + FN), and NaN
 # where there is no cell in either. Write it out, without `object_scores`.
 
 # %%

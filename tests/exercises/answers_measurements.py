@@ -207,7 +207,7 @@ WRONG = {
         "half": (f1(score=lambda tp, fp, fn: tp / (2 * tp + fp + fn)), "half of F1"),
         "panoptic quality": (lambda t, p, threshold: object_scores(t, p, threshold).panoptic_quality, "panoptic quality"),
         "mean IoU": (lambda t, p, threshold: object_scores(t, p, threshold).matched_iou, "mean IoU of the matched pairs"),
-        "labelled again": (relabelled, "I do not know this mistake"),
+        "labelled again": (relabelled, "Cells that touch are merged"),
         "as many": (
             lambda t, p, threshold: 2 * min(len(numbers(t)), len(numbers(p))) / max(1, len(numbers(t)) + len(numbers(p))),
             "how many cells there are, not which",

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from unet_lab.course.checking import Wrong, called
-from unet_lab.course.exercises.object_mistakes import BIAS_MISTAKES, F1_MISTAKES, suspects_bias, suspects_f1
+from unet_lab.course.exercises.area_mistakes import BIAS_MISTAKES, suspects_bias
+from unet_lab.course.exercises.object_mistakes import F1_MISTAKES, suspects_f1
 from unet_lab.course.leniency import number
 from unet_lab.datasets.generator import generate_field
 from unet_lab.objects import area_bias, label_objects, object_scores, separate
@@ -31,6 +32,9 @@ def hand_drawn() -> dict[str, tuple[Labels, Labels]]:
         "one cell cut in two": ([5] * 10, [1] * 7 + [2] * 3),
         "one cell cut in equal halves": ([3] * 8 + [0, 7], [1] * 4 + [2] * 4 + [0, 6]),
         "other numbers for the same cells": ([1, 1, 0, 2, 2, 2], [900, 900, 0, 30, 30, 30]),
+        "two equal cells predicted as one": ([1, 1, 2, 2], [9, 9, 9, 9]),
+        "far too small, far too large": ([1] * 10 + [0] * 5 + [2, 2, 0, 0], [0] * 4 + [3] * 3 + [0] * 3 + [5] * 9),
+        "moved by 4 of 10 pixels": ([1] * 10 + [0] * 5, [0] * 4 + [2] * 10 + [0]),
         "just at the threshold": ([1, 1, 1, 1, 0, 2], [1, 1, 0, 0, 0, 2]),
         "nothing found": ([1, 1, 0, 2], [0, 0, 0, 0]),
         "only background": ([0, 0, 0], [0, 0, 0]),
@@ -38,11 +42,27 @@ def hand_drawn() -> dict[str, tuple[Labels, Labels]]:
     return {name: (np.array([truth]), np.array([prediction])) for name, (truth, prediction) in rows.items()}
 
 
+def larger() -> list[tuple[str, Labels, Labels, float]]:
+    """Cells that show what small ones cannot: an IoU just below the threshold, boxes that hold much else, large numbers."""
+    near = np.zeros((2, 1, 2001), np.int32)
+    near[0], near[1, 0, :1000] = 1, 1
+    corner, other = (np.zeros((6, 6), np.int64) for _ in range(2))
+    corner[0, :], corner[:, 0] = 1, 1
+    other[5, :], other[:, 5] = 1, 1
+    many = np.arange(60).repeat(4).reshape(6, 40).astype(np.uint8)
+    shifted = np.roll(many, 1, axis=1)
+    numbers = np.array([0, 300, 270, 290], np.uint16).repeat(3)[None]
+    tried = [("just below the threshold", *near), ("two corners of one square", corner, other)]
+    tried += [("many cells in uint8", many, shifted), ("large numbers in uint16", numbers, numbers[:, ::-1])]
+    return [(*each, 0.5) for each in tried]
+
+
 def cases() -> list[tuple[str, Labels, Labels, float]]:
     """What both exercises are tried on: (name, truth, prediction, threshold)."""
     tried = [(name, *pair, 0.5) for name, pair in hand_drawn().items()]
     truth, prediction = hand_drawn()["two cells predicted as one"]
     tried.insert(2, ("two cells predicted as one, stricter", truth, prediction, 0.7))
+    tried += [(name, *pair) for name, *pair in larger()]
     field = generate_field(3, size=96, cells=12, difficulty=0.2)
     cells = field.cells.astype(np.int64)
     for name, found in (("a field, labelled", label_objects(field.mask)), ("a field, cut at waists", separate(field.mask))):
@@ -78,7 +98,7 @@ def bias(answer) -> None:
 
 def judge_on_all(ask: Callable, right: Callable, suspects: dict, mistakes: dict, otherwise: str, neighbour: str) -> None:
     """Try every case. Where one fails, name the mistake that would give the same numbers in all of them."""
-    tried = [(name, given, answered(ask, given, name), right(*given)) for name, *given in cases()]
+    tried = [(name, given, answered(ask, given, name, right(*given)), right(*given)) for name, *given in cases()]
     failed = [one for one in tried if not alike(one[2], one[3])]
     if not failed:
         return
@@ -89,6 +109,20 @@ def judge_on_all(ask: Callable, right: Callable, suspects: dict, mistakes: dict,
             f"{shown}. Only where there is nothing to compare it differs: 0/0 is undefined, so say NaN.",
             "0 would call a right answer wrong, 1 would call an empty field a success: float('nan') leaves it out of a mean.",
             "Before you divide: is there anything to divide by?",
+            neighbour,
+        )
+    if all(math.isnan(one[2]) for one in failed) and all(not (one[1][0].any() and one[1][1].any()) for one in failed):
+        raise Wrong(
+            f"{shown}. Only where one of the two has no cell it differs: all are missed, or all invented.",
+            "F1 is 0 there: TP is 0, and FP or FN is not. NaN is for where there is no cell in either.",
+            "Count the cells of both: only where that sum is 0 there is nothing to divide by.",
+            neighbour,
+        )
+    if all(" in uint" in one[0] for one in failed):
+        raise Wrong(
+            f"{shown}. Only where the numbers are of a small type it differs: what is computed of them overflows.",
+            "In uint8 200 + 100 is 44. Make them wide first: truth = truth.astype(np.int64), and prediction too.",
+            otherwise,
             neighbour,
         )
     judged = [(given, got) for _, given, got, expected in tried if not math.isnan(expected)]
@@ -107,12 +141,12 @@ def explains(suspect: Callable, judged: Sequence[tuple]) -> bool:
     return all(math.isnan(value) or alike(got, value) for value, got in made)
 
 
-def answered(ask: Callable, given: Sequence, name: str) -> float:
+def answered(ask: Callable, given: Sequence, name: str, expected: float) -> float:
     """The answer's number in one case; a division by 0 where there is nothing to divide counts as no number, not as an error."""
     try:
         got = ask(*given)
     except ZeroDivisionError:
-        if np.any(given[0]) and np.any(given[1]):
+        if not math.isnan(expected) and np.any(given[0]) and np.any(given[1]):
             raise
         raise Wrong(
             f"{in_words(name, given)}: it divides by 0.",

@@ -1,4 +1,4 @@
-"""Mistakes made in matching and measuring objects, each as a function, with its finding and its clue (notebook 17)."""
+"""Mistakes made in matching objects, each as a function, with its finding and its clue (notebook 17)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,18 @@ from functools import partial
 
 import numpy as np
 
-from unet_lab.objects import iou_matrix
+from unet_lab.objects import iou_matrix, label_objects, match_objects
 
 Labels = np.ndarray
 COUNTINGS = ("fewer", "each", "per row", "per column", "in turn")
-OTHER_OVERLAPS = ("any overlap", "of the truth", "of the prediction")  # with these a cell may have several partners
+OTHER_OVERLAPS = (
+    "any overlap",
+    "of the truth",
+    "of the prediction",
+    "of the larger",
+    "of the smaller",
+    "boxes",
+)  # with these a cell may have several partners
 
 
 def count_hits(hit: np.ndarray, counting: str) -> int:
@@ -42,13 +49,15 @@ def by_counting(truth: Labels, prediction: Labels, threshold: float, rule: str, 
         "dice": 2 * iou / (1 + iou),
         "of the truth": overlap / in_truth,
         "of the prediction": overlap / in_prediction,
+        "of the larger": overlap / np.maximum(in_truth, in_prediction),
+        "of the smaller": overlap / np.minimum(in_truth, in_prediction),
         "any overlap": np.where(iou > 0, 1.0, 0.0),
         "by number": np.where(same, iou, 0.0),
         "threshold ignored": np.where(iou >= 0.5, 1.0, 0.0),
     }.get(rule, iou)
     hit = measure > threshold if rule == "more than" else measure >= threshold
     tp = count_hits(hit, "each" if rule == "several partners" else counting)
-    quality = float(np.where(hit, iou, 0).max(axis=1, initial=0).sum())
+    quality = sum(pair[2] for pair in match_objects(truth, prediction, threshold)) if "iou" in rule or rule == "quality" else 0.0
     ratios = {
         "precision": (tp, predicted),
         "recall": (tp, trues),
@@ -60,6 +69,77 @@ def by_counting(truth: Labels, prediction: Labels, threshold: float, rule: str, 
     }
     part, whole = ratios.get(rule, (2 * tp, trues + predicted))
     return part / whole if whole else math.nan
+
+
+def rows_and_columns(truth: Labels, prediction: Labels, threshold: float) -> float:
+    """TP and FN counted by rows of the table of hits, FP by columns."""
+    hit = iou_matrix(truth, prediction) >= threshold
+    tp, fn, fp = hit.any(1).sum(), (~hit.any(1)).sum(), (~hit.any(0)).sum()
+    return float(2 * tp / (2 * tp + fn + fp)) if tp + fn + fp else math.nan
+
+
+def mean_of_both(truth: Labels, prediction: Labels, threshold: float) -> float:
+    """The mean of precision and recall, in place of F1."""
+    return (by_counting(truth, prediction, threshold, "precision") + by_counting(truth, prediction, threshold, "recall")) / 2
+
+
+def largest_overlap(truth: Labels, prediction: Labels, threshold: float) -> float:
+    """Each true cell with what most of its pixels are, the background among it."""
+    true, found, tp = np.unique(truth[truth > 0]), np.unique(prediction[prediction > 0]), 0
+    for number in true:
+        inside, counts = np.unique(prediction[truth == number], return_counts=True)
+        partner = inside[counts.argmax()]
+        both, either = (truth == number) & (prediction == partner), (truth == number) | (prediction == partner)
+        tp += bool(partner) and both.sum() / either.sum() >= threshold
+    return 2 * tp / (len(true) + len(found)) if len(true) + len(found) else math.nan
+
+
+def up_to_the_largest(truth: Labels, prediction: Labels, threshold: float) -> float:
+    """All numbers from 1 to the largest count as cells, those that no pixel has too."""
+    whole = int(truth.max()) + int(prediction.max())
+    return by_counting(truth, prediction, threshold, "halved") * cells(truth, prediction) * 2 / whole if whole else math.nan
+
+
+def cells(truth: Labels, prediction: Labels) -> int:
+    return sum(len(np.unique(labels[labels > 0])) for labels in (truth, prediction))
+
+
+def relabelled(truth: Labels, prediction: Labels, threshold: float) -> float:
+    """Cells that touch become one."""
+    anew = (label_objects((labels > 0).astype(np.uint8)) for labels in (truth, prediction))
+    return by_counting(*anew, threshold, "f1")
+
+
+def without_first(truth: Labels, prediction: Labels, threshold: float) -> float:
+    """np.unique(labels)[1:], which drops a cell where no pixel is background."""
+    kept = (np.where(labels == labels.min(), 0, labels) for labels in (truth, prediction))
+    return by_counting(*kept, threshold, "f1")
+
+
+def large_only(truth: Labels, prediction: Labels, threshold: float, least: int) -> float:
+    def kept(labels):
+        numbers, counts = np.unique(labels, return_counts=True)
+        return np.where(np.isin(labels, numbers[counts >= least]), labels, 0)
+
+    return by_counting(kept(truth), kept(prediction), threshold, "f1")
+
+
+def boxed(truth: Labels, prediction: Labels, threshold: float, counting: str = "fewer") -> float:
+    """The IoU of the boxes around the cells."""
+
+    def boxes(labels):
+        made = []
+        for number in np.unique(labels[labels > 0]):
+            rows, columns = np.nonzero(labels == number)
+            box = np.zeros(labels.shape, bool)
+            box[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1] = True
+            made.append(box)
+        return made
+
+    true, found = boxes(truth), boxes(prediction)
+    hit = np.array([[(a & b).sum() / (a | b).sum() >= threshold for b in found] for a in true], bool)
+    tp = count_hits(hit.reshape(len(true), len(found)), counting)
+    return 2 * tp / (len(true) + len(found)) if len(true) + len(found) else math.nan
 
 
 def of_pixels(truth: Labels, prediction: Labels, threshold: float) -> float:
@@ -91,6 +171,8 @@ F1_MISTAKES: dict[str, tuple[str, str]] = {
         "The overlap is divided by the predicted cell's size, so that a splinter matches the whole",
         "IoU divides by the union of both.",
     ),
+    "of the larger": ("The overlap is divided by the larger of the two cells", "IoU divides by the union of both."),
+    "of the smaller": ("The overlap is divided by the smaller of the two cells", "IoU divides by the union of both."),
     "threshold ignored": ("The threshold is 0.5, whatever is asked for", "Use the argument `threshold`."),
     "more than": ("An IoU of exactly the threshold is to be a match", "At least means >=."),
     "several partners": (
@@ -103,6 +185,28 @@ F1_MISTAKES: dict[str, tuple[str, str]] = {
         "That is TP/(TP + FP + FN), which StarDist calls average precision",
         "F1 counts the hits twice, above and below: 2·TP/(2·TP + FP + FN).",
     ),
+    "mean of both": ("That is the mean of precision and recall", "F1 = 2·TP/(2·TP + FP + FN): their harmonic mean."),
+    "rows and columns": (
+        "A cell was matched twice: hits are counted by the true cells, false positives by the predicted ones",
+        "Each pair is one hit, and takes one true and one predicted cell: FN = true - TP, FP = predicted - TP.",
+    ),
+    "largest overlap": (
+        "A true cell's partner is what most of its pixels are, and that may be background",
+        "Go through all predicted cells; the IoU decides, not the most pixels (leave 0 out of a bincount).",
+    ),
+    "gaps": ("Numbers that no pixel has count as cells: all from 1 to the largest", "Numbers have gaps: np.unique, without 0."),
+    "without the first": (
+        "np.unique(...)[1:] drops the first number, which is a cell where no pixel is background",
+        "Leave out what is 0: numbers[numbers > 0].",
+    ),
+    "relabelled": (
+        "Cells that touch are merged: the masks were labelled anew",
+        "The arrays hold the cells' numbers already: truth == number is one cell.",
+    ),
+    "small": ("Small cells are left out", "Every cell counts, however few its pixels."),
+    "boxes": ("The IoU is that of bounding boxes, not of the cells' pixels", "(cell & other).sum() / (cell | other).sum()"),
+    "near": ("An IoU just below the threshold counts as a match", "At least: >= threshold, with nothing taken off."),
+    "rounded": ("It is rounded", "Leave it unrounded."),
     "halved": ("It is half of F1: the hits count once above and twice below", "F1 = 2·TP/(2·TP + FP + FN)."),
     "counts": ("It compares how many cells there are, not which", "Three wrong cells for three true ones are no hit."),
     "quality": ("It adds up IoUs: that is panoptic quality", "Each matched pair counts 1, however well it fits."),
@@ -112,95 +216,24 @@ F1_MISTAKES: dict[str, tuple[str, str]] = {
 
 def suspects_f1() -> dict[str, list[Callable[[Labels, Labels, float], float]]]:
     """The functions that make each mistake."""
-    found: dict[str, list[Callable[[Labels, Labels, float], float]]] = {rule: [of_pixels] for rule in F1_MISTAKES}
-    for rule in F1_MISTAKES:
-        if rule != "pixels":
-            countings = COUNTINGS if rule in OTHER_OVERLAPS else COUNTINGS[:1]
-            found[rule] = [partial(by_counting, rule=rule, counting=counting) for counting in countings]
-    return found
-
-
-def wrong_areas(truth: Labels, prediction: Labels, threshold: float, rule: str) -> float:
-    """The mean error of areas with one mistake in it, named `rule`."""
-    iou = iou_matrix(truth, prediction)
-    true = np.array([np.count_nonzero(truth == n) for n in np.unique(truth[truth > 0])], float)
-    found = np.array([np.count_nonzero(prediction == n) for n in np.unique(prediction[prediction > 0])], float)
-    rows, columns = np.nonzero(iou >= threshold)
-    rows, kept = np.unique(rows, return_index=True)
-    columns = columns[kept]
-    a, b = true[rows], found[columns]
-    if rule == "in order":
-        n = min(len(true), len(found))
-        a, b = true[:n], found[:n]
-    if rule == "by number":
-        both = np.intersect1d(truth[truth > 0], prediction[prediction > 0])
-        a, b = (np.array([np.count_nonzero(labels == n) for n in both], float) for labels in (truth, prediction))
-    if rule == "missed count":
-        missed = len(true) - len(a)
-        a, b = np.append(a, np.ones(missed)), np.append(b, np.zeros(missed))
-    if rule == "any overlap":
-        rows, columns = np.nonzero(iou > 0)
-        a, b = true[rows], found[columns]
-    if not len(a):
-        return math.nan
-    ways: dict[str, Callable[[], float]] = {
-        "sign": lambda: ((a - b) / a).mean(),
-        "of the prediction": lambda: ((b - a) / b).mean(),
-        "ratio": lambda: (b / a).mean(),
-        "percent": lambda: 100 * ((b - a) / a).mean(),
-        "absolute": lambda: (np.abs(b - a) / a).mean(),
-        "pixels": lambda: (b - a).mean(),
-        "total": lambda: (b.sum() - a.sum()) / a.sum(),
-        "all cells": lambda: (found.mean() - true.mean()) / true.mean(),
-        "foreground": lambda: (found.sum() - true.sum()) / true.sum(),
-        "median": lambda: float(np.median((b - a) / a)),
-        "sum": lambda: ((b - a) / a).sum(),
-        "iou": lambda: float((iou[rows, columns] - 1).mean()),
+    own: dict[str, list[Callable[[Labels, Labels, float], float]]] = {
+        "pixels": [of_pixels],
+        "mean of both": [mean_of_both],
+        "rows and columns": [rows_and_columns],
+        "largest overlap": [largest_overlap],
+        "gaps": [up_to_the_largest],
+        "without the first": [without_first],
+        "relabelled": [relabelled],
+        "small": [partial(large_only, least=least) for least in range(2, 7)],
+        "boxes": [partial(boxed, counting=counting) for counting in COUNTINGS],
+        "near": [lambda t, p, x, e=e: by_counting(t, p, x - e, "f1") for e in (0.05, 0.02, 0.01, 1e-3, 1e-4)],
+        "rounded": [lambda t, p, x, d=d: round(by_counting(t, p, x, "f1"), d) for d in range(5)],
+        "several partners": [
+            partial(by_counting, rule="f1", counting=counting) for counting in ("each", "per row", "per column", "in turn")
+        ],
     }
-    return float(ways.get(rule, lambda: ((b - a) / a).mean())())
-
-
-BIAS_MISTAKES: dict[str, tuple[str, str]] = {
-    "foreground": (
-        "It compares the whole foreground: cells that were missed or invented are in it",
-        "First find out which predicted cell is which true one: match_objects gives the pairs.",
-    ),
-    "all cells": (
-        "It compares the means of all cells: a cell that was missed, or two that became one, change that too",
-        "First find out which predicted cell is which true one: match_objects gives the pairs.",
-    ),
-    "in order": (
-        "It takes the cells in the order of their numbers, and so compares strangers",
-        "Numbers are names. match_objects gives the pairs that belong together.",
-    ),
-    "by number": ("It compares cells that have the same number by chance", "match_objects gives the pairs that belong together."),
-    "any overlap": ("Every overlap counts as a pair", "match_objects gives the pairs; it needs no help."),
-    "missed count": (
-        "A cell that was missed counts as one of area 0",
-        "It was not measured at all, so it has no error. Missed cells are what object_f1 counts.",
-    ),
-    "sign": ("The sign is the other way round", "Too large is above 0: predicted minus true."),
-    "of the prediction": ("It divides by the predicted area", "Relative to the truth: divide by the true area."),
-    "ratio": ("It is the ratio of the areas", "1 would mean no error; an error of 0 should be 0: subtract 1."),
-    "percent": ("It is in percent", "0.1 for 10 %."),
-    "absolute": (
-        "It has lost its sign",
-        "A bias is what is left when errors up and down cancel: no abs.",
-    ),
-    "pixels": ("It is in pixels", "Relative to the true area, cell by cell, then the mean."),
-    "total": (
-        "It is the error of the sum, in which large cells count more",
-        "Divide for each cell; the mean comes last.",
-    ),
-    "median": ("It is the median", "The mean was asked for."),
-    "sum": ("It is the sum over cells", "Divide by how many there are: the mean."),
-    "iou": (
-        "That is IoU less 1. IoU falls whichever way the outline moves",
-        "Count the pixels of each: np.count_nonzero(truth == number).",
-    ),
-}
-
-
-def suspects_bias() -> dict[str, list[Callable[[Labels, Labels, float], float]]]:
-    """The functions that make each mistake; the threshold is 0.5, whatever they are given."""
-    return {rule: [lambda truth, prediction, _, rule=rule: wrong_areas(truth, prediction, 0.5, rule)] for rule in BIAS_MISTAKES}
+    found = {}
+    for rule in F1_MISTAKES:
+        countings = COUNTINGS if rule in OTHER_OVERLAPS else COUNTINGS[:1]
+        found[rule] = own.get(rule) or [partial(by_counting, rule=rule, counting=counting) for counting in countings]
+    return found
