@@ -435,7 +435,7 @@ print(len(losses), "losses, their mean as Python prints it:", sum(losses.tolist(
 #
 # ## Exercise 1: the confusion matrix
 #
-# For any shape and any number of classes; rows are the truth.
+# For any shape, any number of classes and any number of pixels; rows are the truth.
 
 # %%
 def my_confusion(truth, prediction, num_classes):
@@ -471,7 +471,7 @@ check("iou", my_iou);
 # ## Exercise 3: prove what is wrong
 #
 # Fill in: the F1 that belongs to an IoU of 0.8599; the micro-averaged IoU that belongs to an accuracy of 0.8599; and whether F1 0.7599 and IoU 0.8599
-# can both be right for one average (True or False).
+# can both be right for one average (True or False). Give the numbers to three digits.
 
 # %%
 my_audit = {"f1_of_that_iou": None, "micro_iou_of_that_accuracy": None, "reported_pair_possible": None}
@@ -490,7 +490,7 @@ check("audit", my_audit);
 # ## Exercise 4: how sure?
 #
 # Write the bootstrap interval of the macro IoU. You get one confusion matrix per image and a random number generator. A thousand times: draw as many images as there are, with replacement, add up their tables, and take
-# `macro_iou` of the sum. Return the ends between which the middle 95 % of the thousand scores lie. Draw with `rng` only (`rng.integers`, `rng.choice`), so that the same generator gives the same interval.
+# `macro_iou` of the sum. Return the ends between which the middle 95 % of the thousand scores lie. Draw with `rng` only (`rng.integers`, `rng.choice`, or any other of its methods that draws images in this way), so that the same generator gives the same interval.
 
 # %%
 def my_interval(tables, rng):

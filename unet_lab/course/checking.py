@@ -210,7 +210,8 @@ def must_be_function(function) -> None:
 def copied(argument):
     if isinstance(argument, np.ndarray):
         mirrored = tuple(slice(None, None, -1 if stride < 0 else 1) for stride in argument.strides)
-        return argument[mirrored].copy()[mirrored] if argument.size else argument.copy()  # a mirrored view stays one
+        kept = argument[mirrored].copy(order="K")  # as it lies in memory, by rows or by columns, or mirrored
+        return kept[mirrored] if argument.size else kept
     if isinstance(argument, Tensor):
         return argument.clone()
     return copy.deepcopy(argument) if isinstance(argument, list | dict | set) else argument

@@ -18,6 +18,9 @@ def numbers(value, shown: str) -> np.ndarray:
             raise TypeError
         return array.astype(np.float64)
     except (TypeError, ValueError):
+        if isinstance(value, list | tuple) and any(part is None for part in value):
+            finding = f"{shown}: expected numbers, got a {type(value).__name__} with a None in it."
+            raise Wrong(finding, "What is not defined is NaN among numbers: float('nan') or np.nan, not None.") from None
         raise Wrong(f"{shown}: expected numbers, got {type(value).__name__}.", "Return an array or a number.") from None
 
 

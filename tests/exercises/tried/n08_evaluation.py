@@ -251,7 +251,7 @@ interval.right("sorted", ENDS, "    values.sort()\n    return values[25], values
 interval.right("an array", ENDS, "    return np.quantile(values, [0.025, 0.975])")
 interval.right(
     "counts of images",
-    "def f(tables, rng):\n    n = len(tables)\n    times = rng.multinomial(n, [1 / n] * n, size=1000)\n    sums = np.tensordot(times, tables, axes=1)\n    both = np.diagonal(sums, axis1=1, axis2=2)\n    iou = both / (sums.sum(1) + sums.sum(2) - both)\n    return tuple(np.quantile(iou.mean(axis=1), [0.025, 0.975]))",
+    "def f(tables, rng):\n    n = len(tables)\n    times = rng.multinomial(n, [1 / n] * n, size=1000)\n    sums = np.tensordot(times, tables, axes=1)\n    both = np.diagonal(sums, axis1=1, axis2=2)\n    union = sums.sum(1) + sums.sum(2) - both\n    iou = np.where(union > 0, both / np.maximum(union, 1), np.nan)\n    return tuple(np.quantile(np.nanmean(iou, axis=1), [0.025, 0.975]))",
 )
 interval.right("scores", SCORE, "scores(tables[drawn].sum(axis=0), average='macro').iou")
 interval.right(
@@ -266,11 +266,11 @@ interval.wrong(
     "drawing: choice without replacement", "without replacement", DRAW, "rng.choice(len(tables), len(tables), replace=False)"
 )
 interval.wrong("drawing: always twelve", "12|however", "size=len(tables)", "size=12")
-interval.wrong("drawing: half of them", "half", "size=len(tables)", "size=len(tables) // 2")
+interval.wrong("drawing: half of them", "half|6 images at a time", "size=len(tables)", "size=len(tables) // 2")
 interval.wrong("drawing: one at a time", "single image|one image", "size=len(tables)", "size=1")
 interval.wrong(
     "drawing: the last image never",
-    "not recognised|last|shifted",
+    "last image",
     "rng.integers(len(tables), size",
     "rng.integers(len(tables) - 1, size",
 )
@@ -283,7 +283,7 @@ interval.wrong(
 interval.wrong("drawing: nothing", "without replacement|nothing is drawn|score itself", SCORE, "macro_iou(tables.sum(axis=0))")
 interval.wrong(
     "drawing: once, all the same",
-    "score itself|not recognised|narrow",
+    "score itself|drawn once",
     DRAW,
     "first",
     "    values = []\n",
@@ -341,3 +341,144 @@ iou.wrong(
     "def f(matrix):\n    matrix = np.asarray(matrix, dtype=float)\n    matrix /= matrix.sum()\n    tp = np.diag(matrix)\n    return tp / (matrix.sum(0) + matrix.sum(1) - tp)",
 )
 audit.wrong("fresh: False as a text", "text", "False", "'False'")
+
+# Of a third student, and neighbours of what passed then.
+
+confusion.right(
+    "column by column, both", "truth.ravel(), prediction.ravel()", "truth.ravel(order='F'), prediction.ravel(order='F')"
+)
+confusion.right("bytes", "truth.ravel()", "np.frombuffer(truth.tobytes(), truth.dtype)")
+for order in "KA":
+    confusion.wrong(
+        f"third: ravel in the order {order}",
+        "column by column",
+        "truth.ravel(), prediction.ravel()",
+        f"truth.ravel(order='{order}'), prediction.ravel(order='{order}')",
+    )
+confusion.wrong("third: ravel in the order K, of the truth only", "column by column", "truth.ravel()", "truth.ravel('K')")
+confusion.wrong(
+    "third: column by column, of the truth only", "order|transpos|not recognised", "truth.ravel()", "truth.ravel('F')"
+)
+confusion.wrong("third: int16 wraps", "int16", "np.int64", "np.int16")
+confusion.wrong("third: int8 wraps", "int8", "np.int64", "np.int8")
+confusion.wrong(
+    "third: one-hot product in float16",
+    "float16",
+    "def f(truth, prediction, num_classes):\n    eye = np.eye(num_classes, dtype=np.float16)\n    return (eye[truth.ravel()].T @ eye[prediction.ravel()]).astype(int)",
+)
+confusion.wrong(
+    "third: zip without ravel",
+    "zip goes through rows",
+    "def f(truth, prediction, num_classes):\n    table = np.zeros((num_classes, num_classes), int)\n    for t, p in zip(truth, prediction):\n        table[t, p] += 1\n    return table",
+)
+confusion.wrong(
+    "third: equal instead of and",
+    "neither of the two",
+    "def f(truth, prediction, num_classes):\n    return np.array([[((truth == i) == (prediction == j)).sum() for j in range(num_classes)] for i in range(num_classes)])",
+)
+confusion.wrong("third: row of the background left out", "row of class 0", "return table", "table[0] = 0\n    return table")
+confusion.wrong(
+    "third: column of the background left out", "column of class 0", "return table", "table[:, 0] = 0\n    return table"
+)
+confusion.wrong(
+    "third: bins of the labels that occur",
+    "bins",
+    "def f(truth, prediction, num_classes):\n    return np.histogram2d(truth.ravel(), prediction.ravel(), bins=num_classes)[0].astype(int)",
+)
+confusion.wrong("third: symmetrised, halved", "symmetrised", "return table", "return (table + table.T) // 2")
+for kind in ("int16", "uint16", "int32", "uint32"):
+    iou.wrong(
+        f"third: counts in {kind}",
+        kind,
+        f"def f(matrix):\n    m = matrix.astype(np.{kind})\n    tp = np.diag(m).astype(float)\n    union = m.sum(0, dtype=np.{kind}) + m.sum(1, dtype=np.{kind}) - tp\n    return np.where(union != 0, tp / np.where(union == 0, 1, union), np.nan)",
+    )
+iou.wrong("third: row sum twice", "row sum stands twice", "matrix.sum(axis=0)", "matrix.sum(axis=1)")
+iou.wrong("third: column sum twice", "column sum stands twice", "matrix.sum(axis=1)", "matrix.sum(axis=0)")
+iou.wrong(
+    "third: into an array of whole numbers",
+    "whole numbers",
+    "def f(matrix):\n    result = np.zeros_like(matrix[0])\n    for k in range(len(matrix)):\n        union = matrix[k].sum() + matrix[:, k].sum() - matrix[k, k]\n        if union:\n            result[k] = matrix[k, k] / union\n    return result",
+)
+iou.wrong(
+    "third: one added below", "1 is added", "return " + DIVIDE, "return np.where(union > 0, intersection / (union + 1), np.nan)"
+)
+iou.wrong("third: rounded", "rounded", "return " + DIVIDE, "return np.round(" + DIVIDE + ", 3)")
+iou.wrong(
+    "third: micro for every class",
+    "micro",
+    "def f(matrix):\n    tp = np.trace(matrix)\n    return np.full(len(matrix), tp / (2 * matrix.sum() - tp))",
+)
+audit.wrong("third: one digit", "three digits", "2 * 0.8599 / 1.8599", "0.9")
+audit.wrong("third: two digits", "three digits", "0.8599 / (2 - 0.8599)", "0.75")
+audit.wrong("third: of the printed F1", "0.7599", "0.8599 / (2 - 0.8599)", "0.7599 / (2 - 0.7599)")
+
+INTERVAL_LOOP = "    values = []\n"
+interval.right("one image after the other", DRAW, "[rng.integers(len(tables)) for _ in tables]")
+interval.right(
+    "columns of draws",
+    DRAW,
+    "draws[:, _]",
+    INTERVAL_LOOP,
+    "    values = []\n    draws = rng.integers(0, len(tables), (len(tables), 1000))\n",
+)
+interval.right(
+    "a generator out of the generator", INTERVAL_LOOP, "    values, rng = [], np.random.default_rng(rng.integers(2**32))\n"
+)
+interval.right("shares of 0 to 1", DRAW, "(rng.random(len(tables)) * len(tables)).astype(int)")
+interval.right("999 times", "range(1000)", "range(999)")
+interval.right("ten thousand times", "range(1000)", "range(3000)")
+for times in (10, 50, 100, 200, 500, 900):
+    interval.wrong(f"third: {times} times", f"{times} times", "range(1000)", f"range({times})")
+for factor in (1.96, 2, 1.645):
+    interval.wrong(
+        f"third: {factor} standard deviations",
+        "standard deviations",
+        ENDS,
+        f"    return np.mean(values) - {factor} * np.std(values), np.mean(values) + {factor} * np.std(values)",
+    )
+interval.wrong(
+    "third: normal, around the score of all",
+    "standard deviations",
+    ENDS,
+    "    whole = macro_iou(tables.sum(axis=0))\n    return whole - 1.96 * np.std(values), whole + 1.96 * np.std(values)",
+)
+for cut in (0.01, 0.015, 0.02, 0.03, 0.035, 0.04):
+    interval.wrong(f"third: {cut} cut off", f"{100 - 200 * cut:.0f} %", "[0.025, 0.975]", f"[{cut}, {1 - cut}]")
+interval.wrong("third: one end only", "quantiles 0 and", "[0.025, 0.975]", "[0, 0.95]")
+interval.wrong(
+    "third: turned round the score",
+    "turned round",
+    ENDS,
+    "    low, high = np.quantile(values, [0.025, 0.975])\n    whole = macro_iou(tables.sum(axis=0))\n    return 2 * whole - high, 2 * whole - low",
+)
+interval.wrong(
+    "third: the first image never", "first image", "rng.integers(len(tables), size", "rng.integers(1, len(tables), size"
+)
+interval.wrong("third: one image fewer", "11 images at a time", "size=len(tables)", "size=len(tables) - 1")
+interval.wrong("third: classes are drawn", "classes", "rng.integers(len(tables), size", "rng.integers(tables.shape[1], size")
+interval.wrong("third: doubles lost", "drawn twice", SCORE, "macro_iou(tables[np.unique(drawn)].sum(axis=0))")
+interval.wrong(
+    "third: Poisson",
+    "poisson",
+    SCORE,
+    "macro_iou(np.tensordot(drawn, tables, 1))",
+    DRAW,
+    "np.maximum(rng.poisson(1, len(tables)), [1] + [0] * (len(tables) - 1))",
+)
+interval.wrong("third: drawn from the draw before", "draw before", SCORE, "macro_iou((tables := tables[drawn]).sum(axis=0))")
+interval.wrong(
+    "third: shares", "shares", INTERVAL_LOOP, "    values, tables = [], tables / tables.sum(axis=(1, 2), keepdims=True)\n"
+)
+OWN = "def one(t):\n    both = np.diag(t)\n    union = t.sum(0) + t.sum(1) - both\n    return §\n" + interval.base.replace(
+    "macro_iou(", "one("
+)
+interval.wrong("third: NaN where a class is missing", "NaN|not finite", OWN.replace("§", "np.mean(both / union)"))
+interval.wrong("third: 0 where a class is missing", "counts as 0", OWN.replace("§", "np.mean(both / np.maximum(union, 1))"))
+interval.wrong(
+    "third: 1 where a class is missing",
+    "counts as 1",
+    OWN.replace("§", "np.mean(np.where(union > 0, both / np.maximum(union, 1), 1))"),
+)
+interval.wrong("third: class 0 left out", "class|not recognised", OWN.replace("§", "np.nanmean((both / union)[1:])"))
+for kind in ("int16", "uint16", "int32"):
+    interval.wrong(f"third: sums in {kind}", "overflow", ".sum(axis=0)", f".astype(np.{kind}).sum(axis=0, dtype=np.{kind})")

@@ -18,6 +18,7 @@ from unet_lab.course.exercises import (
     more_than_one_machine,
     mystery_modules,
     other_programs,
+    pair_counts,
     rate_schedule,
     skip_ranking,
     stamping,
@@ -62,7 +63,7 @@ LESSONS = {
         "schedule": rate_schedule.schedule,
     },
     "08_evaluation": {
-        "confusion_matrix": evaluation.confusion,
+        "confusion_matrix": pair_counts.confusion,
         "iou": evaluation.iou,
         "audit": evaluation.audit,
         "interval": bootstrap.interval,

@@ -1,7 +1,8 @@
 """Check of notebook 08: a bootstrap interval over images.
 
-The answer draws at random, so no single number is right. It is called with several generators, and the means of its two ends are
-held against those of very many draws, measured in standard deviations of the drawn scores.
+The answer draws at random, so no single number is right. Its generator listens: what must come out of the draws that it made is
+computed from them. Where they cannot be read, it is called with several generators, and the means of its two ends are held
+against those of very many draws, measured in standard deviations of the drawn scores.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from unet_lab.course.checking import Wrong, called
+from unet_lab.course.exercises.heard_draws import Listening, drawn_wrongly, draws_of, ends_may_be, macro, named
 from unet_lab.course.exercises.interval_mistakes import STEPS, Mistake, drawn_scores, interval_mistakes, macro_ious, middle
 from unet_lab.course.leniency import sequence
 
@@ -46,6 +48,10 @@ def image_sets() -> tuple[Images, ...]:
             matrix = size * share[:, None] * (error * rng.dirichlet(np.ones(classes), classes) + (1 - error) * np.eye(classes))
             tables.append(np.round(matrix))
         found.append(Images(f"for {images} images with {classes} classes", np.array(tables).astype(np.int64)))
+    slides = 1_000_000 * found[0].tables[:8]
+    slides[:, 2], slides[:, :, 2] = 0, 0
+    slides[3, 2, 2], slides[3, 2, 1] = slides[3, 0, 0], slides[3, 1, 1] // 2
+    found.append(Images("for 8 very large images, only one of which has the third class", slides))
     return tuple(found)
 
 
@@ -58,8 +64,20 @@ def truth_of(number: int) -> tuple[float, float, float]:
 
 def ends(answer: Callable, images: Images, seed: int) -> tuple[float, float]:
     """What the answer says with a generator of this seed; Wrong where those are no two numbers."""
-    made = np.random.default_rng(seed)
-    result = called(answer, images.tables, made)
+    return ends_and_draws(answer, images, seed)[0]
+
+
+def ends_and_draws(answer: Callable, images: Images, seed: int) -> tuple[tuple[float, float], Listening]:
+    made = Listening(seed)
+    try:
+        result = called(answer, images.tables, made)
+    except ValueError as error:
+        if "allowed are counts" not in str(error):
+            raise
+        how = "became shares, or were weighted" if "float" in str(error) else "were summed in a narrow type, which overflows"
+        finding = f"{images.said}: macro_iou was given a table that holds no counts: the tables {how}."
+        clue = "Add up the tables of the drawn images as they are, whole counts, and divide by nothing."
+        raise Wrong(finding, clue, NEIGHBOUR) from None
     found = sequence(result)
     try:
         low, high = (float(value) for value in found)
@@ -67,7 +85,7 @@ def ends(answer: Callable, images: Images, seed: int) -> tuple[float, float]:
         what = type(result).__name__ if found is None else f"{len(found)} values"
         finding = f"{images.said}: expected two numbers, (low, high), got {what}."
         raise Wrong(finding, "End with: return low, high.", NEIGHBOUR) from None
-    return low, high
+    return (low, high), made
 
 
 def mean_ends(answer: Callable, number: int) -> np.ndarray:
@@ -84,6 +102,9 @@ def in_deviations(number: int, pair) -> np.ndarray:
 def interval(answer) -> None:
     """my_interval(tables, rng): (images, K, K) and a generator to (low, high), the middle 95 % of a thousand draws' macro IoU."""
     generator_is_used(answer, image_sets()[0])
+    unread = [images for images in image_sets() if not right_by_its_draws(answer, images)]
+    if not unread:
+        return
     found = [mean_ends(answer, number) for number in range(len(image_sets()))]
     for number, pair in enumerate(found):
         if np.isfinite(pair).all() and in_deviations(number, pair).max() <= TOLERANCE:
@@ -101,6 +122,28 @@ def interval(answer) -> None:
         off = abs(sum(pair) - low - high) / 2
         how = "shifted" if off > deviation else "too narrow" if pair[1] - pair[0] < high - low else "too wide"
         raise Wrong(f"{start} It is {how}; the mistake is not recognised.", STEPS, NEIGHBOUR)
+
+
+def right_by_its_draws(answer: Callable, images: Images) -> bool:
+    """Whether the ends are those of the draws that were heard; Wrong where they are others, False where they cannot be read."""
+    pair, heard = ends_and_draws(answer, images, 7)
+    count, classes = images.tables.shape[:2]
+    said = f"{images.said}: yours {pair[0]:.4f} to {pair[1]:.4f}"
+    bad = drawn_wrongly(heard, count, classes)
+    draws = draws_of(heard, count)
+    if bad is None and draws is None:
+        return False
+    if bad is None and ends_may_be(macro(images.tables, draws), pair):
+        return True
+    if bad is not None:
+        raise Wrong(f"{said}. {bad[0]}", bad[1], STEPS, NEIGHBOUR)
+    low, high = middle(macro(images.tables, draws))
+    expected = f"{said}, expected {low:.4f} to {high:.4f}, out of what you drew."
+    if not np.isfinite(pair).all():
+        clue = "A class that is in none of the drawn images is 0/0, NaN; macro_iou leaves it out."
+        raise Wrong(f"{expected} Some are not finite.", clue, STEPS, NEIGHBOUR)
+    finding, clue = named(images.tables, draws, pair)
+    raise Wrong(f"{expected} {finding}", clue, STEPS, NEIGHBOUR)
 
 
 @cache

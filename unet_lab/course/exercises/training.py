@@ -11,8 +11,8 @@ from unet_lab.course.checking import NotTried, Wrong, must_be_function
 from unet_lab.course.differences import apart
 from unet_lab.course.exercises.step_mistakes import NEIGHBOUR, reference, step_mistakes
 from unet_lab.course.exercises.step_situations import start, steps_elsewhere
-from unet_lab.course.leniency import number, sequence
 from unet_lab.course.left_alone import left_alone
+from unet_lab.course.leniency import number, sequence
 from unet_lab.datasets.pairs import SegmentationDataset
 from unet_lab.losses import cross_entropy
 from unet_lab.unet import UNet
