@@ -368,7 +368,7 @@ check("attention_gate", MyAttentionGate);
 # %% [markdown]
 # ## Exercise 2: fix a comparison
 #
-# "Our network B beats the U-Net by 2 % IoU." This is how the two were compared; numbers of cells are seeds of `generate_cell`. Copy it into `my_plan` and change it until it is fair.
+# "Our network B beats the U-Net by 2 % IoU." This is how the two were compared; numbers of cells are seeds of `generate_cell`. Copy it into `my_plan` and change it until it is fair. Fair here means: both the same, cells for nothing but one purpose, and enough of all: at least two rates (above 0), three seeds, 5 cells to validate and 20 to test.
 
 # %%
 as_published = {

@@ -346,7 +346,7 @@ for tile in (256, 512, 1024, 2048):
 # ## Exercise 1: write the tiler
 #
 # Along one axis: where do tiles start? The first at 0. From each to the next as far as possible, while neighbours overlap by at least `overlap` and every start is a multiple of
-# `cell`. The last one is moved back, so that it ends where the image ends. `length` and `tile` are multiples of `cell`.
+# `cell`. The last one is moved back, so that it ends where the image ends. `length` and `tile` are multiples of `cell`, and `tile` is `length` at most; `overlap` may be 0.
 
 # %%
 def my_starts(length, tile, overlap, cell):
@@ -365,7 +365,7 @@ check("tile_starts", my_starts);
 # %% [markdown]
 # ## Exercise 2: the overlap, from the receptive field
 #
-# For any depth: the smallest overlap without a seam, when tiles and cuts lie on the grid. Use `unet_receptive_field(place, depth)`.
+# For any depth (it is tried with 1 to 5): the smallest overlap without a seam, when tiles and cuts lie on the grid. Use `unet_receptive_field(place, depth)`.
 
 # %%
 def my_overlap(depth):

@@ -329,7 +329,7 @@ print("a training step without recomputing is", ratio(took[False], took[True]), 
 # %% [markdown]
 # ## Exercise 2: stay within the budget
 #
-# `needed(batch, recompute)` gives the bytes that a training needs; it may be any function, and recomputing need not always take less. Choose the largest batch from 1 to `largest` that fits into `budget`; for that batch, recompute only if
+# `needed(batch, recompute)` gives the bytes that a training needs; it may be any function of batches from 1 to `largest` (at least 1), and recomputing need not always take less. Choose the largest batch from 1 to `largest` that fits into `budget`; for that batch, recompute only if
 # it does not fit without. If not even one image fits, return `(0, False)`.
 
 # %%

@@ -230,7 +230,7 @@ check("diagnoses", my_diagnoses);
 # ## Exercise 2: write a doctor
 #
 # For three faults. `losses` is a list of floats; `outputs` an array (N, C, H, W); `training_images` and `validation_images` are lists of fingerprints (equal images have equal ones). Return `"rate too high"`, `"softmax twice"`, `"leak"` or, where nothing
-# speaks against it, `"healthy"`. Mind the healthy ones: a doctor is judged by them too.
+# speaks against it, `"healthy"`. A rate is too high where a loss is no number (NaN or infinite), or where the losses end far above where they began. No list is empty. Mind the healthy ones: a doctor is judged by them too.
 
 # %%
 def my_doctor(losses, outputs, training_images, validation_images):

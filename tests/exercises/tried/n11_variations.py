@@ -207,3 +207,58 @@ plan.wrong("form: a list", "dictionary", '{"baseline": both, "new": dict(both)}'
 plan.wrong("form: a key missing", "keys?|steps", '    "steps": 192,\n', "")
 plan.wrong("form: a number for the seeds", "seeds", "[0, 1, 2, 3]", "4")
 plan.wrong("unfinished: one left", "rates", "[0.001, 0.003, 0.01]", "None")
+BY_HAND = """
+class Gate(nn.Module):
+    def __init__(self, s, g, inner):
+        super().__init__()
+        self.theta = nn.Conv2d(s, inner, kernel_size=2, stride=2, bias=False)
+        self.phi = nn.Conv2d(g, inner, kernel_size=1)
+        self.psi = nn.Conv2d(inner, 1, kernel_size=1)
+
+    def forward(self, skip, gating):
+"""
+gate.right(
+    "image by image",
+    BY_HAND
+    + """        out = []
+        for s, g in zip(skip, gating):
+            m = self.psi((self.theta(s[None]) + self.phi(g[None])).relu()).sigmoid()
+            out.append(s * F.interpolate(m, (s.shape[1], s.shape[2]), mode="bilinear")[0])
+        return torch.stack(out)
+""",
+)
+gate.right(
+    "by einsum with the weights",
+    BY_HAND
+    + """        n, c, h, w = skip.shape
+        blocks = skip.reshape(n, c, h // 2, 2, w // 2, 2)
+        t = torch.einsum("ncyaxb,kcab->nkyx", blocks, self.theta.weight)
+        p = torch.einsum("ngyx,kg->nkyx", gating, self.phi.weight[:, :, 0, 0]) + self.phi.bias[None, :, None, None]
+        s = (torch.relu(t + p) * self.psi.weight).sum(1, keepdim=True) + self.psi.bias
+        return skip * F.interpolate(torch.sigmoid(s), scale_factor=2, mode="bilinear")
+""",
+)
+for side in ("skip.shape[-1]", "skip.shape[-2]"):
+    gate.wrong(
+        f"size: of one side, {side}",
+        "height and width",
+        BY_HAND
+        + f"        m = torch.sigmoid(self.psi(torch.relu(self.theta(skip) + self.phi(gating))))\n        return skip * F.interpolate(m, {side}, mode='bilinear')\n",
+    )
+for what, rates in (
+    ("0 and below", "[0, -0.01, 0.003]"),
+    ("text", "['0.001', '0.01']"),
+    ("no number", "[float('nan'), 0.01]"),
+    ("useless", "[100.0, 1000.0]"),
+):
+    plan.wrong(f"rates: {what}", "rate", "[0.001, 0.003, 0.01]", rates)
+plan.wrong("seeds: halves", "whole number", "[0, 1, 2, 3]", "[0.5, 1.5, 2.5, 3.5]")
+plan.wrong("seeds: negative", "whole number", "[0, 1, 2, 3]", "[-1, 0, 1, 2]")
+plan.wrong("cells: negative", "whole number", "range(0, 96)", "range(-96, 0)")
+plan.wrong("cells: text", "whole number", "range(0, 96)", "[str(k) for k in range(96)]")
+plan.wrong(
+    "rates: others, as many",
+    "other rates",
+    'my_plan = {"baseline": both, "new": dict(both)}',
+    'my_plan = {"baseline": both, "new": {**both, "rates": [0.002, 0.006, 0.02]}}',
+)

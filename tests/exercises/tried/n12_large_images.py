@@ -197,3 +197,23 @@ overlap.wrong("form: a pair", "number|shape", "return 2 * margin", "return margi
 overlap.wrong("form: the field", "number|pair|shape", "return 2 * margin", "return unet_receptive_field(0, depth)")
 overlap.wrong("form: negative", "negative|sign|below", "return 2 * margin", "return -2 * margin")
 overlap.wrong("unfinished: no return", "return|None", "    return 2 * margin\n", "")
+starts.wrong(
+    "overlap 0: nothing is moved back",
+    "outside|overlap",
+    "    step =",
+    "    if not overlap:\n        return list(range(0, length, tile))\n    step =",
+)
+starts.wrong(
+    "overlap 0: the rest lies in no tile",
+    "no tile",
+    "    return [*range(0, length - tile, step), length - tile]",
+    "    s = list(range(0, length - tile + 1, step))\n    return s if overlap == 0 or s[-1] == length - tile else s + [length - tile]",
+)
+starts.wrong(
+    "step: each start is rounded down",
+    "each start is rounded",
+    "def f(length, tile, overlap, cell):\n    s, k = [], 0\n    while k * (tile - overlap) + tile < length:\n        s.append(k * (tile - overlap) // cell * cell)\n        k += 1\n    return s + [length - tile]",
+)
+overlap.wrong("margin: the next multiple always", "next multiple", "-(-margin // cell) * cell", "(margin // cell + 1) * cell")
+overlap.wrong("cell: half of it", "half a cell", "-(-margin // cell) * cell", "-(-margin // (cell // 2)) * (cell // 2)")
+overlap.wrong("safety: 32 at least", "at least", "return 2 * margin", "return max(32, 2 * margin)")

@@ -206,3 +206,33 @@ plan.wrong(
 plan.wrong("form: bytes", "batch|bytes|pair", "return batch, recompute", "return needed(batch, recompute), recompute")
 plan.wrong("form: words", "True or False|bool|words|text", "return batch, recompute", "return batch, str(recompute)")
 plan.wrong("unfinished: pass", "return|None", "def f(needed, budget, largest):\n    pass")
+SCALE = "variance + eps"
+for least in (1e-4, 1e-3):
+    fold.wrong(f"eps: variance of {least} at least", "small variances|clamp", SCALE, f"variance.clamp(min={least}) + eps")
+fold.wrong(
+    "eps: a variance of 0 is left out",
+    "variance 0|variance is 0",
+    "def f(weight, bias, gamma, beta, mean, variance, eps):\n    scale = torch.where(variance == 0, torch.ones_like(gamma), gamma / (variance + eps).sqrt())\n    return weight * scale[:, None, None, None], (bias - mean) * scale + beta",
+)
+fold.wrong("eps: the larger of both", "raised to eps|clamp", SCALE, "variance.clamp(min=eps)")
+fold.wrong("eps: always 1e-5", "1e-5", SCALE, "variance + 1e-5")
+plan.wrong(
+    "none: a batch of 0 is asked",
+    "batch of 0",
+    "def f(needed, budget, largest):\n    for b in range(largest, -1, -1):\n        for r in (False, True):\n            if needed(b, r) <= budget:\n                return b, r\n    return 0, False",
+)
+plan.wrong(
+    "way: recomputing is kept",
+    "once chosen|without recomputing too",
+    "def f(needed, budget, largest):\n    best = (0, False)\n    for b in range(1, largest + 1):\n        if needed(b, best[1]) <= budget:\n            best = (b, best[1])\n        elif needed(b, True) <= budget:\n            best = (b, True)\n    return best",
+)
+plan.wrong(
+    "none: no return at the end",
+    "without return",
+    "def f(needed, budget, largest):\n    for b in range(largest, 0, -1):\n        for r in (False, True):\n            if needed(b, r) <= budget:\n                return b, r",
+)
+plan.wrong(
+    "budget: nine tenths of it",
+    "90%",
+    "def f(needed, budget, largest):\n    for b in range(largest, 0, -1):\n        for r in (False, True):\n            if needed(b, r) <= 0.9 * budget:\n                return b, r\n    return 0, False",
+)

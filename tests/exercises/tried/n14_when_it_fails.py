@@ -164,3 +164,27 @@ doctor.wrong("form: another word", "one of|word|not one|none of", '"healthy"', '
 doctor.wrong("form: True", "one of|word|text", 'return "leak"', "return True")
 doctor.wrong("in place: sorts", "changed", "    if not", "    losses.sort()\n    if not")
 doctor.wrong("unfinished: healthy is None", "healthy|return|None", '    return "healthy"\n', "")
+DOCTOR = """def f(losses, outputs, training_images, validation_images):
+    if not np.isfinite(losses).all() or losses[-1] > 3 * losses[0]:
+        return "rate too high"
+    if SOFT:
+        return "softmax twice"
+    if set(training_images) & set(validation_images):
+        return "leak"
+    return "healthy"
+"""
+IN_RANGE = "outputs.min() >= 0 and outputs.max() <= 1 and "
+for what, soft, words in (
+    ("the mean of the sums", "abs(outputs.sum(axis=1).mean() - 1) < 1e-3", "average|each pixel"),
+    ("the mean of all", "abs(outputs.mean() - 1 / outputs.shape[1]) < 1e-3", "average|each pixel"),
+    ("a wide tolerance", "np.allclose(outputs.sum(axis=1), 1, atol=0.5)", "add up to|tolerance"),
+    ("a tolerance of 0.1", "np.allclose(outputs.sum(axis=1), 1, atol=0.1)", "add up to|tolerance"),
+    ("at most 1", "(outputs.sum(axis=1) < 1.001).all()", "add up to|tolerance"),
+    ("the last image only", "np.allclose(outputs[-1].sum(axis=0), 1)", "last image|all images"),
+):
+    doctor.wrong(f"softmax: {what}", words, DOCTOR.replace("SOFT", IN_RANGE + soft))
+doctor.wrong(
+    "softmax: the last image only, its numbers too",
+    "last image|all images",
+    DOCTOR.replace("SOFT", "outputs[-1].min() >= 0 and np.allclose(outputs[-1].sum(axis=0), 1)"),
+)

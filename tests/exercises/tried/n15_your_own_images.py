@@ -204,3 +204,41 @@ split.wrong(
     "rest = dishes[1:]\n    np.random.default_rng(seed).shuffle(rest)\n    dishes = [dishes[0], *rest]",
 )
 split.wrong("fresh: numbers modulo 100", "same side", 'name.split("_")[0]', "int(name[4:].split('_')[0]) % 100")
+HEAD = "def f(names, train_fraction, seed):\n    dishes = sorted({n.split('_')[0] for n in names})\n"
+TAIL = "    return [n for n in names if n.split('_')[0] in chosen], [n for n in names if n.split('_')[0] not in chosen]"
+COUNT = "round(train_fraction * len(dishes))"
+for what, draw, words in (
+    (
+        "seed: 0 is none",
+        f"    random.Random(seed or None).shuffle(dishes)\n    chosen = dishes[:{COUNT}]\n",
+        "seed 0|0 is a seed",
+    ),
+    (
+        "seed: if seed",
+        f"    rng = random.Random()\n    if seed:\n        rng.seed(seed)\n    rng.shuffle(dishes)\n    chosen = dishes[:{COUNT}]\n",
+        "seed 0|0 is a seed",
+    ),
+    ("seed: odd or even", f"    random.Random(seed % 2).shuffle(dishes)\n    chosen = dishes[:{COUNT}]\n", "same split"),
+    ("seed: its last digit", f"    random.Random(seed % 10).shuffle(dishes)\n    chosen = dishes[:{COUNT}]\n", "same split"),
+    (
+        "share: two validate at least",
+        f"    random.Random(seed).shuffle(dishes)\n    chosen = dishes[:min({COUNT}, len(dishes) - 2)]\n",
+        "share|expected",
+    ),
+    (
+        "share: three quarters always",
+        "    random.Random(seed).shuffle(dishes)\n    chosen = dishes[:round(0.75 * len(dishes))]\n",
+        "not used",
+    ),
+    (
+        "share: a coin for each",
+        "    rng = random.Random(seed)\n    chosen = {d for d in dishes if rng.random() < train_fraction}\n",
+        "coin",
+    ),
+    ("share: with replacement", f"    chosen = set(np.random.default_rng(seed).choice(dishes, {COUNT}))\n", "replacement"),
+):
+    split.wrong(what, words, HEAD + draw + TAIL)
+split.right(
+    "a share cut off",
+    HEAD + "    random.Random(seed).shuffle(dishes)\n    chosen = dishes[:int(train_fraction * len(dishes))]\n" + TAIL,
+)

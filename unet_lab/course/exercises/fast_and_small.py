@@ -8,7 +8,7 @@ from torch import Tensor
 
 from unet_lab.course.agreement import Case, Shown, agree
 from unet_lab.course.checking import NotTried, Wrong, called, must_be_function
-from unet_lab.course.exercises.batch_searches import SEARCHES, odd
+from unet_lab.course.exercises.batch_searches import SEARCHES, odd, shrinking
 from unet_lab.course.exercises.fold_mistakes import bias_suspects, scaled, weight_suspects
 from unet_lab.course.leniency import truth, whole
 
@@ -20,6 +20,7 @@ def fold_norm(answer) -> None:
         "(1 - 4) · 2/3 + 5 = 2 x + 3: weight 2, bias 3."
     )
     cases = [fold_case(*each) for each in ((3, 3, 1e-5), (3, 3, 0.5), (4, 2, 0.1), (2, 5, 1e-3), (1, 3, 1.0), (5, 1, 1e-5))]
+    cases.append(fold_case(4, 3, 1e-3, tiny=True))
 
     def part(number: int):
         def read(*given):
@@ -51,8 +52,8 @@ def fold_norm(answer) -> None:
     agree(part(1), lambda w, b, g, be, m, v, e: (b - m) * scaled(g, v, e) + be, cases, bias_suspects(), shown)
 
 
-def fold_case(outs: int, ins: int, eps: float) -> Case:
-    """Numbers of both signs; a gamma below 0 among them."""
+def fold_case(outs: int, ins: int, eps: float, tiny: bool = False) -> Case:
+    """Numbers of both signs; a gamma below 0 among them. tiny : variances of 0, and near it, among them."""
     generator = torch.Generator().manual_seed(10 * outs + ins)
 
     def drawn(*shape):
@@ -60,19 +61,23 @@ def fold_case(outs: int, ins: int, eps: float) -> Case:
 
     gamma = drawn(outs)
     gamma[0] = -gamma[0].abs() - 0.5
+    variance = torch.rand(outs, generator=generator) + 0.3
+    if tiny:
+        variance[:3] = torch.tensor([0.0, 1e-6, 5e-4])
     given = (
         drawn(outs, ins, 3, 3),
         drawn(outs),
         gamma,
         drawn(outs),
         drawn(outs),
-        torch.rand(outs, generator=generator) + 0.3,
+        variance,
         eps,
     )
     tags = {
         "there are other numbers of channels in and out": outs != ins,
         "eps is not 1e-5": eps != 1e-5,
         "there is more than one channel": outs > 1,
+        "a variance is 0 or tiny: eps is there so that nothing else need be done": tiny,
     }
     return Case(f"weights with eps {eps:g}, {ins} channels in, {outs} out", given, tuple(t for t, holds in tags.items() if holds))
 
@@ -102,10 +107,18 @@ def batch_plan(answer) -> None:
         (odd, 100, 7, "sizes that are no multiple of 4 take more: nothing fits"),
         (usual, 810, 7, "7 fit with recomputing"),
         (linear(0, 100, 0, 60), 250, 8, "no base: 4 fit with recomputing"),
+        (linear(60, 100, 0, 100), 50, 4, "nothing fits, though 0 images would"),
+        (shrinking, 300, 5, "one image fits with recomputing only, 5 either way"),
     ]
     found = []
     for needed, budget, largest, what in cases:
-        got = called(answer, needed, budget, largest)
+        try:
+            got = called(answer, needed, budget, largest)
+        except NotTried:
+            if answer(usual, 1010, 8) is None:
+                raise
+            finding = f"budget {budget}, largest {largest} ({what}): it returns None: a way through without return."
+            raise Wrong(finding, "Where nothing fits: return 0, False, after the loop.", neighbour) from None
         shown = f"budget {budget}, largest {largest} ({what}): yours {got!r}"
         if not isinstance(got, tuple | list) or len(got) != 2:
             raise Wrong(f"{shown}, expected two values, a pair.", "Return (batch size, True or False).", neighbour)

@@ -24,7 +24,8 @@ def tile_starts(answer) -> None:
     """my_starts(length, tile, overlap, cell): where tiles start along one axis."""
     cases = [(96, 32, 0, 8), (96, 32, 16, 8), (104, 32, 16, 8), (128, 48, 10, 8), (64, 64, 16, 8), (320, 128, 96, 16),
              (72, 64, 48, 8), (96, 32, 3, 4), (100, 20, 5, 2), (160, 64, 32, 32), (200, 48, 12, 4), (90, 30, 7, 1),
-             (192, 64, 20, 16), (96, 64, 16, 16)]  # fmt: skip
+             (192, 64, 20, 16), (96, 64, 16, 16), (104, 32, 0, 8), (100, 30, 0, 10), (60, 40, 0, 20),
+             (264, 96, 90, 4)]  # fmt: skip
     found = []
     for length, tile, overlap, cell in cases:
         shown = f"my_starts({length}, {tile}, {overlap}, {cell})"
@@ -77,7 +78,21 @@ TILE_MISTAKES: dict[str, Callable] = {
         lambda n, t, o, c: (t - 2 * o if t > 2 * o + c else c) // c * c, *a
     ),
     "the tiles are spread evenly; asked is as far as possible each, and only the last moved back": spread,
+    "each start is rounded down by itself; the step is to be, once": lambda n, t, o, c: [
+        *(k * (t - o) // c * c for k in range(n) if k * (t - o) + t < n),
+        n - t,
+    ],
+    "each start is rounded by itself; the step is to be, once, and down": lambda n, t, o, c: [
+        *(round(k * (t - o) / c) * c for k in range(n) if k * (t - o) + t < n),
+        n - t,
+    ],
     "the last start stands there twice": lambda n, t, o, c: [*starts(n, t, o, c), n - t],
+    "without an overlap the last tile is not moved back": lambda n, t, o, c: (
+        list(range(0, n, t)) if o == 0 else starts(n, t, o, c)
+    ),
+    "without an overlap the rest lies in no tile": lambda n, t, o, c: (
+        list(range(0, n - t + 1, t // c * c)) if o == 0 else starts(n, t, o, c)
+    ),
     "it is always the example's": lambda n, t, o, c: starts(104, 32, 16, 8),
 }
 
@@ -136,6 +151,11 @@ def judge(shown, got, length, tile, overlap, cell, neighbour) -> None:
         raise Wrong(
             f"{finding} Two neighbours overlap by {least} pixels, needed are {overlap}.",
             "From one start to the next it is the tile less the overlap.", neighbour,
+        )  # fmt: skip
+    if len(got) == len(right):
+        raise Wrong(
+            f"{finding} All is covered, but not each start is as far as possible from the one before: {right} is expected.",
+            "Only the last tile is moved back; all others lie a whole step apart.", neighbour,
         )  # fmt: skip
     raise Wrong(
         f"{finding} All is covered, with {len(got)} tiles; {len(right)} are enough.",

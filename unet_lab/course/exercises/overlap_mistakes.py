@@ -28,6 +28,9 @@ def overlap_suspects() -> list[Suspect]:
         low, high = unet_receptive_field(place, depth)
         return high - low + 1
 
+    def places(depth):
+        return [(place, unet_receptive_field(place, depth)) for place in range(2**depth)]
+
     def widest(depth):
         return max(field(depth, place) for place in range(2**depth))
 
@@ -39,7 +42,8 @@ def overlap_suspects() -> list[Suspect]:
 
     return [
         of(lambda d: tile_margin(d), "That is the margin of one tile.", twice),
-        of(lambda d: up_to(2 * margin_of(d), 2**d), "That is twice the margin, then rounded.",
+        of(lambda d: up_to(2 * margin_of(d), 2**d),
+           "That is twice the margin, then rounded, or each margin rounded up to half a cell, 2**(depth - 1).",
            "Round the margin up to a multiple of the cell first, then double: the cut, too, lies on the grid."),
         of(lambda d: 2 * margin_of(d), "That is not a multiple of the cell.", grid),
         of(lambda d: margin_of(d), "That is one margin, not yet rounded.", twice + " And round up to the cell."),
@@ -53,7 +57,19 @@ def overlap_suspects() -> list[Suspect]:
         of(lambda d: 2 * up_to(field(d) - 1, 2**d), "That is twice the whole field: larger than needed."),
         of(lambda d: 2 * reach(d), "That is twice the reach: more than needed.", ends),
         of(lambda d: 2 * up_to(reach(d), 2**d), "That is twice the reach, rounded: more than needed.", ends),
-        of(lambda d: 2 * up_to(unet_receptive_field(0, d)[1], 2**d), "You look to the right of place 0: its wrong side.", ends),
+        of(lambda d: 2 * up_to(unet_receptive_field(0, d)[1], 2**d),
+           "So comes out what looks to the wrong side (to the right of place 0), takes half the field's width, or takes the next "
+           "multiple where the margin is one already: at depth 1 it is 8, and 8 is a multiple of 2.", ends),
+        of(lambda d: up_to(field(d), 2**d), "That is the width of the field, rounded."),
+        of(lambda d: 2 * tile_margin(4), "The depth is not handed on: yours is that of depth 4, the default.",
+           "unet_receptive_field(place, depth)"),
+        of(lambda d: 2 * up_to(max(-unet_receptive_field(0)[0], unet_receptive_field(2**d - 1)[1] - 2**d + 1), 2**d),
+           "The depth is not handed on: unet_receptive_field takes 4, its default.", "unet_receptive_field(place, depth)"),
+        of(lambda d: 2 * up_to(min(max(p - low, high - p) for p, (low, high) in places(d)), 2**d),
+           "That is the reach of the place that looks least far; the farthest counts.", ends),
+        of(lambda d: 2 * up_to(min(min(p - low, high - p) for p, (low, high) in places(d)), 2**d),
+           "That is the reach of the place that looks least far; the farthest counts.", ends),
+        of(lambda d: max(2 * tile_margin(d), 32), "It is 32 at least; at depth 1 16 is enough.", count),
         of(lambda d: 2 * (margin_of(d) // 2**d * 2**d), "The margin is rounded down to the cell; round up.", grid),
         of(lambda d: 2 * (margin_of(d) // 2**d + 1) * 2**d, "A cell more than needed where it is a multiple.", grid),
         of(lambda d: 2 * (margin_of(d) // 2**d + 2) * 2**d, "That is a cell larger than the smallest: two in all.", grid),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import combinations
 
 import torch
@@ -12,8 +13,8 @@ from unet_lab.course.block_mistakes import NON_LINEARITIES
 from unet_lab.course.calling import built, outputs, parts_must_be_known
 from unet_lab.course.checking import Wrong, module_class
 from unet_lab.course.gradients import gradients_must_reach_parameters
-from unet_lab.course.leniency import fields, number, sequence
-from unet_lab.course.networks import Mistake, compare_networks
+from unet_lab.course.leniency import fields, number, sequence, whole
+from unet_lab.course.networks import Mistake, compare_networks, same_values
 from unet_lab.course.probes import manners
 
 PLAN = ("training", "validation", "test", "steps", "rates", "seeds")
@@ -34,7 +35,10 @@ def attention_gate(answer) -> None:
         generator = torch.Generator().manual_seed(settings[1])
         skip = torch.randn(3, settings[0], 2 * height, 2 * width, generator=generator)
         gating = torch.randn(3, settings[1], height, width, generator=generator)
-        clue = "forward(skip, gating): theta takes the skip, phi the gating signal; each output has as many channels as `inner`."
+        clue = (
+            "forward(skip, gating): theta takes the skip, phi the gating signal; each output has as many channels as `inner`. Height "
+            "and width differ here: whatever grows to the skip's size takes both from skip.shape[-2:], height first."
+        )
         model, out = built(answer, dict(zip(names, settings, strict=True)), [skip, gating], clue, GATE_NEIGHBOUR)
         (out,) = outputs(out)
         layers = gate_layers(model, skip, gating, settings)
@@ -48,12 +52,20 @@ def attention_gate(answer) -> None:
 
 
 def gate_layers(model, skip, gating, settings) -> list[nn.Module]:
-    """theta, phi and psi, whatever they are called."""
-    layers = parts_must_be_known(model, [skip, gating], GATE_NEIGHBOUR)
+    """theta, phi and psi, whatever they are called, and however they are used where the output is right."""
     ins, signal, inner = settings
     expected = {
         "theta": ((inner, ins, 2, 2), False), "phi": ((inner, signal, 1, 1), True), "psi": ((1, inner, 1, 1), True),
     }  # fmt: skip
+    own = {(tuple(m.weight.shape), m.bias is not None): m for m in model.modules() if isinstance(m, nn.Conv2d)}
+    if set(own) == set(expected.values()) and len(own) == sum(bool([*m.parameters(recurse=False)]) for m in model.modules()):
+        theta, phi, psi = (own[want] for want in expected.values())
+        with torch.no_grad():
+            attention = torch.sigmoid(psi(F.relu(theta(skip) + phi(gating))))
+            right = skip * F.interpolate(attention, scale_factor=2, mode="bilinear")
+            if same_values(model(skip.clone(), gating.clone()), right):
+                return [theta, phi, psi]
+    layers = parts_must_be_known(model, [skip, gating], GATE_NEIGHBOUR)
     found = [(tuple(m.weight.shape), m.bias is not None) if isinstance(m, nn.Conv2d) else type(m).__name__ for m in layers]
     uncalled = [name for name, m in model.named_modules() if isinstance(m, nn.Conv2d) and not any(m is layer for layer in layers)]
     if uncalled:
@@ -156,6 +168,8 @@ def fair_plan(answer) -> None:
             cells[name, key] = sequence(each[key])
             if cells[name, key] is None:
                 raise Wrong(f"{name}: {key} is {each[key]!r}.", "Give a range or a list, e.g. range(100) or [0.01].")
+    for (name, key), given in cells.items():
+        numbers_must_be_usable(name, key, given)
     for key in ("training", "validation", "test", "rates", "seeds"):
         for name in ("baseline", "new"):
             if not cells[name, key]:
@@ -166,6 +180,8 @@ def fair_plan(answer) -> None:
             raise Wrong(f"{name}: steps is {each['steps']!r}: nothing is trained.", "At least one step.", neighbour)
     for key, finding in words.items():
         same = old[key] == new[key] if key == "steps" else sorted(cells["baseline", key]) == sorted(cells["new", key])
+        if key == "rates" and not same and len(cells["baseline", key]) == len(cells["new", key]):
+            finding = "They choose among other rates."
         if not same:
             raise Wrong(
                 f"{finding} {key}: {old[key]!r} and {new[key]!r}.", f"Give both the same {key}.",
@@ -193,3 +209,16 @@ def fair_plan(answer) -> None:
         if count < least:
             costs = "More of them costs time; fewer costs truth."
             raise Wrong(f"{key}: {count} different. At least {least}.", why, costs, neighbour)
+
+
+def numbers_must_be_usable(name: str, key: str, given) -> None:
+    """Wrong where a rate is none, or the seed of a cell or of a run is no whole number from 0."""
+    for value in given:
+        if key == "rates":
+            rate = number(value, "a rate, a number") if not isinstance(value, str) else math.nan
+            if not 0 < rate <= 10:
+                what = "is text" if isinstance(value, str) else "teaches nothing: a rate lies above 0, and well below 10"
+                raise Wrong(f"{name}: rates: {value!r} {what}.", "Rates are numbers such as 0.001, 0.003 and 0.01.")
+        elif whole(value) is None or whole(value) < 0:
+            what = "Cells are numbered" if key != "seeds" else "Seeds are numbers"
+            raise Wrong(f"{name}: {key}: {value!r} is no whole number from 0.", f"{what} 0, 1, 2 and so on.")

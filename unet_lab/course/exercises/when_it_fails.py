@@ -85,6 +85,8 @@ def own_doctor(answer) -> None:
     mixed = np.concatenate([softmax(free)[:1], free[1:]])  # only the first image
     one_pixel = free.copy()
     one_pixel[:, :, 0, 0] = softmax(free)[:, :, 0, 0]
+    flat = softmax(free / 12)  # far from 0 and 1
+    low_and_high = flat * np.where(np.arange(16).reshape(4, 4) % 2, 1.4, 0.6)  # sums of 0.6 and 1.4, and no number above 1
     on_average = softmax(free) * np.where(np.arange(16).reshape(4, 4) % 2, 1.5, 0.5)  # sums of 0.5 and 1.5: 1 on average
     single_precision = softmax(_outputs(rng, (1, 2, 6, 5))).astype(np.float32)
     thirds = np.abs(free) / np.abs(free).mean()
@@ -126,6 +128,16 @@ def own_doctor(answer) -> None:
         ("outputs of which only one pixel adds up to 1", falling, one_pixel, mine, yours, "healthy", "Look at every pixel."),
         ("outputs that add up to 1 on average only, not at every pixel", falling, on_average, mine, yours, "healthy",
          "Each pixel's sum over the classes must be 1, not the mean of all sums."),
+        ("outputs from 0 to 1 that add up to 1 on average, not at every pixel", falling, low_and_high, mine, yours, "healthy",
+         "Each pixel's sum over the classes must be 1, not the mean of all sums, nor the mean of all outputs."),
+        ("outputs of which only the last image is a softmax", falling, mixed[::-1].copy(), mine, yours, "healthy",
+         "Look at all images, every pixel."),
+        *((f"outputs from 0 to 1 of which only the {which} image is a softmax", falling, half, mine, yours, "healthy",
+           "Look at all images, every pixel.")
+          for which, half in (("last", np.concatenate([single[:1], flat[1:]])), ("first", np.concatenate([flat[:1], single[1:]])))),
+        *((f"outputs that add up to {total:g} at every pixel", falling, total * flat, mine, yours, "healthy",
+           "A softmax adds up to 1, to rounding: np.allclose as it comes, no wide tolerance.")
+          for total in (0.8, 1.2, 0.97, 0.5)),
         ("outputs above 0 that do not add up to 1", falling, thirds, mine, yours, "healthy", "The sum at each pixel is 1."),
         ("the last validation image is the first training image", falling, free, mine, [*yours, "a1"], "leak",
          "One image on both sides is enough, at any place: set(a) & set(b)."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from unet_lab.course.checking import NotTried, Wrong, called
-from unet_lab.course.exercises.shuffling import SEEDS, must_be_shuffled
+from unet_lab.course.exercises.shuffling import SEEDS, must_be_shuffled, runs
 from unet_lab.course.leniency import sequence, whole
 from unet_lab.datasets.generator.example_set import COLOURS
 
@@ -99,6 +99,9 @@ def split_by_dish(answer) -> None:
         clue = "Does each name go to one side? Two draws overlap; and dish10 begins with 'dish1': compare whole names of dishes."
         raise Wrong(f"{both[0]} is in training and in validation.", clue, neighbour)
     lost = sorted(set(names) - set(training) - set(validation))
+    if set(training) | set(validation) == {dish_of(name) for name in names}:
+        finding = "those are dishes, expected the names of their images."
+        raise Wrong(finding, "[name for name in names if name.split('_')[0] in chosen] gives the names.", neighbour)
     if lost or len(training) + len(validation) != len(names):
         what = f"{lost[0]} is in neither part" if lost else "a name stands twice"
         raise Wrong(f"{what}.", "Every name belongs to one part, once.", neighbour)
@@ -127,12 +130,12 @@ def split_by_dish(answer) -> None:
                 "name[:5] is 'dish1' for all four of them. Cut at the underscore.",
                 neighbour,
             )
+        sizes_must_stay(answer, names, neighbour)
         raise Wrong(
             f"{len(dishes[0])} of 12 dishes for training, expected round(12 * 0.75) = 9.", "The share counts dishes.", neighbour
         )
-    *twice, other = (sides(called(answer, names, 0.75, seed)) for seed in (1, 1, 1, 2))
-    if any((set(again[0]), set(again[1])) != (set(training), set(validation)) for again in twice):  # once may be by chance
-        raise Wrong("two calls with seed 1 give two splits.", "Draw with np.random.default_rng(seed), made inside.", neighbour)
+    the_same_twice(answer, names, neighbour)
+    other = sides(called(answer, names, 0.75, 2))
     if set(other[0]) == set(training):
         third = sides(called(answer, names, 0.75, 3))
         if set(third[0]) == set(training):
@@ -142,6 +145,44 @@ def split_by_dish(answer) -> None:
                 neighbour,
             )
     other_sets(answer, neighbour)
+
+
+def the_same_twice(answer, names, neighbour) -> None:
+    """Wrong where one seed gives two splits: at the next calls, or after a call with another seed and other names."""
+    for seed in (1, 0, 7, 42):
+        first = sides(called(answer, names, 0.75, seed))
+        again = [sides(called(answer, names, 0.75, seed)) for _ in range(3)]
+        called(answer, names[:9], 0.5, seed + 1)
+        again.append(sides(called(answer, names, 0.75, seed)))
+        if any((set(a), set(b)) != (set(first[0]), set(first[1])) for a, b in again):
+            only = " 0 is a seed as any other: `if seed` and `seed or …` take it for none." if seed == 0 else ""
+            finding = f"two calls with seed {seed} give two splits.{only}"
+            raise Wrong(finding, "Draw with np.random.default_rng(seed), made inside, whatever the seed.", neighbour)
+
+
+def every_seed_its_own(answer, neighbour) -> None:
+    """Wrong where two seeds share one split of many dishes: only a part of the seed counts."""
+    many, seen = [f"dish{dish}_1.tif" for dish in range(101, 141)], {}
+    for seed in (*range(8), 10, 42, 100, 101, 255, 256, 257, 1000, 1001, 65_536, 2**31 - 1):
+        key = tuple(sorted(sides(called(answer, many, 0.5, seed))[0]))
+        if key in seen and runs({dish_of(name) for name in key}, [dish_of(name) for name in many]) > 1:
+            finding = (
+                f"the seeds {seen[key]} and {seed} give the same split: only a part of the seed counts, or few splits are known."
+            )
+            raise Wrong(finding, "Give the seed to the generator as it is: np.random.default_rng(seed).", neighbour)
+        seen[key] = seed
+
+
+def sizes_must_stay(answer, names, neighbour) -> None:
+    """Wrong where the number of dishes that train differs from seed to seed."""
+    counts = {len({dish_of(name) for name in sides(called(answer, names, 0.75, seed))[0]}) for seed in range(1, 7)}
+    if len(counts) > 1:
+        finding = f"{min(counts)} to {max(counts)} of 12 dishes train, by the seed; expected round(12 * 0.75) = 9, always."
+        clue = (
+            "A coin for each dish, or a draw with replacement, gives the share on average only: shuffle once, then cut. And dish1 "
+            "must not take dish10 with it."
+        )
+        raise Wrong(finding, clue, neighbour)
 
 
 def dish_of(name: str) -> str:
@@ -176,7 +217,8 @@ def other_sets(answer, neighbour) -> None:
     """Other dishes, not numbered through, with unequal numbers of fields; and the same set in other runs of Python."""
     few = {1: 2, 2: 1, 7: 4, 17: 12, 20: 3, 103: 1, 3: 2, 110: 11, 1030: 2, 44: 13, 4: 1}
     long = dict.fromkeys(range(10301, 10309), 2)
-    for fields, fraction, seed in ((few, 0.7, 3), (few, 0.5, 4), (few, 0.3, 5), (long, 0.5, 6), (long, 0.25, 7)):
+    edges = [(dict.fromkeys(range(1, count + 1), 2), part, 8) for count, part in ((4, 0.75), (4, 0.25), (12, 11 / 12), (2, 0.5))]
+    for fields, fraction, seed in ((few, 0.7, 3), (few, 0.5, 4), (few, 0.3, 5), (long, 0.5, 6), (long, 0.25, 7), *edges):
         names = [f"dish{dish}_{field}.tif" for dish, count in fields.items() for field in range(1, count + 1)]
         training, validation = sides(called(answer, names, fraction, seed))
         dishes = [{dish_of(name) for name in side} for side in (training, validation)]
@@ -190,6 +232,9 @@ def other_sets(answer, neighbour) -> None:
             finding = f"{said}: other names come out than went in; it works for dish1 to dish12 only?"
             raise Wrong(finding, "Take the dishes from the names that are given.", neighbour)
         count = len(fields)
+        if abs(len(dishes[0]) - fraction * count) >= 1 and len(dishes[0]) == round(0.75 * count):
+            finding = f"{said}: {len(dishes[0])} of {count} dishes train, three quarters as before: train_fraction is not used."
+            raise Wrong(finding, "round(train_fraction * number of dishes), whatever the fraction is.", neighbour)
         if abs(len(dishes[0]) - fraction * count) >= 1:
             finding = (
                 f"{said}: {len(dishes[0])} of {count} dishes train, expected {round(fraction * count)}: the share is of dishes."
@@ -200,6 +245,7 @@ def other_sets(answer, neighbour) -> None:
             )
             raise Wrong(finding, clue, neighbour)
     names = [f"dish{dish}_{field}.tif" for dish, count in few.items() for field in range(1, count + 1)]
+    every_seed_its_own(answer, neighbour)
     order = list(dict.fromkeys(dish_of(name) for name in names))
     drawn = [list(map(dish_of, sides(called(answer, names, 0.5, seed))[0])) for seed in range(SEEDS)]
     clue = "Shuffle all dishes, np.random.default_rng(seed).permutation(dishes), and then cut."
