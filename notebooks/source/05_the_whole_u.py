@@ -359,7 +359,7 @@ check("head", my_head);
 # ## Exercise 2: assemble it yourself
 #
 # Close the cell with `UNetByHand` (a click on the blue bar beside it) and write it from memory, for any depth. It is judged by what it does: shapes, counts, skips that
-# arrive unchanged, logits without a squashing function, a gradient for every parameter.
+# arrive unchanged, logits without a squashing function (also with one class, whose logits are (N, 1, H, W), and also in `eval()`), a gradient for every parameter.
 
 # %%
 class MyUNet(nn.Module):

@@ -112,7 +112,11 @@ def calls(model: nn.Module, *inputs: Tensor, sizes: list[int] | None = None) -> 
 def parts_must_be_known(model: nn.Module, inputs: list[Tensor], *hints: str) -> list[nn.Module]:
     """The layers with parameters in the order of their calls; Wrong where one is no part of the model, or is used twice."""
     sizes: list[int] = []
-    first = [m for m in calls(model, *inputs, sizes=sizes) if [*m.parameters(recurse=False)]]
+    try:
+        first = [m for m in calls(model, *inputs, sizes=sizes) if [*m.parameters(recurse=False)]]
+    except RuntimeError as error:  # it was called before, with the same inputs
+        finding = f"it works at first; called again it stops: {str(error)[:120]}. Something is kept from call to call."
+        raise Wrong(finding, "A list that forward fills must be made in forward, anew at each call.", *hints) from None
     again = [m for m in calls(model, *inputs) if [*m.parameters(recurse=False)]]
     known = {id(module) for module in model.modules()}
     strange = [m for m in first if id(m) not in known]

@@ -64,13 +64,21 @@ def gradients_must_reach_parameters(model: nn.Module, inputs: dict[str, Tensor],
     model.zero_grad(set_to_none=True)
 
 
+def averages_must_move(model: nn.Module, *hints: str) -> None:
+    """Wrong where a batch normalisation's momentum is 0 (it never learns its averages) or 1 (it keeps the last batch alone)."""
+    for name, layer in model.named_modules():
+        if isinstance(layer, nn.BatchNorm2d) and layer.momentum is not None and not 1e-3 <= layer.momentum <= 0.7:
+            finding = f"{name} has momentum {layer.momentum:g}: eval() mode normalises by its averages, which are none."
+            raise Wrong(finding, "Leave the momentum of batch norm at 0.1.", *hints)
+
+
 def must_come_alive(model: nn.Module, inputs: dict[str, Tensor], *hints: str) -> None:
     """Wrong where a kernel of a new model still gets a gradient of zeros after some steps of training."""
     for name, parameter in model.named_parameters():
         if parameter.ndim == 4 and parameter.shape[-1] > 1 and parameter.min() == parameter.max():
             raise Wrong(
-                f"as it is made, all numbers of {name} are {float(parameter.detach().max()):g}: it cannot learn, since no kernel tells "
-                "two neighbours apart, and no channel differs from another.",
+                f"as it is made, all numbers of {name} are {float(parameter.detach().max()):g}: it cannot learn, "
+                "since no kernel tells two neighbours apart, and no channel differs from another.",
                 "Leave the layers as PyTorch makes them: random weights.",
                 *hints,
             )

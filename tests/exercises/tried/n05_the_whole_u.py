@@ -233,7 +233,7 @@ unet.wrong(
 unet.wrong("state: input changed in place", "changed|in place", "        skips = []", "        x -= 0.5\n        skips = []")
 unet.wrong(
     "floor: an identity",
-    "shared|same|parameters|gradient",
+    "bottleneck is missing",
     "        self.head =",
     "        if depth > 1:\n            self.decoder[-1].block = self.encoder[0].block if False else self.decoder[-1].block\n            self.encoder[1].block[3] = self.encoder[1].block[3]\n        self.bottleneck = nn.Identity()\n        self.head =",
 )
@@ -702,4 +702,105 @@ head.right(
     "a clipped sigmoid, whose error is 1e-9",
     ONE,
     "    if len(logits) == 1:\n        return 1 / (1 + np.exp(-np.clip(logits, -20, 20)))\n",
+)
+
+FORWARD = "return self.head(x)"
+ONE_CLASS = "if self.head.out_channels == 1"
+for end, words in {
+    f"return self.head(x).sigmoid() {ONE_CLASS} else self.head(x)": "squash|sigmoid|bias",
+    f"return self.head(x).relu() {ONE_CLASS} else self.head(x)": "squash|relu",
+    f"z = self.head(x)\n        return z.sigmoid() {ONE_CLASS} and not self.training else z": "squash|sigmoid",
+    f"z = self.head(x)\n        return z.sigmoid() {ONE_CLASS} and self.training else z": "sigmoid",
+    "z = self.head(x)\n        return z.squeeze(1)": "squeeze",
+    f"z = self.head(x)\n        return z[:, 0] {ONE_CLASS} else z": "squeeze|axis",
+    "z = self.head(x)\n        return z.softmax(1) if self.training else z": "softmax",
+    "z = self.head(x)\n        return z.softmax(1) if not self.training else z": "softmax",
+    "z = self.head(x)\n        return z if self.training else F.one_hot(z.argmax(1), z.shape[1]).movedim(-1, 1).float()": "argmax|decisions",
+    "z = self.head(x)\n        return z - z.mean(1, keepdim=True)": "mean",
+    "z = self.head(x)\n        return z.transpose(2, 3) if z.shape[2] == z.shape[3] else z": "square",
+    "return self.head(x).half()": "float16",
+    "return self.head(x).double()": "float64",
+    "return self.head(x) + self.start[:, :1]": "added|image",
+}.items():
+    unet.wrong(f"second: {end}", words, FORWARD, end, "        skips = []", "        self.start = x\n        skips = []")
+for change, words in {
+    "x / 255": "255",
+    "x.clamp(0, 1)": "clipped",
+    "x.transpose(2, 3) if x.shape[2] == x.shape[3] else x": "square|transposed|it stops",
+}.items():
+    unet.wrong(f"second: begins with {change}", words, "        skips = []", f"        x = {change}\n        skips = []")
+for change, words in {
+    "skip.roll(1, -1)": "shifted",
+    "skip.roll((1, 1), (2, 3))": "shifted",
+    "F.interpolate(F.max_pool2d(skip, 2), skip.shape[-2:])": "pooled",
+    "F.normalize(skip, dim=1)": "normalised",
+    "skip.transpose(2, 3) if skip.shape[2] == skip.shape[3] else skip": "transposed",
+    "skip - skip.mean((2, 3), keepdim=True)": "mean",
+}.items():
+    unet.wrong(f"second: sends {change}", words, "skips.append(skip)", f"skips.append({change})")
+MAKE = "        self.head = nn.Conv2d"
+unet.wrong(
+    "second: every skip is kept for ever",
+    "kept for ever|grows",
+    "        skips = []",
+    "        skips = self.__dict__.setdefault('kept', [])",
+    "skips.pop()",
+    "skips[len(skips) - 1 - list(self.decoder).index(stage)]",
+)
+unet.wrong(
+    "second: maps are kept in a global list",
+    "kept for ever|grows",
+    "class Net",
+    "KEPT = []\nclass Net",
+    "skips.append(skip)",
+    "skips.append(skip)\n            KEPT.append(skip)",
+)
+unet.wrong(
+    "second: skips of the first call",
+    "second call|call before",
+    "        skips = []",
+    "        skips = self.__dict__.setdefault('kept', [])",
+    "skips.pop()",
+    "skips[len(self.decoder) - 1 - list(self.decoder).index(stage)]",
+)
+unet.wrong(
+    "second: a bottleneck shared by all networks",
+    "share",
+    "Bottleneck(channels[depth - 1], channels[depth])",
+    "FLOORS.setdefault((base_channels, depth), Bottleneck(channels[depth - 1], channels[depth]))",
+    "class Net",
+    "FLOORS = {}\nclass Net",
+)
+unet.wrong(
+    "second: momentum 0",
+    "momentum",
+    MAKE,
+    "        for m in self.modules():\n            if isinstance(m, nn.BatchNorm2d):\n                m.momentum = 0.0\n" + MAKE,
+)
+unet.wrong(
+    "second: kernels of zeros",
+    "cannot learn|lost|below",
+    MAKE,
+    "        for m in self.bottleneck.modules():\n            if isinstance(m, nn.Conv2d):\n                nn.init.zeros_(m.weight)\n"
+    + MAKE,
+)
+unet.wrong("second: depth 4 always", "depth", "        super().__init__()", "        super().__init__()\n        depth = 4")
+unet.wrong("second: channels capped", "narrow|channels", "base_channels * 2**k", "base_channels * 2 ** min(k, 1)")
+unet.right(
+    "keeps the skips of the last call, to look at",
+    "        skips = []",
+    "        skips = self.skips = []",
+    "skips.pop()",
+    "skips[-1 - list(self.decoder).index(stage)]",
+)
+unet.right(
+    "a head of zeros at the start",
+    "        self.head = nn.Conv2d(channels[0], num_classes, kernel_size=1)",
+    "        self.head = nn.Conv2d(channels[0], num_classes, kernel_size=1)\n        nn.init.zeros_(self.head.weight)",
+)
+unet.right(
+    "kernels by He's rule",
+    MAKE,
+    "        for m in self.modules():\n            if isinstance(m, nn.Conv2d):\n                nn.init.kaiming_normal_(m.weight)\n"
+    + MAKE,
 )

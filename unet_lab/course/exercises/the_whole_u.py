@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import torch
-from torch.nn import functional as F
 
 from unet_lab.course.calling import built, calls_until_error, outputs, parts_must_be_known
 from unet_lab.course.checking import NotTried, Wrong, module_class
-from unet_lab.course.gradients import gradients_must_reach_parameters
-from unet_lab.course.networks import Mistake, U, compare_networks, is_batch_norm, run_u, same_values, shake, u_of
+from unet_lab.course.exercises.u_mistakes import ORDER, u_mistakes
+from unet_lab.course.exercises.u_parts import check_parts
+from unet_lab.course.gradients import averages_must_move, gradients_must_reach_parameters, must_come_alive
+from unet_lab.course.networks import compare_networks, is_batch_norm, run_u, same_values, shake, u_of
 from unet_lab.course.probes import manners
-from unet_lab.inspection.cost import count_parameters
 
-ORDER = "Collect the skips in a list on the way down; on the way up take them from its end: skips.pop()."
 PLATES = "A neighbour: plates are stacked 1, 2, 3 and taken off 3, 2, 1."
 ARGUMENTS = "Use the constructor's arguments everywhere; loops over range(depth) serve any depth."
 LAYERS = "A neighbour: nn.ModuleList(nn.Linear(8, 8) for _ in range(count)) has as many layers as count says."
@@ -22,20 +21,27 @@ def unet(answer) -> None:
     """MyUNet(in_channels, num_classes, base_channels, depth), of whatever blocks; judged by what it does."""
     module_class(answer, "unet")
     names = ("in_channels", "num_classes", "base_channels", "depth")
-    for settings, height, width in (((1, 3, 4, 2), 32, 40), ((2, 5, 3, 3), 32, 24), ((3, 2, 6, 1), 18, 14)):
+    for settings, height, width in (
+        ((1, 3, 4, 2), 32, 40),
+        ((2, 5, 3, 3), 32, 24),
+        ((3, 2, 6, 1), 18, 14),
+        ((1, 1, 4, 2), 24, 20),
+    ):
         x = torch.randn(3, settings[0], height, width, generator=torch.Generator().manual_seed(settings[0]))
         try:
             model, found = built(answer, dict(zip(names, settings, strict=True)), [x], ARGUMENTS, LAYERS)
         except Wrong as wrong:
-            raise Wrong(f"{wrong.finding}{where_it_broke(answer, settings, x)}", *wrong.hints) from None
+            where = where_it_broke(answer, settings, x) if "it stops" in wrong.finding else ""
+            raise Wrong(f"{wrong.finding}{where}", *wrong.hints) from None
         if found is None:
             raise NotTried
         said = ", ".join(f"{name}={value}" for name, value in zip(names, settings, strict=True))
         try:
             (out,) = outputs(found, ("logits",))
             check_net(model, x, out, settings)
+            must_come_alive(answer(*settings), {"image": x}, LAYERS)
         except Wrong as wrong:
-            if settings[3] == 2:
+            if settings == (1, 3, 4, 2):
                 raise
             raise Wrong(f"with {said} it no longer works: {wrong.finding}", *wrong.hints) from None
 
@@ -67,7 +73,7 @@ def check_net(model, x, out, settings) -> None:
     if tuple(out.shape) != expected:
         raise Wrong(
             f"for input {tuple(x.shape)} the output is {tuple(out.shape)}, expected {expected}: "
-            + ("the number of classes differs (the head)." if out.ndim < 2 or out.shape[1] != classes else "the size differs."),
+            + how_the_shape_differs(out, expected),
             "As many decoder stages as encoder stages bring the size back; the head turns channels into classes.",
             "Print x.shape after every stage, and write the sizes down beside the U.",
         )
@@ -85,8 +91,21 @@ def check_net(model, x, out, settings) -> None:
         first = same_values(model.eval()(x), run_u(u, x))
     hints = ("Compare with the figure: blocks, poolings, bottleneck, ups, each with its own skip, and the head.", ORDER, PLATES)
     what = "a U-Net of your layers"
-    compare_networks(model, lambda given: run_u(u, given, skip_first=first), [inputs], u_mistakes(u, depth), what, hints)
+    side = min(x.shape[2:])
+    batches = [inputs, {"image": 3 * x[..., :side, :side].flip(-1)}]
+    compare_networks(model, lambda given: run_u(u, given, skip_first=first), batches, u_mistakes(u, depth), what, hints)
     gradients_must_reach_parameters(model.train(), inputs, PLATES)
+    averages_must_move(model, PLATES)
+
+
+def how_the_shape_differs(out, expected) -> str:
+    """In words: the axis of a single class is lost, another number of classes, another size."""
+    if tuple(out.shape) == (expected[0], *expected[2:]):
+        how = "one class is one channel of logits, no squeeze" if expected[1] == 1 else "as argmax does; logits have one for each"
+        return f"the axis of the classes is lost ({how})."
+    if out.ndim < 2 or out.shape[1] != expected[1]:
+        return "the number of classes differs (the head)."
+    return "the size differs."
 
 
 def known_layers(model, x) -> list:
@@ -103,82 +122,14 @@ def known_layers(model, x) -> list:
     return layers
 
 
-def u_mistakes(u: U, depth: int) -> list[Mistake]:
-    """The U with each known mistake, out of the student's layers, in both orders of skip and x."""
-    found = []
-    sent = "EncoderStage returns (x, skip). `skip` goes across unchanged; `x`, the pooled one, goes on down."
-    as_it_is = "Return the head's result as it is."
-
-    def add(finding, clue, end=lambda out: out, **changes):
-        for first in (True, False):
-            found.append(Mistake(lambda x, f=first: end(run_u(u, x, skip_first=f, **changes)), finding, clue))
-
-    across = {
-        "is all zeros": torch.zeros_like,
-        "is not what the encoder sent there: it is mirrored left to right": lambda s: s.flip(-1),
-        "is not what the encoder sent there: it is upside down (mirrored)": lambda s: s.flip(-2),
-        "is not what the encoder sent there: it is doubled": lambda s: 2 * s,
-        "is not what the encoder sent there: it is halved": lambda s: s / 2,
-        "is not what the encoder sent there: it is averaged over the batch": lambda s: s.mean(0, keepdim=True).expand_as(s),
-    }  # fmt: skip
-    for words, change in across.items():
-        add(f"the decoder's skip of every level {words}.", sent, skip=lambda level, s, c=change: c(s))
-        for level in range(depth):
-            one = lambda at, s, c=change, k=level: c(s) if at == k else s  # noqa: E731
-            add(f"the decoder's skip of level {level} {words}.", sent, skip=one)
-    up = "x = self.bottleneck(x), and that goes up."
-    add("what comes from the bottleneck is lost: zeros go up from below.", up, floor=torch.zeros_like)
-    add("you pool by the mean (average) of each 2x2.", "The stages keep the largest of four.", pool=lambda t: F.avg_pool2d(t, 2))
-    add("the output is mirrored left to right.", as_it_is, end=lambda out: out.flip(-1))
-    add("the output is upside down (mirrored).", as_it_is, end=lambda out: out.flip(-2))
-    add("the classes are in reverse order.", as_it_is, end=lambda out: out.flip(1))
-    add("the skips are taken in the wrong order.", ORDER, take=lambda level, depth: depth - 1 - level)
-    return found
-
-
-def check_parts(model, layers, settings) -> None:
-    ins, classes, base, depth = settings
-    ours = count_parameters(in_channels=ins, num_classes=classes, base_channels=base, depth=depth)
-    mine = sum(p.numel() for p in model.parameters())
-    for layer in layers:  # a bias before a batch norm does nothing: with or without it
-        if isinstance(layer, torch.nn.Conv2d) and layer.bias is None and layer.kernel_size == (3, 3):
-            mine += layer.out_channels
-    doubling = "Channels double on the way down, at the bottleneck too: 4, 8, then 16 for base_channels=4, depth=2."
-    neighbour = "A neighbour: base_channels=16, depth=3 has 16, 32, 64 in the encoder and 128 at the floor."
-    if mine == ours:
-        return
-    threes = [m for m in layers if isinstance(m, torch.nn.Conv2d) and m.kernel_size == (3, 3)]
-    kinds = f"{len(threes)} convolutions of 3x3, "
-    kinds += f"{sum(is_batch_norm(m) for m in layers)} batch norms, "
-    kinds += f"{sum(isinstance(m, torch.nn.ConvTranspose2d) for m in layers)} up-convolutions"
-    start = f"{mine:,} parameters, expected {ours:,}"
-    found = f"(yours has {kinds}; expected {4 * depth + 2}, {4 * depth + 2}, {depth})"
-    tail = layers[-1] if layers and isinstance(layers[-1], torch.nn.Conv2d) else None
-    if tail is not None and (tail.kernel_size != (1, 1) or tail.bias is None) and tail.out_channels == classes:
-        what = "has no bias" if tail.bias is None else f"is {tail.kernel_size[0]}x{tail.kernel_size[1]}"
-        size = "too wide" if mine > ours else "missing or too narrow"
-        finding = f"{start}: a part is {size}; the head {what}, and should be a 1x1 convolution with bias."
-        raise Wrong(finding, "The head is nn.Conv2d(base_channels, num_classes, kernel_size=1).", neighbour)
-    if tail is not None and tail.kernel_size == (1, 1) and tail.out_channels != classes:
-        finding = f"{start}: the head gives {tail.out_channels} channels, expected one for each of the {classes} classes."
-        raise Wrong(finding, "The head is nn.Conv2d(base_channels, num_classes, kernel_size=1).", neighbour)
-    if mine < ours:
-        raise Wrong(
-            f"{start}: a part is missing or too narrow {found}.",
-            "The parts are: depth encoder stages, one bottleneck, depth decoder stages, the 1x1 head.",
-            doubling,
-            neighbour,
-        )
-    raise Wrong(
-        f"{start}: a part is too wide, or there is one too many {found}.",
-        "Stage k has base_channels * 2**k channels; the bottleneck has base_channels * 2**depth.",
-        "The head is a 1x1 convolution: nn.Conv2d(base_channels, num_classes, kernel_size=1).",
-        neighbour,
-    )
-
-
 def check_head(model, x, out) -> None:
     neighbour = "A neighbour: a linear regression ends in its weighted sum; there is no function around it."
+    if bool(((out == 0) | (out == 1)).all()):
+        clue = "Return the head's result as it is, in eval() mode too; whoever wants classes takes the argmax."
+        raise Wrong("the outputs are 0 and 1: those are decisions (argmax), not logits.", clue, neighbour)
+    if out.shape[1] > 1 and torch.allclose(out.mean(dim=1), torch.zeros(()), atol=1e-5):
+        clue = "Return the head's result as it is."
+        raise Wrong("the logits of each pixel add up to 0: their mean is taken off.", clue, neighbour)
     total = out.exp().sum(dim=1)
     if torch.allclose(total, torch.ones(total.shape), atol=1e-4):
         clue = "Return logits: cross entropy does that step itself."
