@@ -109,15 +109,19 @@ def calls(model: nn.Module, *inputs: Tensor, sizes: list[int] | None = None) -> 
     return found
 
 
+def heard(model: nn.Module, inputs: list[Tensor], sizes: list[int] | None, *hints: str) -> list[nn.Module]:
+    """The layers with parameters in the order of their calls; Wrong where a model stops that was called before."""
+    try:
+        return [m for m in calls(model, *inputs, sizes=sizes) if [*m.parameters(recurse=False)]]
+    except RuntimeError as error:
+        finding = f"it works at first; called again it stops: {str(error)[:120]}. Something is kept from call to call."
+        raise Wrong(finding, "A list that forward fills must be made in forward, anew at each call.", *hints) from None
+
+
 def parts_must_be_known(model: nn.Module, inputs: list[Tensor], *hints: str) -> list[nn.Module]:
     """The layers with parameters in the order of their calls; Wrong where one is no part of the model, or is used twice."""
     sizes: list[int] = []
-    try:
-        first = [m for m in calls(model, *inputs, sizes=sizes) if [*m.parameters(recurse=False)]]
-    except RuntimeError as error:  # it was called before, with the same inputs
-        finding = f"it works at first; called again it stops: {str(error)[:120]}. Something is kept from call to call."
-        raise Wrong(finding, "A list that forward fills must be made in forward, anew at each call.", *hints) from None
-    again = [m for m in calls(model, *inputs) if [*m.parameters(recurse=False)]]
+    first, again = heard(model, inputs, sizes, *hints), heard(model, inputs, None, *hints)
     known = {id(module) for module in model.modules()}
     strange = [m for m in first if id(m) not in known]
     if strange:
@@ -163,7 +167,7 @@ def must_be_called_in_both_modes(model: nn.Module, inputs: list[Tensor], first: 
     """Wrong where other layers with parameters run in train() mode than in eval() mode."""
     mode, kept = model.training, [buffer.clone() for buffer in model.buffers()]
     model.train(not mode)
-    other = [m for m in calls(model, *inputs) if [*m.parameters(recurse=False)]]
+    other = heard(model, inputs, None, *hints)
     model.train(mode)
     with torch.no_grad():
         for buffer, value in zip(model.buffers(), kept, strict=True):

@@ -58,3 +58,21 @@ nucleus.wrong("count: per column", "count|each column|one number", f"sum({S} == 
 nucleus.wrong("form: the mask", "count", f"{S} == 2")
 nucleus.wrong("type: any", "True|bool", f"({S} == 2).any()")
 nucleus.wrong("type: words", "expected", '"many"')
+
+# Of a student who tried five hundred answers to the first six notebooks.
+
+shape.wrong("second: positions", "positions", '{"images": 0, "classes": 1, "height": 2, "width": 3}')
+shape.wrong("second: last indices", "last ind", '{"images": 1, "classes": 2, "height": 63, "width": 95}')
+shape.wrong("second: the shape above", "above", '{"images": 5, "classes": 3, "height": 48, "width": 80}')
+shape.wrong("second: maps", "maps", '"images": 2', '"images": 6')
+shape.wrong("second: one channel", "grey", '"classes": 3', '"classes": 1')
+shape.wrong("second: pixels", "number of pixels", '"height": 64', '"height": 64 * 96')
+nucleus.wrong("second: no sum", "sum", f"{S} == 2")
+nucleus.wrong("second: one axis", "one number|axis", f"({S} == 2).sum(axis=0)")
+nucleus.wrong("second: places", "places|one number", f"np.nonzero({S} == 2)")
+nucleus.wrong("second: uint8", "uint8|overflow", f"int(({S} // 2).sum(dtype=np.uint8))")
+nucleus.wrong("second: off by one", "off by one", f"int(({S} == 2).sum()) - 1")
+nucleus.wrong(
+    "second: where truth and segment agree", "agree", f"int((({S} == 2) & (generate_cell(seed=7, size=160).mask == 2)).sum())"
+)
+nucleus.wrong("second: greys", "greys", "int((generate_cell(seed=7, size=160).image == 2).sum())")

@@ -261,3 +261,17 @@ split.right(
 )
 split.right("the hash of a number", "default_rng(seed)", "default_rng(hash((seed, 3)) % 2**63)")
 split.right("a seed sequence", "default_rng(seed)", "Generator(np.random.PCG64(np.random.SeedSequence([seed, 5])))")
+
+encode.wrong(
+    "second: evenly spaced codes",
+    "evenly",
+    "def f(grey, codes):\n    return ((grey.astype(int) - codes[0]) // (codes[1] - codes[0])).astype(np.uint8)",
+)
+encode.wrong("second: a tolerance", "tolerance", "indices[grey == code]", "indices[np.abs(grey.astype(int) - code) <= 5]")
+encode.wrong("second: two codes", "two codes", "enumerate(codes)", "enumerate(codes[:2])")
+encode.wrong(
+    "second: as many columns as rows",
+    "columns as rows",
+    "    return indices",
+    "    indices[:, len(indices):] = 0\n    return indices",
+)

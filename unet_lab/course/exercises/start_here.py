@@ -9,7 +9,9 @@ import numpy as np
 from unet_lab.course.checking import Wrong, close
 from unet_lab.course.leniency import fields, number, whole
 from unet_lab.datasets.generator.cells import generate_cell
+from unet_lab.inference import predict
 from unet_lab.inference.segment import segment
+from unet_lab.weights import load_pretrained
 
 SEED, SIZE = 7, 160
 SHAPE = {"images": 2, "classes": 3, "height": 64, "width": 96}
@@ -24,6 +26,13 @@ def nucleus_pixels(answer) -> None:
     """How many pixels of the cell of seed 7 (160 pixels) does `segment` call nucleus?"""
     if isinstance(answer, bool | np.bool_):
         raise Wrong(f"yours is {answer}, True or False; expected a count.", "Count the True ones: .sum(), not .any().")
+    shape = np.shape(answer) if not isinstance(answer, str | dict) else ()
+    if isinstance(answer, tuple) or (shape and np.size(answer) > 1):
+        raise Wrong(
+            f"expected one number, a count of pixels, got {type(answer).__name__} of many.",
+            "(mask == 2) is an array of True and False, np.nonzero gives places; .sum() without an axis adds up to one count.",
+            "A neighbour: (mask == 0).sum() counts the background.",
+        )
     given = number(answer, "a count of pixels")
     truth = generate_cell(SEED, SIZE).mask
     prediction = segmented(SEED, SIZE)
@@ -40,7 +49,18 @@ def nucleus_pixels(answer) -> None:
         prediction.size: "that is every pixel of the image.",
     }
     known |= {
-        int((prediction == 3).sum()): "there is no class 3: the classes are 0, 1 and 2, and the nucleus is class 2.",
+        int(((prediction == 2) & (truth == 2)).sum()): "those are the nucleus pixels on which segment and the true mask agree; "
+        "asked is what segment calls nucleus, right or wrong.",
+        int(
+            (generate_cell(SEED, SIZE).image == 2).sum()
+        ): "those are the pixels of the image (greys) that are 2; compare the mask, segment(image), with 2.",
+        right % 256: "that is what is left of the count in uint8, which wraps round at 256: the type overflows.",
+        right + 1: "that is off by one: the count itself is asked.",
+        right - 1: "that is off by one: the count itself is asked.",
+    }
+    known |= {
+        int((prediction == 3).sum()): "there is no class 3: the classes are 0, 1 and 2, the nucleus is class 2. "
+        "(And the image holds greys: compare the mask, segment(image), with 2.)",
         int((prediction != 2).sum()): "those are all the others, which are not nucleus: != where it should be ==.",
         2 * right: "that is twice the count: the indices were added up, and each is a 2.",
         SIZE: "that is the number of rows, which is what len counts.",
@@ -54,6 +74,12 @@ def nucleus_pixels(answer) -> None:
             wrong = f"the cell of seed {seed}" if seed != SEED else f"a cell of size {size}"
             finding = f"yours {given:,.0f}: that is the nucleus of {wrong}; asked is seed {SEED}, size {SIZE}."
             raise Wrong(finding, f"generate_cell(seed={SEED}, size={SIZE}) draws the cell that is meant.", count)
+    if given == int((predict(load_pretrained("small"), generate_cell(SEED, SIZE).image) == 2).sum()):
+        finding = f"yours {given:,.0f}: that is what predict finds, with one view; segment takes the mean of several."
+        raise Wrong(finding, "segment(image), as on the page above.", count)
+    if given == int((segment(truth) == 2).sum()):
+        finding = f"yours {given:,.0f}: the mask was segmented; segment takes the image, cell.image."
+        raise Wrong(finding, "segment(cell.image), and then compare what comes out with 2.", count)
     if 0 < given < 1:
         finding = f"yours {given:.4g} is a share; the question is how many pixels."
         raise Wrong(finding, "A share times the number of pixels is a count; .sum() counts, .mean() gives a share.", count)
@@ -101,6 +127,26 @@ def read_shape(answer) -> None:
             "N images, C classes, H height, W width: in this order.",
             neighbour,
         )
+    known = {
+        (0, 1, 2, 3): "those are the positions in the shape; asked are the numbers that stand there.",
+        (1, 2, 63, 95): "those are the last indices, one less than there are; asked is how many.",
+        (5, 3, 48, 80): "that is the shape of the cell above; asked is the one in the text, (2, 3, 64, 96).",
+    }
+    values = tuple(answer.values())
+    if values in known:
+        raise Wrong(
+            known[values], "Four numbers, four letters, in this order: N images, C classes, H height, W width.", neighbour
+        )
+    causes = {
+        ("classes", 2): "2 is the largest class index; counted from 0 there are one more classes",
+        ("classes", 1): "1 channel would be that of a grey image; logits have a channel for each class",
+        ("images", 6): "6 is the number of maps, images times classes",
+        ("height", 64 * 96): "that is the number of pixels; the height is the number of rows",
+        ("width", 64 * 96): "that is the number of pixels; the width is the number of columns",
+    }
+    for (key, value), cause in causes.items():
+        if answer[key] == value != SHAPE[key]:
+            raise Wrong(f"{key} is not {value}: {cause}.", "In this order: N images, C classes, H height, W width.", neighbour)
     wrong = next(key for key in SHAPE if answer[key] != SHAPE[key])
     raise Wrong(
         f"{wrong} is not {answer[wrong]}.",

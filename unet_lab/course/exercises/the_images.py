@@ -69,6 +69,23 @@ def encode_suspects() -> list[Suspect]:
     def among(grey, codes):
         return np.searchsorted(np.sort(codes), grey)
 
+    def near(grey, codes):
+        mask = np.zeros(grey.shape, int)
+        for index, code in enumerate(codes):
+            mask[np.abs(grey.astype(int) - code) <= 5] = index
+        return mask
+
+    def steps(grey, codes):
+        return ((grey.astype(int) - codes[0]) // (codes[1] - codes[0])).astype(np.uint8)
+
+    def two(grey, codes):
+        return encoded(grey, codes[:2])
+
+    def square(grey, codes):
+        mask = encoded(grey, codes)
+        mask[:, len(mask) :] = 0
+        return mask
+
     loop = "For each position and code in enumerate(codes), find the pixels of that grey."
     return [
         Suspect(lambda g, c: len(c) - 1 - encoded(g, c).astype(int), "The classes are in reverse.",
@@ -91,6 +108,10 @@ def encode_suspects() -> list[Suspect]:
         Suspect(lambda g, c: encoded(g, c) + 1, "Yours start at 1.", "Positions count from 0, as enumerate does."),
         Suspect(again, "A pixel that was encoded is encoded again: a code is also an index.",
                 "Read from `grey`, and write into another array."),
+        Suspect(near, "A code takes its neighbours too: a tolerance, where it should be equality (==).", loop),
+        Suspect(steps, "It reckons with evenly spaced codes; they may lie anywhere, in any order.", loop),
+        Suspect(two, "Only two codes were looked at; is there a return inside the loop?", loop),
+        Suspect(square, "As many columns as rows are looked at: height and width differ.", "grey.shape[1] columns."),
         Suspect(above, "A code took all that is above it: >= where it should be ==.", "indices[grey == code] = index."),
     ]  # fmt: skip
 
