@@ -24,7 +24,9 @@ def conv_cases() -> list[Case]:
         height, width = (int(n) for n in rng.integers(size + 2, size + 7, 2))
         image = rng.standard_normal((height, width + (height == width)))
         given.append((image, rng.standard_normal((size, size)), padding, stride))
-    given += [(5 * image[::-1], kernel[::-1], padding, stride) for image, kernel, padding, stride in given[-2:]]  # shapes again
+    given += [
+        (5 * image[::-1], kernel[::-1].copy(), padding, stride) for image, kernel, padding, stride in given[-2:]
+    ]  # shapes again
     given += typed_cases(rng)
     return [Case(conv_shown(*each), each, conv_tags(*each)) for each in given]
 

@@ -19,7 +19,7 @@ def stamp_cases() -> list[Case]:
         height, width = (int(n) for n in rng.integers(2, 6, 2))
         image = rng.standard_normal((height, width + (height == width)))
         given.append((image, rng.standard_normal((size, size)), stride))
-    given += [(3 * image[::-1], kernel[:, ::-1], stride) for image, kernel, stride in given[-2:]]  # the same shapes again
+    given += [(3 * image[::-1], kernel[:, ::-1].copy(), stride) for image, kernel, stride in given[-2:]]  # the same shapes again
     whole = rng.integers(-3, 4, (3, 3))
     tied = np.array([[2.0, 2, 2, 0], [2, 0, -1, -1], [-1, -1, 2, 2]])  # numbers that come again, and zeros
     given += [
