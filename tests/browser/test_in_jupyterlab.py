@@ -3,13 +3,14 @@
 import json
 import re
 import urllib.error
+from contextlib import suppress
 
 import psutil
 import pytest
 
 from tests.conftest import ROOT
 
-from .driving import open_and_run, open_page, request, until
+from .driving import STATE, open_and_run, open_page, request, told, until
 
 
 def test_lab_py_opens_start_here_and_its_explorer_follows_the_keyboard(page, lab):
@@ -102,3 +103,34 @@ def test_stop_button_works_while_the_cell_is_training(page, lab, copy):
         assert picture.evaluate("i => i.complete && i.naturalWidth") > 400
         assert picture.get_attribute("alt") == shown
         assert page.get_by_text("model not found").count() == 0
+
+
+def test_a_kernel_that_does_not_answer_is_told_and_the_offer_to_restart_it_works(page, lab, copy):
+    """The kernel's process is held; JupyterLab goes on saying "idle", and the cell would wait for ever."""
+    cell = {"cell_type": "code", "id": "a", "metadata": {}, "outputs": [], "execution_count": None, "source": "print(6 * 7)"}
+    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+    open_page(
+        page, lab, copy("silent.ipynb", json.dumps({"cells": [cell], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}))
+    )
+    told(page, lab, lambda: page.evaluate(STATE) == "idle", 60)
+    held = [p for p in kernels_of(lab) if p.is_running()]
+    assert held
+    for process in held:
+        process.suspend()
+    try:
+        page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+        page.get_by_role("button", name="Restart and run all").click()
+        page.get_by_role("button", name="Confirm Kernel Restart").click()
+        page.get_by_text("42", exact=True).wait_for()
+    finally:
+        for process in held:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+
+def kernels_of(lab):
+    """The processes of the lab's kernels."""
+    port = int(lab[0].rpartition(":")[2])
+    listening = {c.pid for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN and c.laddr.port == port}
+    started = [child for pid in listening - {None} for child in psutil.Process(pid).children(recursive=True)]
+    return [process for process in started if any("ipykernel" in word for word in process.cmdline())]
