@@ -186,7 +186,7 @@ show_samples(cells.pairs[:4])
 # ## Exercise 2: split by dish
 #
 # Two fields of one dish were grown, stained and photographed together. With one in training and one in validation, the score would tell
-# how well the network knows *that dish*. So the dish is what is drawn, not the image, and `train_fraction` is the share of the *dishes*: write the split.
+# how well the network knows *that dish*. So the dish is what is drawn, not the image, and `train_fraction` is the share of the *dishes*, rounded as you like: write the split. The same seed, 0 too, gives the same dishes again.
 
 # %%
 def my_split(names, train_fraction, seed):

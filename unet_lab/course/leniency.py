@@ -30,6 +30,9 @@ def fields(answer, keys: Iterable[str]) -> dict:
     keys = list(keys)
     known = {plain(key): key for key in keys}
     found = {known.get(plain(key), key): value for key, value in answer.items()} if isinstance(answer, Mapping) else None
+    if isinstance(answer, Mapping) and {plain(value) for value in answer.values()} == set(known):
+        finding = f"keys and values are exchanged: {next(iter(answer))!r} stands before the colon, and belongs behind it."
+        raise Wrong(finding, f"Keep the keys as they stand, {', '.join(keys)}, and write a value after each colon.")
     if found is None or set(found) != set(keys):
         raise Wrong(
             f"expected a dictionary with the keys {', '.join(keys)}, got {answer!r}.",

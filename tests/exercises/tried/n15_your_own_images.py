@@ -242,3 +242,4 @@ split.right(
     "a share cut off",
     HEAD + "    random.Random(seed).shuffle(dishes)\n    chosen = dishes[:int(train_fraction * len(dishes))]\n" + TAIL,
 )
+codes.wrong("form: greys", "a grey", "{(0, 0, 0): 0, (0, 158, 115): 128, (204, 121, 167): 255, (240, 228, 66): 128}")

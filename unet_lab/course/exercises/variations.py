@@ -36,8 +36,8 @@ def attention_gate(answer) -> None:
         skip = torch.randn(3, settings[0], 2 * height, 2 * width, generator=generator)
         gating = torch.randn(3, settings[1], height, width, generator=generator)
         clue = (
-            "forward(skip, gating): theta takes the skip, phi the gating signal; each output has as many channels as `inner`. Height "
-            "and width differ here: whatever grows to the skip's size takes both from skip.shape[-2:], height first."
+            "forward(skip, gating): theta takes the skip, phi the gating signal; each output has as many channels as `inner`. "
+            "Height and width differ here: whatever grows to the skip's size takes both from skip.shape[-2:], height first."
         )
         model, out = built(answer, dict(zip(names, settings, strict=True)), [skip, gating], clue, GATE_NEIGHBOUR)
         (out,) = outputs(out)

@@ -134,7 +134,8 @@ def own_doctor(answer) -> None:
          "Look at all images, every pixel."),
         *((f"outputs from 0 to 1 of which only the {which} image is a softmax", falling, half, mine, yours, "healthy",
            "Look at all images, every pixel.")
-          for which, half in (("last", np.concatenate([single[:1], flat[1:]])), ("first", np.concatenate([flat[:1], single[1:]])))),
+          for which, half in (("last", np.concatenate([single[:1], flat[1:]])),
+                              ("first", np.concatenate([flat[:1], single[1:]])))),
         *((f"outputs that add up to {total:g} at every pixel", falling, total * flat, mine, yours, "healthy",
            "A softmax adds up to 1, to rounding: np.allclose as it comes, no wide tolerance.")
           for total in (0.8, 1.2, 0.97, 0.5)),

@@ -58,6 +58,12 @@ def colour_codes(answer) -> None:
         raise Wrong(f"{extra[0]} is in no mask.", "Keep to the colours that the table above shows.", neighbour)
     if sorted(set(answer.values())) == [1, 2, 3]:
         raise Wrong("your classes are 1, 2, 3.", "Classes count from 0: the background is class 0.", neighbour)
+    grey = next((name for name in ("nothing", "cytoplasm", "nucleus") if answer[COLOURS[name]] not in range(4)), None)
+    if grey:
+        finding = (
+            f"{COLOURS[grey]}, the {names[COLOURS[grey]]}, has class {answer[COLOURS[grey]]}: that is a grey, no class number."
+        )
+        raise Wrong(finding, "Three classes are numbered 0, 1 and 2, whatever greys or colours a mask shows them in.", neighbour)
     if [answer[COLOURS[n]] for n in ("nothing", "cytoplasm")] == [1, 0]:
         finding = "the background (black) has class 1 and the cytoplasm (green) class 0: they are swapped."
         raise Wrong(finding, "0 background, 1 cell body, 2 nucleus.", neighbour)
@@ -179,8 +185,8 @@ def sizes_must_stay(answer, names, neighbour) -> None:
     if len(counts) > 1:
         finding = f"{min(counts)} to {max(counts)} of 12 dishes train, by the seed; expected round(12 * 0.75) = 9, always."
         clue = (
-            "A coin for each dish, or a draw with replacement, gives the share on average only: shuffle once, then cut. And dish1 "
-            "must not take dish10 with it."
+            "A coin for each dish, or a draw with replacement, gives the share on average only: shuffle once, then cut. And "
+            "dish1 must not take dish10 with it."
         )
         raise Wrong(finding, clue, neighbour)
 
