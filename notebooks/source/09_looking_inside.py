@@ -461,14 +461,20 @@ for shift in (3, 8, 16):
 # %% [markdown]
 # ## Exercise 1: hook a layer
 #
-# Return what the module of that name puts out for `x`. The network must be as before, with no hook left, and the values must be the layer's own.
+# Return what the module of that name puts out for the batch `x`: a tensor, or, for one that puts out two, as `encoder.1` does, both in a tuple. Run the network once.
+# It must be as before, every part in the mode in which it came and with no hook left, and the values must be the layer's own.
 
 # %%
 def my_activation(model, name, x):
     ### BEGIN SOLUTION
     kept = []
     module = dict(model.named_modules())[name]
-    handle = module.register_forward_hook(lambda module, inputs, output: kept.append(output.detach().clone()))
+
+    def keep(module, inputs, output):
+        two = isinstance(output, tuple)
+        kept.append(tuple(part.detach().clone() for part in output) if two else output.detach().clone())
+
+    handle = module.register_forward_hook(keep)
     model(x)
     handle.remove()
     return kept[0]
@@ -482,7 +488,7 @@ check("hook_layer", my_activation);
 # ## Exercise 2: rank the skips
 #
 # For a U-Net with four skips and a list of pairs (image, truth): the levels 0 to 3 as a list, most valuable first, by the macro IoU over all pairs that is lost when
-# the level is cut. (`without_skip`, `predict`, `confusion_matrix`, `scores`.)
+# the level is cut to zeros, alone. (`without_skip`, `predict`, `confusion_matrix`, `scores`.)
 
 # %%
 ### BEGIN SOLUTION

@@ -244,8 +244,9 @@ def by_class(model, name, x):
             self.inner = inner
 
         def forward(self, x):
-            self.said = self.inner(x).clone()
-            return self.said.clone()
+            said = self.inner(x)
+            self.said = said.clone() if isinstance(said, torch.Tensor) else tuple(part.clone() for part in said)
+            return said
 
     parent, _, last = name.rpartition(".")
     holder = model.get_submodule(parent)

@@ -272,7 +272,7 @@ right(
 right(
     "hook_layer",
     "partial hook",
-    "def f(model, name, x):\n    saved = []\n    hook = model.get_submodule(name).register_forward_hook(lambda *a: saved.append(a[-1].detach().clone()))\n    try:\n        with torch.inference_mode():\n            model(x)\n    finally:\n        hook.remove()\n    return saved[-1]",
+    "def f(model, name, x):\n    saved = []\n    hook = model.get_submodule(name).register_forward_hook(lambda *a: saved.append(a[-1].detach().clone() if torch.is_tensor(a[-1]) else [o.clone() for o in a[-1]]))\n    try:\n        with torch.inference_mode():\n            model(x)\n    finally:\n        hook.remove()\n    return saved[-1]",
 )
 right(
     "rank_skips",

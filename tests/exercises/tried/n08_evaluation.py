@@ -266,7 +266,7 @@ interval.wrong(
     "drawing: choice without replacement", "without replacement", DRAW, "rng.choice(len(tables), len(tables), replace=False)"
 )
 interval.wrong("drawing: always twelve", "12|however", "size=len(tables)", "size=12")
-interval.wrong("drawing: half of them", "half|6 images at a time", "size=len(tables)", "size=len(tables) // 2")
+interval.wrong("drawing: half of them", "half", "size=len(tables)", "size=len(tables) // 2")
 interval.wrong("drawing: one at a time", "single image|one image", "size=len(tables)", "size=1")
 interval.wrong(
     "drawing: the last image never",

@@ -10,14 +10,19 @@ hook = Exercise(
 def look(model, name, x):
     kept = []
     module = dict(model.named_modules())[name]
-    handle = module.register_forward_hook(lambda module, inputs, output: kept.append(output.detach().clone()))
+    def listen(module, inputs, output):
+        if torch.is_tensor(output):
+            kept.append(output.detach().clone())
+        else:
+            kept.append(tuple(part.detach().clone() for part in output))
+    handle = module.register_forward_hook(listen)
     model(x)
     handle.remove()
     return kept[0]
 """,
 )
 hook.right("get_submodule", "dict(model.named_modules())[name]", "model.get_submodule(name)")
-hook.right("not detached", "output.detach().clone()", "output.clone()")
+hook.right("not detached", "output.detach().clone()", "output.clone()", "part.detach().clone()", "part.clone()")
 hook.right(
     "try and finally",
     "    model(x)\n    handle.remove()\n",
@@ -26,18 +31,22 @@ hook.right(
 hook.right("no_grad", "    model(x)\n", "    with torch.no_grad():\n        model(x)\n")
 hook.right(
     "a dictionary and a named function",
-    "def f(model, name, x):\n    found = {}\n    def keep(m, args, out):\n        found['out'] = out.detach().clone()\n    with model.get_submodule(name).register_forward_hook(keep):\n        model(x)\n    return found['out']",
+    "def f(model, name, x):\n    found = {}\n    def keep(m, args, out):\n        found['out'] = out.detach().clone() if torch.is_tensor(out) else [part.clone() for part in out]\n    with model.get_submodule(name).register_forward_hook(keep):\n        model(x)\n    return found['out']",
 )
 hook.right(
     "the forward of the layer wrapped, and put back",
-    "def f(model, name, x):\n    layer = model.get_submodule(name)\n    kept = []\n    old = layer.forward\n    def forward(*given):\n        out = old(*given)\n        kept.append(out.clone())\n        return out\n    layer.forward = forward\n    try:\n        model(x)\n    finally:\n        del layer.forward\n    return kept[0]",
+    "def f(model, name, x):\n    layer = model.get_submodule(name)\n    kept = []\n    old = layer.forward\n    def forward(*given):\n        out = old(*given)\n        kept.append(out.clone() if torch.is_tensor(out) else tuple(part.clone() for part in out))\n        return out\n    layer.forward = forward\n    try:\n        model(x)\n    finally:\n        del layer.forward\n    return kept[0]",
 )
 hook.right(
     "walks the names",
     "dict(model.named_modules())[name]",
     "model\n    for part in name.split('.'):\n        module = getattr(module, part)",
 )
-hook.right("a NumPy array", "return kept[0]", "return kept[0].detach().numpy()")
+hook.right(
+    "a NumPy array",
+    "return kept[0]",
+    "return kept[0].numpy() if torch.is_tensor(kept[0]) else [part.numpy() for part in kept[0]]",
+)
 hook.wrong("left: hook stays", "hook", "    handle.remove()\n", "")
 hook.wrong("left: all hooks cleared", "hook", "handle.remove()", "module._forward_hooks.clear()")
 hook.wrong("left: hooks of all cleared", "hook", "handle.remove()", "for m in model.modules():\n        m._forward_hooks.clear()")
@@ -71,8 +80,8 @@ hook.wrong(
 hook.wrong(
     "left: an attribute",
     "attribute|left|kept",
-    "kept.append(output.detach().clone()))",
-    "kept.append(output.detach().clone()))\n    module.kept = kept",
+    "register_forward_hook(listen)",
+    "register_forward_hook(listen)\n    module.kept = kept",
 )
 hook.wrong(
     "left: running statistics",
@@ -118,6 +127,52 @@ hook.wrong(
 hook.wrong("form: the list", "tensor|list", "return kept[0]", "return kept")
 hook.wrong("form: the handle", "tensor|handle|RemovableHandle", "return kept[0]", "return handle")
 hook.wrong("unfinished: no return", "return|None", "    return kept[0]\n", "")
+
+# Of a third student, and neighbours of what passed then.
+
+hook.right(
+    "in evaluation mode, and every part back",
+    "    model(x)\n",
+    "    was = {m: m.training for m in model.modules()}\n    model.eval()\n    model(x)\n    for m, mode in was.items():\n        m.training = mode\n",
+)
+PART = "            kept.append(tuple(part.detach().clone() for part in output))\n"
+hook.wrong("third: tensors only", "two tensors", "if torch.is_tensor(output)", "if True")
+hook.wrong("third: the first of two only", "both", PART, "            kept.append(output[0].detach().clone())\n")
+hook.wrong("third: the last of two only", "both", PART, "            kept.append(output[-1].detach().clone())\n")
+hook.wrong(
+    "third: the two swapped",
+    "encoder.0",
+    PART,
+    "            kept.append(tuple(part.detach().clone() for part in output[::-1]))\n",
+)
+hook.wrong("third: gradients off for good", "switched off", "    model(x)\n", "    torch.set_grad_enabled(False)\n    model(x)\n")
+hook.wrong(
+    "third: one mode for all given back",
+    "mode",
+    "    model(x)\n",
+    "    was = model.training\n    model.eval()\n    model(x)\n    model.train(was)\n",
+)
+hook.wrong("third: a seed", "random generator", "    model(x)\n", "    torch.manual_seed(0)\n    model(x)\n")
+hook.wrong("third: two runs", "2 times", "    model(x)\n", "    model(x)\n    model.eval() if False else model(x)\n")
+hook.wrong("third: half precision", "float16", "output.detach().clone()", "output.detach().half()")
+hook.wrong(
+    "third: a list outside",
+    "outlives|before",
+    "    kept = []\n",
+    "",
+    "def look(model, name, x):\n",
+    "kept = []\ndef look(model, name, x):\n",
+)
+hook.wrong("third: standardised once more", "another input", "    model(x)\n", "    model((x - x.mean()) / x.std() * 2)\n")
+hook.wrong(
+    "third: mean over the channels, flat", "mean over the channels", "output.detach().clone()", "output.detach().mean(dim=1)"
+)
+hook.wrong("third: the first image of the batch", "another input", "    model(x)\n", "    model(x[0:1, 0:1])\n")
+hook.wrong(
+    "third: the layer alone",
+    "did not run",
+    "def f(model, name, x):\n    layer = model.get_submodule(name)\n    return layer(x.expand(-1, next(layer.parameters()).shape[1], -1, -1)).detach()",
+)
 
 rank = Exercise(
     "rank_skips",
@@ -233,3 +288,42 @@ rank.wrong(
 rank.wrong("form: the best only", "levels|four|list", RETURN, "return int(np.argmax(lost))")
 rank.wrong("form: three of them", "levels|four", RETURN, "return sorted(range(3), key=lambda level: lost[level], reverse=True)")
 rank.wrong("unfinished: no return", "return|None", RETURN, "pass")
+
+# Of a third student, and neighbours of what passed then.
+
+IOU = 'return scores(matrix, average="macro").iou'
+rank.wrong("third: absolute values", "abs", "lost.append(whole - iou())", "lost.append(abs(whole - iou()))")
+rank.wrong("third: rounded to two digits", "rounded", "lost.append(whole - iou())", "lost.append(round(float(whole - iou()), 2))")
+rank.wrong("third: rounded to one digit", "rounded", "lost.append(whole - iou())", "lost.append(round(float(whole - iou()), 1))")
+rank.wrong("third: NaN where a class is missing", "order|not recognised", IOU, "return np.mean(scores(matrix, average=None).iou)")
+rank.wrong("third: 0 where a class is missing", "counts as 0", IOU, 'return scores(matrix, average="macro", zero_division=0).iou')
+rank.wrong("third: 1 where a class is missing", "counts as 1", IOU, 'return scores(matrix, average="macro", zero_division=1).iou')
+rank.wrong("third: macro F1", "F1", 'average="macro").iou', 'average="macro").f1')
+rank.wrong("third: weighted IoU", "weighted", 'average="macro"', 'average="weighted"')
+rank.wrong(
+    "third: background left out", "background was left out", IOU, "return np.nanmean(scores(matrix, average=None).iou[1:])"
+)
+rank.wrong("third: the last pair left out", "last of the pairs was left out", "in pairs)", "in pairs[:-1])")
+rank.wrong(
+    "third: votes of the pairs",
+    "votes",
+    "def f(model, pairs):\n    places = np.zeros(4)\n    for image, truth in pairs:\n        left = []\n        for level in range(4):\n            with without_skip(model, level):\n                left.append(macro_iou(confusion_matrix(truth, predict(model, image))))\n        places += np.argsort(np.argsort(left))\n    return np.argsort(places, kind='stable').tolist()",
+)
+rank.wrong("third: noise", "noise", "without_skip(model, level)", "without_skip(model, level, 'noise')")
+rank.wrong("third: shuffled", "shuffled", "without_skip(model, level)", "without_skip(model, level, 'shuffled')")
+rank.wrong(
+    "third: how many pixels change",
+    "pixels change",
+    "def f(model, pairs):\n    before = [predict(model, image) for image, _ in pairs]\n    changed = []\n    for level in range(4):\n        with without_skip(model, level):\n            changed.append(sum((predict(model, image) != b).sum() for (image, _), b in zip(pairs, before)))\n    return sorted(range(4), key=lambda k: -changed[k])",
+)
+rank.wrong(
+    "third: the uncut prediction as truth",
+    "uncut prediction",
+    "def f(model, pairs):\n    before = [predict(model, image) for image, _ in pairs]\n    lost = []\n    for level in range(4):\n        with without_skip(model, level):\n            lost.append(1 - macro_iou(sum(confusion_matrix(b, predict(model, image)) for (image, _), b in zip(pairs, before))))\n    return sorted(range(4), key=lambda k: -lost[k])",
+)
+rank.wrong(
+    "third: the table not emptied",
+    "not emptied",
+    "def f(model, pairs):\n    table, left = np.zeros((3, 3), int), []\n    for level in range(4):\n        with without_skip(model, level):\n            for image, truth in pairs:\n                table = table + confusion_matrix(truth, predict(model, image))\n        left.append(macro_iou(table))\n    return sorted(range(4), key=lambda k: left[k])",
+)
+rank.wrong("third: a seed", "random generator", "    lost = []", "    lost = []\n    torch.manual_seed(0)")

@@ -112,6 +112,31 @@ flip.wrong(
 )
 flip.wrong("unfinished: no return", "return|None", RETURN, "pass")
 
+# Of a third student, and neighbours of what passed then.
+
+flip.right("the mask in int64", "np.rot90(mask, turns).copy()", "np.rot90(mask, turns).astype(np.int64)")
+flip.wrong(
+    "third: four turns and more are none",
+    "Four turns",
+    "    if mirrored",
+    "    turns = turns if turns < 4 else 0\n    if mirrored",
+)
+flip.wrong("third: three turns at most", "Four turns|three", "    if mirrored", "    turns = min(turns, 3)\n    if mirrored")
+flip.wrong("third: the turns are drawn", "random", "    if mirrored", "    turns = random.randrange(4)\n    if mirrored")
+flip.wrong("third: a seed", "random generator", "    if mirrored", "    np.random.seed(0)\n    if mirrored")
+flip.wrong("third: the image standardised", "values", "np.rot90(image, turns)", "np.rot90((image - 0.5) / 2, turns)")
+flip.wrong(
+    "third: rolled by a column",
+    "rolled",
+    "image[:, ::-1], mask[:, ::-1]",
+    "np.roll(image[:, ::-1], 1, axis=1), np.roll(mask[:, ::-1], 1, axis=1)",
+)
+flip.wrong(
+    "third: mirrored at each turn",
+    "at each turn",
+    "def f(image, mask, mirrored, turns):\n    for k in range(max(turns, 1)):\n        if mirrored:\n            image, mask = image[:, ::-1], mask[:, ::-1]\n        if turns:\n            image, mask = np.rot90(image), np.rot90(mask)\n    return image.copy(), mask.copy()",
+)
+
 BASE = '{"A": "mask mixed", "B": "fine", "C": "two draws", "D": "not random", "E": "mask left behind", "F": "not standardised"}'
 bugs = Exercise("augmentation_bugs", BASE)
 bugs.right("capitals", "mask mixed", "Mask mixed", "fine", "Fine", "two draws", "TWO DRAWS")

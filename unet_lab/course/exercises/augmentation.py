@@ -6,6 +6,7 @@ import numpy as np
 from scipy.ndimage import rotate
 
 from unet_lab.course.checking import NotTried, Wrong, must_be_function, side_by_side
+from unet_lab.course.left_alone import left_alone
 from unet_lab.course.leniency import fields, word
 from unet_lab.datasets.generator.cells import generate_cell
 from unet_lab.datasets.standardise import standardise
@@ -28,6 +29,12 @@ def moved(a, mirrored, turns):
     return np.rot90(a[:, ::-1] if mirrored else a, turns)
 
 
+def mirrored_each_time(a, mirrored, turns):
+    for _ in range(max(turns, 1)):
+        a = np.rot90(a[:, ::-1] if mirrored else a, min(turns, 1))
+    return a
+
+
 MOVES = {
     "It turns first and mirrors afterwards: another result.": lambda a, m, t: np.rot90(a, t)[:, ::-1] if m else np.rot90(a, t),
     "It turns clockwise.": lambda a, m, t: moved(a, m, -t),
@@ -41,6 +48,10 @@ MOVES = {
     "It turns always once, whatever `turns` says.": lambda a, m, t: moved(a, m, 1),
     "It makes half turns (180 degrees), not quarter turns.": lambda a, m, t: moved(a, m, 2 * t),
     "Three turns count as none.": lambda a, m, t: moved(a, m, t % 3),
+    "Four turns and more are left out: 4 are none, 5 are one.": lambda a, m, t: moved(a, m, t if t < 4 else 0),
+    "Four turns and more count as three: 4 are none, 5 are one.": lambda a, m, t: moved(a, m, min(t, 3)),
+    "It is mirrored again at each turn.": lambda a, m, t: mirrored_each_time(a, m, t),
+    "It is rolled by a column where it is mirrored.": lambda a, m, t: moved(np.roll(a, -1, axis=1) if m else a, m, t),
     "It is transposed, not turned: a turn is a transposition and a mirror.": lambda a, m, t: (
         moved(a, m, 0).T if t % 2 else moved(a, m, 0)
     ),
@@ -53,20 +64,12 @@ def flip_rotate(answer) -> None:
     image, mask = generate_cell(4, 48)
     image, mask = standardise(image[:40].astype(np.float32)), mask[:40]  # not square: a turn changes the shape
     found = []
-    for mirrored, turns in (
-        (False, 0),
-        (True, 0),
-        (False, 1),
-        (True, 1),
-        (False, 2),
-        (True, 3),
-        (True, 2),
-        (False, 3),
-        (True, 0),
-    ):
+    plain = [(False, 0), (True, 0), (False, 1), (True, 1), (False, 2), (True, 3), (True, 2), (False, 3), (True, 0)]
+    for mirrored, turns in [*plain, (False, 4), (True, 5), (False, 6), (True, 7), (False, 9)]:
         case = f"mirrored={mirrored}, turns={turns}"
         given = image.copy(), mask.copy()
-        result = answer(*given, mirrored, turns)
+        with left_alone(FLIP_NEIGHBOUR):
+            result = answer(*given, mirrored, turns)
         if result is None or result is ...:
             raise NotTried
         if not (np.array_equal(given[0], image) and np.array_equal(given[1], mask)):
@@ -80,9 +83,9 @@ def flip_rotate(answer) -> None:
         right = [moved(a, mirrored, turns) for a in (image, mask)]
         check_kinds(case, got, image, mask)
         found.append((case, (mirrored, turns), got, right, given))
-    for case, settings, got, right, _ in found:
+    for case, _, got, right, _ in found:
         if not all(same(g, r) for g, r in zip(got, right, strict=True)):
-            say_how(case, settings, found, got, right, image, mask)
+            say_how(case, found, got, right, image, mask)
     for case, _, got, _, _ in found:
         if any(s < 0 for g in got for s in g.strides):
             raise Wrong(
@@ -120,7 +123,7 @@ def must_be_own(case, result, given) -> None:
         )
 
 
-def say_how(case, settings, found, got, right, image, mask) -> None:
+def say_how(case, found, got, right, image, mask) -> None:
     fits = [same(g, r) for g, r in zip(got, right, strict=True)]
     wrong = 1 if fits[0] else 0
     picture = side_by_side(got[wrong], right[wrong], (image, mask)[wrong])
@@ -132,13 +135,19 @@ def say_how(case, settings, found, got, right, image, mask) -> None:
             if any(fits):
                 words = f"{case}: one is right, the {('image', 'mask')[wrong]} is not. {finding}"
             raise Wrong(words, ORDER, FLIP_NEIGHBOUR, picture=picture)
+    again = [each for each in found if each[1] == (True, 0)]
+    if not all(same(again[0][2][0], each[2][0]) for each in again):
+        finding = f"{case}: called twice it gives two results: something is drawn at random."
+        raise Wrong(finding, "`mirrored` and `turns` say what to do; nothing is drawn here.", FLIP_NEIGHBOUR)
+    if fits[1] and got[0].shape == right[0].shape and sorted(np.unique(got[0])) != sorted(np.unique(right[0])):
+        finding = (
+            f"{case}: the mask is right, and the image's values are others: {got[0].mean():.3g} on average with a deviation of "
+            f"{got[0].std():.3g}, expected {right[0].mean():.3g} and {right[0].std():.3g} (standardised, scaled or rounded?)."
+        )
+        raise Wrong(finding, "Only move the pixels; leave their values.", FLIP_NEIGHBOUR, picture=picture)
     if any(fits):
         stays, clue = ("image", "mask")[wrong], f"Do to the {('image', 'mask')[wrong]} what you do to the other."
         raise Wrong(f"{case}: one is right, the {stays} is not.", clue, FLIP_NEIGHBOUR, picture=picture)
-    again = [each for each in found if each[1] == settings]
-    if len(again) > 1 and not all(same(again[0][2][0], each[2][0]) for each in again):
-        finding = f"{case}: called twice it gives two results: something is drawn at random."
-        raise Wrong(finding, "`mirrored` and `turns` say what to do; nothing is drawn here.", FLIP_NEIGHBOUR)
     if got[0].shape == right[0].shape and sorted(np.unique(got[0])) != sorted(np.unique(right[0])):
         finding = (
             f"{case}: the image's values (brightness) are others: {got[0].mean():.3g} on average, expected {right[0].mean():.3g}."

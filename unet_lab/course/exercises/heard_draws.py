@@ -92,7 +92,11 @@ def drawn_wrongly(heard: Listening, images: int, classes: int) -> tuple[str, str
             return "The images are counted from 1; they count from 0.", with_all
     size = sizes.pop() if len(sizes) == 1 and heard.numbers[0].ndim == 1 else images
     if size != images and len(heard.numbers) > 50:
-        found = f"You draw {size} images at a time, and there are {images}." if size > 1 else "You draw one image at a time."
+        found = f"You draw {size} images at a time, however many there are; here there are {images}."
+        if 2 * size == images:
+            found = f"You draw half as many images as there are: {size} of {images}, too few."
+        if size == 1:
+            found = "You draw one image at a time."
         return found, "As many as there are: size=len(tables)."
     if size != images and len(flat) == 1000:
         return "You draw a thousand single images; asked are a thousand draws, each of as many images as there are.", with_all
@@ -178,11 +182,12 @@ def wrong_ends(scores: np.ndarray, whole: float) -> Iterator[tuple[tuple[float, 
     """Other ends out of the right scores."""
     mean, deviation, (low, high) = scores.mean(), scores.std(), middle(scores)
     for factor in (1.96, 2.0, 1.0, 3.0, 1.645):
+        many = f"{factor:g} standard deviations" if factor != 1 else "one standard deviation"
         for centre, around in ((mean, "their mean"), (whole, "the score of all images")):
             yield (
                 (centre - factor * deviation, centre + factor * deviation),
                 (
-                    f"Those are {factor:g} standard deviations of the draws on both sides of {around}: as if they were normal. "
+                    f"Those are {many} of the draws on both sides of {around}: as if they were normal. "
                     "Asked are the ends of the middle 95 % of the draws themselves."
                 ),
             )

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from unet_lab.course.checking import NotTried, Wrong, must_be_function
+from unet_lab.course.left_alone import left_alone
 from unet_lab.course.networks import shake
 from unet_lab.course.probes import State, changed_since, must_be_as_before, state
 from unet_lab.unet import UNet
@@ -18,14 +19,17 @@ HOOK_NEIGHBOUR = (
     "take it away (remove), read."
 )
 LAYERS = ("head", "bottleneck", "encoder.0.block.1", "decoder.0.up", "encoder.0.block.0")
+PAIR = "encoder.0"  # puts out two tensors
+FROZEN = "encoder.0.block.1"  # in evaluation mode inside of a model in train mode
 
 
-def listened_to() -> nn.Module:
-    """A small U-Net as a caller may have it: with a hook of its own, an in-place ReLU, statistics that are not 0 and 1."""
+def listened_to(heard: list[Tensor]) -> nn.Module:
+    """A small U-Net as a caller may have it: with hooks, in-place ReLUs, statistics that are not 0 and 1. heard : its inputs."""
     torch.manual_seed(0)
     model = UNet(base_channels=4, depth=1)
     shake([module for module in model.modules() if isinstance(module, nn.BatchNorm2d)])
-    for module in (model, model.head, model.encoder[0].block[1]):
+    model.register_forward_hook(lambda module, given, out: heard.append(given[0].detach().clone()))
+    for module in (model.head, model.encoder[0].block[1]):
         module.register_forward_hook(lambda module, given, out: None)
     return model
 
@@ -34,25 +38,68 @@ def hook_layer(answer) -> None:
     """my_activation(model, name, x): what the module of that name puts out for x; the model stays as it was."""
     must_be_function(answer)
     generator = torch.Generator().manual_seed(3)
-    x = torch.randn(2, 1, 16, 24, generator=generator)
-    for training, names in ((False, LAYERS), (True, LAYERS[1:3])):
-        for name in names:
-            model = listened_to().train(training)
-            before = state(model)
-            given = x.clone()
+    before_that: dict[str, Tensor] = {}
+    ran: dict[str, list[Tensor]] = {}
+    situations = [("eval", name) for name in LAYERS] + [("train", name) for name in LAYERS[1:3]]
+    situations += [("partly", "bottleneck"), ("partly", "head"), ("eval", PAIR), ("train", PAIR)]
+    for mode, name in situations:
+        x, heard = torch.randn(2, 1, 16, 24, generator=generator), []
+        model = listened_to(heard).train(mode != "eval")
+        model.get_submodule(FROZEN).train(mode == "train")
+        before = state(model)
+        given = x.clone()
+        got = asked(answer, model, name, given)
+        if not torch.equal(given, x):
+            raise Wrong("your function changed the input x.", "Leave the given tensor as it is.", HOOK_NEIGHBOUR)
+        must_be_as_it_was(before, model, name, mode != "eval")
+        ran[name] = list(heard)
+        one_or_two(name, got, x, model, before_that, ran[name])
+    for name, runs in ran.items():
+        ran_once(name, runs)
+
+
+def asked(answer, model, name: str, given: Tensor):
+    try:
+        with left_alone(HOOK_NEIGHBOUR):
             got = answer(model, name, given)
-            if got is None or got is ...:
-                raise NotTried
-            if not torch.equal(given, x):
-                raise Wrong("your function changed the input x.", "Leave the given tensor as it is.", HOOK_NEIGHBOUR)
-            must_be_as_it_was(before, model, name, training)
-            check_output(model, name, x, as_tensor(got, name))
+    except (AttributeError, TypeError, KeyError) as error:
+        if name != PAIR:
+            raise
+        finding = f"for {name!r}, which puts out two tensors in a tuple, it stopped with {type(error).__name__}: {error}."
+        clue = "Where the hook's output is a tuple, copy each tensor in it: tuple(part.detach().clone() for part in output)."
+        raise Wrong(finding, clue, HOOK_NEIGHBOUR) from None
+    if got is None or got is ...:
+        raise NotTried
+    return got
+
+
+def ran_once(name: str, runs: list[Tensor]) -> None:
+    if len(runs) > 1:
+        finding = f"for {name!r} the network ran {len(runs)} times; once is enough."
+        raise Wrong(finding, "Lay out the hook first, then call model(x) once.", HOOK_NEIGHBOUR)
+
+
+def one_or_two(name, got, x, model, before_that, runs) -> None:
+    """The module's output, or each of its two, is what was returned."""
+    if name != PAIR:
+        tensor = as_tensor(got, name)
+        check_output(model, name, x, tensor, before_that, runs)
+        return
+    if not isinstance(got, list | tuple) or len(got) != 2:
+        what = f"a {type(got).__name__} of {len(got)}" if isinstance(got, list | tuple) else f"one {type(got).__name__}"
+        finding = f"for {name!r}, an encoder stage, which puts out two tensors, it returns {what}: expected both."
+        raise Wrong(finding, "The hook's output is then a tuple: copy each tensor in it, and return both.", HOOK_NEIGHBOUR)
+    for number, each in enumerate(got):
+        check_output(model, name, x, as_tensor(each, name), before_that, runs, number)
 
 
 def as_tensor(got, name: str) -> Tensor:
     kind = f"{type(got).__name__} of {len(got)}" if isinstance(got, list | tuple) else type(got).__name__
     if isinstance(got, np.ndarray) and got.dtype.kind == "f":
         return torch.tensor(got)
+    if isinstance(got, Tensor) and got.dtype != torch.float32:
+        finding = f"for {name!r} it returns {str(got.dtype).removeprefix('torch.')}; the layer gives float32."
+        raise Wrong(finding, "Return the values as the layer gives them: no half(), no double().", HOOK_NEIGHBOUR)
     if isinstance(got, Tensor):
         return got.detach()
     if isinstance(got, list | tuple) and len(got) == 1 and isinstance(got[0], Tensor):
@@ -82,12 +129,16 @@ def must_be_as_it_was(before: State, model, name: str, training: bool) -> None:
     must_be_as_before(before, model, HOOK_NEIGHBOUR)
 
 
-def outputs_of(model, name: str, x: Tensor) -> dict[str, Tensor]:
-    """What the layer gives, what goes into it, what it holds after in-place layers, the whole network's output."""
+def outputs_of(model, name: str, x: Tensor, number: int = 0) -> dict[str, Tensor]:
+    """What the layer gives, what goes into it, what it holds after in-place layers, the whole network's output.
+
+    number : which of its outputs, where they are two.
+    """
     found: dict[str, Tensor] = {}
     module = model.get_submodule(name)
 
     def hear(module, given, out):
+        out = out[number] if isinstance(out, tuple) else out
         found.update(right=out.clone(), kept=out, **{"input": given[0].clone()})
 
     handle = module.register_forward_hook(hear)
@@ -97,21 +148,44 @@ def outputs_of(model, name: str, x: Tensor) -> dict[str, Tensor]:
     return found
 
 
-def check_output(model, name: str, x: Tensor, got: Tensor) -> None:
-    mode = model.training
+def check_output(model, name: str, x: Tensor, got: Tensor, before_that: dict, runs: list, number: int = 0) -> None:
+    mode, modes = model.training, [module.training for module in model.modules()]
     saved = copy.deepcopy(model.state_dict())
     rights = {}
     for training in [mode, not mode] if mode else [False]:  # as it came; a model in train() may also be asked in eval()
-        rights[training] = outputs_of(model.train(training), name, x)
+        if training != mode:
+            model.train(training)
+        rights[training] = outputs_of(model, name, x, number)
         model.load_state_dict(saved)
-    model.train(mode)
+    for module, was in zip(model.modules(), modes, strict=True):
+        module.training = was
 
     def same(value: Tensor) -> bool:
         return value.shape == got.shape and torch.allclose(value, got, atol=1e-5)
 
     if any(same(found["right"]) for found in rights.values()):
+        before_that.setdefault(name, got.clone())
         return
     found = rights[mode]
+    earlier = next((other for other, value in before_that.items() if same(value)), None)
+    if earlier:
+        finding = (
+            f"for {name!r} it returns what it returned for {earlier!r} before: the list outlives the call (it is made outside)."
+        )
+        raise Wrong(finding, "Make the list inside the function, anew at each call; no default argument either.", HOOK_NEIGHBOUR)
+    if not runs:
+        finding = f"for {name!r} the network did not run: the layer was called by itself, or nothing was."
+        raise Wrong(
+            finding, "A layer's input comes from the layers before it: call model(x), with the hook laid out.", HOOK_NEIGHBOUR
+        )
+    if runs[0].shape != x.shape or not torch.equal(runs[0], x):
+        finding = (
+            f"for {name!r} the network was given another input than x: shape {tuple(runs[0].shape)}, mean "
+            f"{float(runs[0].mean()):.3g} (x has {tuple(x.shape)} and {float(x.mean()):.3g})."
+        )  # fmt: skip
+        raise Wrong(
+            finding, "model(x): no standardising once more, no part of the batch, not the first image alone.", HOOK_NEIGHBOUR
+        )
     right = found["right"]
     first, last = (list(m for m in model.modules() if not list(m.children()))[k] for k in (0, -1))
     names = {id(module): n for n, module in model.named_modules()}
@@ -125,9 +199,12 @@ def check_output(model, name: str, x: Tensor, got: Tensor) -> None:
          "The hook's second argument is the inputs, its third the output."),
         (right.relu(), "the negative values are lost: a ReLU was added", own), (right.abs(), "the signs are lost (abs)", own),
         (right.flip(-1), "it is mirrored left to right", own), (right.flip(-2), "it is upside down (mirrored)", own),
-        (right.mean(1, keepdim=True), "it is the mean over the channels", own), (right[:1], "only the first image is there", own),
+        (right.mean(1, keepdim=True), "it is the mean over the channels", own), 
+        (right.mean(1), "it is the mean over the channels", own),
+        (right.mean((2, 3)), "it is the mean over the pixels", own), (right.amax(1), "it is the largest of the channels", own),
+        (right[:1], "only the first image is there", own),
         (right[0], "only the first image is there, and the shape has lost a dimension", own),
-        (outputs_of(model, name, x[:1])["right"], "the network saw the first image only", "model(x)."),
+        (outputs_of(model, name, x[:1], number)["right"], "the network saw the first image only", "model(x)."),
         (next(iter(model.get_submodule(name).parameters()), x), "those are the layer's weights, not its output", own),
     ]  # fmt: skip
     for module, word in ((first, "first"), (last, "last")):
