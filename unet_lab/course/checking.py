@@ -211,7 +211,7 @@ def copied(argument):
     if isinstance(argument, np.ndarray):
         mirrored = tuple(slice(None, None, -1 if stride < 0 else 1) for stride in argument.strides)
         kept = argument[mirrored].copy(order="K")  # as it lies in memory, by rows or by columns, or mirrored
-        return kept[mirrored] if argument.size else kept
+        return kept[mirrored] if argument.size and argument.ndim else np.asarray(kept)
     if isinstance(argument, Tensor):
         return argument.clone()
     return copy.deepcopy(argument) if isinstance(argument, list | dict | set) else argument

@@ -158,3 +158,4 @@ bugs.wrong("unfinished: half", "D", '"not random"', "None", '"mask left behind"'
 bugs.wrong("word: another", "no fault of the list|list", "fine", "good")
 bugs.wrong("word: two at once", "no fault of the list|list|one", '"two draws"', '["two draws", "mask mixed"]')
 bugs.wrong("form: a list", "dictionary", repr(list(WORDS.values())))
+bugs.wrong("form: fault before the colon", "exchanged", repr({fault: letter for letter, fault in WORDS.items()}))
