@@ -90,30 +90,33 @@ def from_tables(tables: list[Each]) -> dict[str, list[int]]:
     return found
 
 
-def from_runs(model, pairs: Sequence) -> dict[str, list[int]]:
-    """Rankings that need the network once more: other things in place of the skip, or compared with other things."""
+def from_runs(model, pairs: Sequence) -> dict[str, Callable[[], list[int]]]:
+    """Rankings that need the network once more, each computed when it is asked for: other things in the skip's place, say."""
+    before = [predict(model, image) for image, _ in pairs]
 
-    def score(levels, instead="zeros", truths=None) -> float:
+    def answers(levels, instead="zeros") -> list[np.ndarray]:
         with ExitStack() as stack:
             for level in levels:
                 stack.enter_context(without_skip(model, level, instead))
-            answers = [predict(model, image) for image, _ in pairs]
-        truths = truths or [truth for _, truth in pairs]
-        return macro([confusion_matrix(truth, answer) for truth, answer in zip(truths, answers, strict=True)])
+            return [predict(model, image) for image, _ in pairs]
 
-    before = [predict(model, image) for image, _ in pairs]
-    changed = []
-    for level in range(4):
-        with without_skip(model, level):
-            changed.append(sum(int((predict(model, image) != old).sum()) for (image, _), old in zip(pairs, before, strict=True)))
-    piled = [score(range(level)) - score(range(level + 1)) for level in range(4)]
+    def score(levels, instead="zeros", truths=None) -> float:
+        truths = truths or [truth for _, truth in pairs]
+        return macro([confusion_matrix(truth, got) for truth, got in zip(truths, answers(levels, instead), strict=True)])
+
+    def changed(level: int) -> int:
+        return sum(int((got != old).sum()) for got, old in zip(answers([level]), before, strict=True))
+
+    def of_each(value: Callable[[int], float]) -> Callable[[], list[int]]:
+        return lambda: ranked([value(level) for level in range(4)])
+
     return {
-        "noise was put in place of the skip; a cut skip is zeros": ranked([-score([k], "noise") for k in range(4)]),
-        "the skip was shuffled; a cut skip is zeros": ranked([-score([k], "shuffled") for k in range(4)]),
-        "it was counted how many pixels change, not how much worse they get": ranked(changed),
-        "the uncut prediction was taken for the truth": ranked([-score([k], truths=before) for k in range(4)]),
-        "the cuts add up, one more with each level, and each is held against the one before": ranked(piled),
-        "all skips but one are cut; asked is what one costs alone": ranked(
-            [score([j for j in range(4) if j != k]) for k in range(4)]
+        "noise was put in place of the skip; a cut skip is zeros": of_each(lambda k: -score([k], "noise")),
+        "the skip was shuffled; a cut skip is zeros": of_each(lambda k: -score([k], "shuffled")),
+        "it was counted how many pixels change, not how much worse they get": of_each(changed),
+        "the uncut prediction was taken for the truth": of_each(lambda k: -score([k], truths=before)),
+        "the cuts add up, one more with each level, and each is held against the one before": of_each(
+            lambda k: score(range(k)) - score(range(k + 1))
         ),
+        "all skips but one are cut; asked is what one costs alone": of_each(lambda k: score([j for j in range(4) if j != k])),
     }

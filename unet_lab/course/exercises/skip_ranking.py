@@ -143,8 +143,8 @@ def known_mistake(given: list[list[int]]) -> str:
             return fitting[0]
         left: set[str] | None = None
         for mine, seed in zip(given, SEEDS, strict=True):
-            fits = {key for key, order in from_runs(*setting(seed)).items() if order == mine}
-            left = fits if left is None else left & fits
+            runs = from_runs(*setting(seed))
+            left = {key for key in (runs if left is None else left) if runs[key]() == mine}
             if not left:
                 return ""
     return min(left)
