@@ -120,10 +120,11 @@ def test(arguments):
     quick = "--quick" in arguments
     coverage = "--coverage" in arguments
     arguments = [word for word in arguments if word not in ("--quick", "--coverage")]
-    # Two processes: most of what the tests and the notebooks do runs on one core. Together they use no more cores than there are.
+    # Three processes where there are two cores: each mostly runs on one core, and the browser's often waits for a page.
     cores = os.cpu_count() or 1
-    side_by_side = min(2, cores)
-    threads = {"OMP_NUM_THREADS": str(cores // side_by_side), "MKL_NUM_THREADS": str(cores // side_by_side)}
+    side_by_side = min(3, cores + 1)
+    threads_each = str(max(1, cores // side_by_side))
+    threads = {"OMP_NUM_THREADS": threads_each, "MKL_NUM_THREADS": threads_each}
     pytest = [PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "-n", str(side_by_side)]
     where = ["tests", "unet_lab", "--doctest-modules", "--no-loadscope-reorder"]  # tests/conftest.py
     nbval = ["--dist", "loadfile", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"]
