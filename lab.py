@@ -4,7 +4,7 @@
     python3 lab.py [ARGUMENTS FOR JUPYTERLAB]   open the course in JupyterLab (e.g. --no-browser --port 9000)
     python3 lab.py test [ARGUMENTS FOR PYTEST]  run all checks: ruff, mypy, pytest, and every notebook under nbval
     python3 lab.py test --quick                 the unit tests that are not slow, and one notebook: about two minutes
-    python3 lab.py run [NAME ...] [--update]    run notebooks without a browser, write pages to build/, print a table
+    python3 lab.py run [NAME ...] [--update]    run notebooks without a browser, write pages to build/, print a table; --pdf
     python3 lab.py progress [--export FILE]     what you have passed; a file of it to hand in
     python3 lab.py grade FOLDER                 check a class's submissions again: tables, gradebooks, feedback
     python3 lab.py hand-out FOLDER [NAME ...]   make the folder that students get, without any answer; --zip

@@ -1,24 +1,30 @@
 """Run notebooks without a browser, write each as a page to build/, and print what they cost.
 
-    python3 lab.py run [NAME ...] [--update]
+    python3 lab.py run [NAME ...] [--update] [--pdf]
 
 NAME is the start of a notebook's name (07 runs 07_training); none runs all. A notebook's file is left as it is, unless
---update is given: then the outputs of this run are stored in it, cleaned of what changes from run to run.
+--update is given: then the outputs of this run are stored in it, cleaned of what changes from run to run. build/index.html
+leads to all pages; --pdf prints each to a PDF file too, with all folded answers open, by Chromium, Chrome or Edge.
 """
 
 from __future__ import annotations
 
 import argparse
 import base64
+import html
 import io
+import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
 
 import nbformat
 import psutil
+from bs4 import BeautifulSoup
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbconvert import HTMLExporter
@@ -107,6 +113,63 @@ def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return notebook
 
 
+def as_page(notebook: nbformat.NotebookNode) -> str:
+    """A notebook as HTML, its pictures with their texts, which the template of nbconvert leaves out."""
+    page, _ = HTMLExporter().from_notebook_node(notebook)
+    soup = BeautifulSoup(page, "html.parser")
+    pictures = [o for cell in notebook.cells for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
+    for image, output in zip(soup.select(".jp-RenderedImage img"), pictures, strict=True):
+        plain = output.data.get("text/plain", "")
+        image["alt"] = output.metadata.get("image/png", {}).get("alt") or plain
+    return str(soup)
+
+
+def printer() -> str:
+    """A browser that prints pages; exits in words where there is none."""
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
+    mac = [f"/Applications/{name}.app/Contents/MacOS/{name}" for name in ("Google Chrome", "Chromium", "Microsoft Edge")]
+    windows = [
+        rf"{os.environ.get(root, '')}\{where}"
+        for root in ("PROGRAMFILES", "PROGRAMFILES(X86)")
+        for where in (r"Google\Chrome\Application\chrome.exe", r"Microsoft\Edge\Application\msedge.exe")
+    ]
+    found = next((f for f in map(shutil.which, (*names, *mac, *windows)) if f), None)
+    if found is None:
+        sys.exit(
+            "lab.py run: --pdf needs Chromium, Chrome or Edge; none was found. Leave it out, and print build/NAME.html yourself."
+        )
+    return found
+
+
+def print_page(browser: str, page: str, path: Path) -> None:
+    """An HTML page as a PDF file, everything that is folded open. Raises OSError where the browser prints nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        opened, printed = Path(folder) / "page.html", Path(folder) / "page.pdf"
+        opened.write_text(page.replace("<details>", "<details open>"), encoding="utf-8")
+        line = [browser, "--headless", "--disable-gpu", f"--user-data-dir={folder}/profile", "--no-pdf-header-footer"]
+        line += ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []  # Chromium refuses root otherwise
+        # the formulas are set by a script of the page; a page without a network waits for none
+        line += ["--virtual-time-budget=5000", f"--print-to-pdf={printed}", opened.as_uri()]
+        done = subprocess.run(line, capture_output=True, text=True, timeout=300)
+        if not printed.is_file():
+            raise OSError(f"{browser} printed no {path.name}: {done.stderr.strip()[-300:]}")
+        write_whole(path, printed.read_bytes())
+
+
+def write_index() -> None:
+    """build/index.html: a link to each notebook's page, and to its PDF where there is one."""
+    lines = []
+    for notebook in choose([]):
+        page = BUILD / f"{notebook.stem}.html"
+        if page.is_file():
+            title = nbformat.read(notebook, as_version=4).cells[0].source.splitlines()[0].lstrip("# ")
+            printed = f' (<a href="{notebook.stem}.pdf">PDF</a>)' if page.with_suffix(".pdf").is_file() else ""
+            lines.append(f'<li><a href="{page.name}">{html.escape(title)}</a>{printed}</li>')
+    head = '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>U-Net Lab</title></head>'
+    body = "<body><h1>U-Net Lab</h1><ul>\n" + "\n".join(lines) + "\n</ul></body></html>\n"
+    write_whole(BUILD / "index.html", (head + body).encode("utf-8"))
+
+
 def choose(names: list[str]) -> list[Path]:
     known = sorted(p for p in NOTEBOOKS.glob("*.ipynb") if p.name[0].isdigit())
     if not names:
@@ -124,7 +187,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="lab.py run", description="Run notebooks without a browser.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="the start of a notebook's name, e.g. 07")
     parser.add_argument("--update", action="store_true", help="store the outputs in the notebooks")
+    parser.add_argument("--pdf", action="store_true", help="print the pages to PDF files, answers open")
     arguments = parser.parse_args()
+    browser = printer() if arguments.pdf else ""
     chosen = choose(arguments.names)
     BUILD.mkdir(exist_ok=True)
     rows, total = [], time.perf_counter()
@@ -132,17 +197,20 @@ def main() -> int:
         for path in tqdm(chosen, desc="notebooks", unit="notebook"):
             notebook, seconds, peak, result = run(path)
             rows.append((path.stem, f"{seconds:.1f}", f"{peak / 2**20:.0f}", result))
-            page, _ = HTMLExporter().from_notebook_node(clean(notebook))
+            page = as_page(clean(notebook))
             write_whole(BUILD / f"{path.stem}.html", page.encode("utf-8"))
+            if browser:
+                print_page(browser, page, BUILD / f"{path.stem}.pdf")
             if arguments.update and result == "passed":
                 write_whole(path, (nbformat.writes(notebook) + "\n").encode("utf-8"))
     except KeyboardInterrupt:
         print("Stopped; the pages of the notebooks below are in build/.", file=sys.stderr)
+    write_index()
     header = ("notebook", "seconds", "peak MiB", "result")
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(4)]
     for row in [header, *rows]:
         print("  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)))
-    print(f"{len(rows)} notebooks in {time.perf_counter() - total:.0f} s; pages in {BUILD}")
+    print(f"{len(rows)} notebooks in {time.perf_counter() - total:.0f} s; pages in {BUILD}, from index.html on")
     return 0 if len(rows) == len(chosen) and all(row[3] == "passed" for row in rows) else 1
 
 
