@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import ROOT
 
 BENCHMARK = runpy.run_path(str(ROOT / "benchmarks" / "explorers.py"))
-CHANGES, LAPS = 4, 2  # changes in a lap; laps after the first
+CHANGES, LAPS = 2, 2  # changes in a lap; laps after the first
 ALLOWED = 20_000  # bytes for each change: a tenth of a small figure's PNG
 
 
