@@ -2,8 +2,9 @@
 
     python3 lab.py benchmark [NAME ...]
 
-NAME is one of those below; none runs all, in about a quarter of an hour. The machine should have nothing else to do. What was
-measured replaces what stands under the same name in benchmarks/results.json, with the date and the machine; the README shows it.
+NAME is one of those below; none runs all, in about a quarter of an hour. Nothing is stored that was measured while another
+program took more than a tenth of a core. What was measured replaces what stands under the same name in benchmarks/results.json,
+with date, machine and commit, and the table in docs/measurements.md is written from it. A run that was stopped goes on by name.
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ import os
 import platform
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
+import psutil
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -26,6 +30,9 @@ from unet_lab.files import write_whole
 
 HERE = Path(__file__).resolve().parents[1]
 RESULTS = HERE / "benchmarks" / "results.json"
+DOCS = HERE / "docs" / "measurements.md"
+BEGIN, END = "<!-- written by lab.py benchmark -->", "<!-- until here -->"
+QUIET = 0.1  # of a core: what other programs may take
 NAMES = ("speed", "precision", "augmentation", "metrics", "tiling")
 
 
@@ -55,13 +62,51 @@ def stored() -> dict:
     return json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
 
 
+def others(seconds: float = 3.0) -> tuple[float, str]:
+    """What the busiest program that is not this one takes of a core, 1 for all of it, and its name; watched for some seconds."""
+    own = {psutil.Process().pid, *(parent.pid for parent in psutil.Process().parents())}
+    before = {p.pid: (p, sum(p.cpu_times()[:2])) for p in psutil.process_iter(["cpu_times", "name"]) if p.pid not in own}
+    time.sleep(seconds)
+    taken = {}
+    for process, used in before.values():
+        with suppress(psutil.Error):
+            taken[process.info["name"] or str(process.pid)] = (sum(process.cpu_times()[:2]) - used) / seconds
+    return max(((share, name) for name, share in taken.items()), default=(0.0, ""))
+
+
+def busy() -> str:
+    """In words, which program is in the way; empty where none is."""
+    share, name = others()
+    return f"{name} takes {share:.0%} of a core" if share > QUIET else ""
+
+
+def commit() -> str:
+    """The commit that was measured, with a + where files differ from it; empty where git does not know."""
+    try:
+        found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True, check=True)
+        changed = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", "unet_lab", "benchmarks"], cwd=HERE).returncode
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return found.stdout.strip() + ("+" if changed else "")
+
+
+def with_table(text: str, results: dict) -> str:
+    """docs/measurements.md with the table of the stored results between its two marks."""
+    head, first, rest = text.partition(BEGIN)
+    _, last, tail = rest.partition(END)
+    if not first or not last:
+        raise ValueError(f"{DOCS.name} has lost its marks {BEGIN} and {END}, between which the table stands; put them back.")
+    return f"{head}{BEGIN}\n{table(results)}{END}{tail}"
+
+
 def table(results: dict) -> str:
-    """The stored results as Markdown, as the README shows them."""
+    """The stored results as Markdown, as docs/measurements.md shows them."""
     parts = []
-    for where in dict.fromkeys((entry["date"], entry["machine"]) for entry in results.values()):
-        parts.append(f"{where[0]}, {where[1]}:\n\n| What | Against | Times as fast | Note |\n|---|---|---|---|")
+    for where in dict.fromkeys((entry["date"], entry["machine"], entry.get("commit", "")) for entry in results.values()):
+        measured_at = f", commit {where[2]}" if where[2] else ""
+        parts.append(f"{where[0]}, {where[1]}{measured_at}:\n\n| What | Against | Times as fast | Note |\n|---|---|---|---|")
         for entry in results.values():
-            if (entry["date"], entry["machine"]) == where:
+            if (entry["date"], entry["machine"], entry.get("commit", "")) == where:
                 for row in (Row(**row) for row in entry["rows"]):
                     speed = f"{row.ratio:.2f} ({row.low:.2f} to {row.high:.2f})"
                     parts.append(f"| {row.what} | {row.against} | {speed} | {row.note} |")
@@ -80,20 +125,28 @@ def main() -> int:
     unknown = [name for name in names if name not in NAMES]
     if unknown:
         sys.exit(f"lab.py benchmark: there is no {unknown[0]!r}; there are {', '.join(NAMES)}.")
+    not_stored = []
     try:
         for name in names or NAMES:
             print(f"== {name}", flush=True)
+            in_the_way = busy()
             rows = measured(name)
             print("\n".join(map(str, rows)), flush=True)
-            entry = {"date": str(date.today()), "machine": machine(), "rows": [row.as_dict() for row in rows]}
+            in_the_way = in_the_way or busy()
+            if in_the_way:
+                print(f"Not stored: {in_the_way}, so these numbers are of two programs. End it, then: lab.py benchmark {name}")
+                not_stored.append(name)
+                continue
+            entry = {"date": str(date.today()), "machine": machine(), "commit": commit(), "rows": [row.as_dict() for row in rows]}
             results = stored() | {name: entry}
             results = {n: results[n] for n in NAMES if n in results}
             write_whole(RESULTS, (json.dumps(results, indent=1, ensure_ascii=False) + "\n").encode("utf-8"))
+            write_whole(DOCS, with_table(DOCS.read_text(encoding="utf-8"), results).encode("utf-8"))
     except KeyboardInterrupt:
         print(f"Stopped; what was finished is in {RESULTS}.", file=sys.stderr)
         return 130
     print("\n" + table(stored()))
-    return 0
+    return 1 if not_stored else 0
 
 
 if __name__ == "__main__":
