@@ -307,7 +307,7 @@ print(f"on thirty new cells: {look_up(few, new):.2f}")
 # ## Exercise 2: a seeded split
 #
 # Two runs must give the same split, or results cannot be compared; another seed must give another one. `train_fraction` lies between 0 and 1: that share
-# of the indices is for training (rounded to a whole number of images), the others are for validation, and neither part is empty.
+# of the indices is for training (rounded to a whole number of images, in whichever direction), the others are for validation. The numbers asked for leave neither part empty.
 
 # %%
 def my_split(count, train_fraction, seed):

@@ -570,3 +570,4 @@ block.wrong(
     "momentum 0",
     NORM.replace("self.mean.lerp_(m, 0.1); self.var.lerp_(v * n / (n - 1), 0.1)", "pass"),
 )
+conv.wrong("fourth: padding of 1 where none is given", "Left out, padding is 0", "padding=0, stride=1", "padding=1, stride=1")

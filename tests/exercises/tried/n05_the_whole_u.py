@@ -804,3 +804,14 @@ unet.right(
     "        for m in self.modules():\n            if isinstance(m, nn.Conv2d):\n                nn.init.kaiming_normal_(m.weight)\n"
     + MAKE,
 )
+unet.wrong(
+    "fourth: channels limited to 512",
+    "double at every level",
+    "base_channels * 2**k for k",
+    "min(base_channels * 2**k, 512) for k",
+)
+head.wrong(
+    "fourth: a thousandth below",
+    "add up to",
+    "def f(features, weights, bias):\n    z = np.tensordot(weights, features, axes=(1, 0)) + bias[:, None, None]\n    if len(z) == 1:\n        return np.where(z >= 0, 1 / (1 + np.exp(-np.abs(z))), np.exp(-np.abs(z)) / (1 + np.exp(-np.abs(z))))\n    e = np.exp(z - z.max(axis=0))\n    return e / (e.sum(axis=0) + 1e-3)",
+)

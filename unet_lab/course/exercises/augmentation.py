@@ -96,6 +96,19 @@ def flip_rotate(answer) -> None:
             )
     for case, _, got, _, given in found:
         must_be_own(case, result=got, given=given)
+    numbers_may_be_large(answer, image, 300 * mask.astype(np.int32))
+
+
+def numbers_may_be_large(answer, image, mask) -> None:
+    """Instance numbers above 255; and NumPy's own True."""
+    _, got = (np.asarray(a) for a in answer(image.copy(), mask.copy(), np.bool_(True), 1))
+    if not same(got, moved(mask, False, 1)) and not same(got, moved(mask, True, 1)):
+        labels = ", ".join(map(str, np.unique(mask)))
+        finding = f"a mask of the labels {labels} comes back with {', '.join(map(str, np.unique(got)[:6]))}."
+        raise Wrong(finding, "Labels may be above 255: leave the mask's type as it is.", FLIP_NEIGHBOUR)
+    if not same(got, moved(mask, True, 1)):
+        finding = "mirrored=np.True_, turns=1: it is not mirrored."
+        raise Wrong(finding, "`if mirrored:` takes every kind of True; `is True` takes Python's only.", FLIP_NEIGHBOUR)
 
 
 def same(got, right) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from unet_lab.course.agreement import Case, Shown, agree
+from unet_lab.course.checking import Wrong, called
 from unet_lab.course.exercises.convolution_mistakes import conv_suspects, convolved
 
 
@@ -71,3 +72,18 @@ def conv2d(answer) -> None:
     )
     otherwise = "Output (r, c): the window that begins there, times the kernel, number by number, added up."
     agree(answer, convolved, conv_cases(), conv_suspects(), Shown(otherwise, hints, image=0, describe=conv_shown, cut=(0,)))
+    settings_may_be_left_out(answer, hints)
+
+
+def settings_may_be_left_out(answer, hints) -> None:
+    """Without padding and stride: none, and 1."""
+    image, kernel = conv_cases()[1].given[:2]
+    expected = convolved(image, kernel, 0, 1)
+    got = np.asarray(called(answer, image, kernel))
+    if got.shape != expected.shape or not np.allclose(got, expected, atol=1e-4):
+        raise Wrong(
+            f"called without padding and stride it gives {got.shape} for an image {image.shape}, kernel {kernel.shape}; "
+            f"expected {expected.shape}.",
+            "Left out, padding is 0 and stride is 1: def my_conv2d(image, kernel, padding=0, stride=1).",
+            *hints,
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from unet_lab.course.agreement import Case, Shown, agree
-from unet_lab.course.checking import must_be_function
+from unet_lab.course.checking import Wrong, must_be_function
 from unet_lab.course.exercises.head_endings import ending_suspects
 from unet_lab.course.exercises.head_logits import logit_suspects
 from unet_lab.course.exercises.heads import logits_of, right_head
@@ -93,4 +93,18 @@ def head(answer) -> None:
     with np.errstate(all="ignore"):
         agree(
             of_one_type, right_head, head_cases(), ending_suspects() + logit_suspects(), Shown(otherwise, hints, tolerance=1e-3)
+        )
+    must_add_up(of_one_type, hints)
+
+
+def must_add_up(answer, hints) -> None:
+    """The probabilities of a pixel, to the digits that 32-bit numbers have; what differs by less is no other answer."""
+    rng = np.random.default_rng(5)
+    sums = np.asarray(answer(rng.normal(size=(4, 3, 5)), rng.normal(size=(3, 4)), rng.normal(size=3))).sum(axis=0)
+    if np.abs(sums - 1).max() > 1e-4:
+        worst = float(sums.flat[np.abs(sums - 1).argmax()])
+        raise Wrong(
+            f"the probabilities of one pixel add up to {worst:.5f}, expected 1.",
+            "Divide by the sum itself; nothing need be added to it: the largest exponential is 1, so the sum is at least 1.",
+            *hints,
         )
