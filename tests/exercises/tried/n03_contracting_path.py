@@ -324,8 +324,3 @@ field.wrong(
     "def field",
     "width, step = 1, 1\ndef field",
 )
-field.wrong(
-    "fourth: widths in one byte",
-    "100 pixels|wider",
-    "def f(layers):\n    a = np.array(layers, np.uint8).reshape(-1, 2)\n    step = np.cumprod(np.r_[np.uint8(1), a[:-1, 1]], dtype=np.uint8) if len(a) else a[:, 0]\n    return int(1 + ((a[:, 0] - 1) * step).sum())",
-)

@@ -16,7 +16,7 @@ def field_cases() -> list[Case]:
     given = [[(3, 1)], [(3, 2), (5, 2), (3, 1)], [(5, 1), (3, 1)], [*block_, *pool, (3, 1)], 3 * (block_ + pool) + block_, []]
     given += [[(1, 1)], [(2, 2)], [(3, 3), (2, 1)], [(7, 2), (3, 3), (4, 1)], [(5, 3), (5, 3), (2, 2)]]
     given += [[(1, 2), (3, 1)], [(3, 1), (1, 3), (1, 2), (5, 1)], [(2, 4), (3, 1)], [(3, 1), (2, 5), (2, 3), (3, 2)]]
-    given += [5 * (block_ + pool) + block_, [(7, 2), *pool, *(6 * block_), *pool, *(4 * block_)], [(3, 2)] * 6, [(3, 2)] * 17]
+    given += [5 * (block_ + pool) + block_, [(7, 2), *pool, *(6 * block_), *pool, *(4 * block_)], [(3, 2)] * 6]
     given += [[(int(k), int(s)) for k, s in rng.integers(1, [8, 4], (length, 2))] for length in (2, 3, 4, 4, 5)]
     return [Case(f"for {layers}", (layers,), field_tags(layers)) for layers in given]
 
