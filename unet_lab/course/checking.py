@@ -239,7 +239,7 @@ def compare(shown: str, got, right: np.ndarray, suspects: list[tuple], otherwise
         if got.dtype.kind == "c":
             raise TypeError
         got = got.astype(np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise Wrong(f"{shown}: expected numbers, got {type(got).__name__}.", "Return an array or a number.") from None
     right = np.asarray(right, dtype=np.float64)
     if got.shape == right.shape and np.allclose(got, right, atol=1e-4):

@@ -14,10 +14,12 @@ def numbers(value, shown: str) -> np.ndarray:
     """An array of floats of whatever was returned; Wrong where those are no numbers."""
     try:
         array = np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value)
+        if array.dtype.kind == "O" and array.size and all(isinstance(part, int) for part in array.flat):
+            array = array.astype(np.float64)  # whole numbers beyond 64 bits
         if array.dtype.kind not in "biuf":
             raise TypeError
         return array.astype(np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         if isinstance(value, list | tuple) and any(part is None for part in value):
             finding = f"{shown}: expected numbers, got a {type(value).__name__} with a None in it."
             raise Wrong(finding, "What is not defined is NaN among numbers: float('nan') or np.nan, not None.") from None

@@ -8,15 +8,30 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
+from torch.nn.modules import module
 
 from unet_lab.course.checking import Wrong
+
+GLOBAL_HOOKS = (module._global_forward_hooks, module._global_forward_pre_hooks)  # PyTorch has no other way to ask
 
 
 @contextmanager
 def left_alone(*hints: str, chance: bool = True) -> Iterator[None]:
     """Wrong where what runs inside leaves the surroundings changed. chance : the generators' states too."""
     gradients, kind, states = torch.is_grad_enabled(), torch.get_default_dtype(), chance_now()
+    listeners = [(hooks, set(hooks)) for hooks in GLOBAL_HOOKS]
     yield
+    for hooks, before in listeners:
+        left = set(hooks) - before
+        for key in left:
+            del hooks[key]
+        if left:
+            raise Wrong(
+                "a hook is left in the whole program: it hears every module of every network from now on.",
+                "register_module_forward_hook listens to all modules there are; module.register_forward_hook to one. Either "
+                "gives a handle: handle.remove().",
+                *hints,
+            )
     if torch.is_grad_enabled() is not gradients:
         torch.set_grad_enabled(gradients)
         raise Wrong(

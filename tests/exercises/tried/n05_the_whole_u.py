@@ -815,3 +815,15 @@ head.wrong(
     "add up to",
     "def f(features, weights, bias):\n    z = np.tensordot(weights, features, axes=(1, 0)) + bias[:, None, None]\n    if len(z) == 1:\n        return np.where(z >= 0, 1 / (1 + np.exp(-np.abs(z))), np.exp(-np.abs(z)) / (1 + np.exp(-np.abs(z))))\n    e = np.exp(z - z.max(axis=0))\n    return e / (e.sum(axis=0) + 1e-3)",
 )
+unet.wrong(
+    "fourth: three levels at most",
+    "any depth",
+    "        super().__init__()\n",
+    "        super().__init__()\n        depth = min(depth, 3)\n",
+)
+unet.wrong(
+    "fourth: channels limited to 600",
+    "double at every level",
+    "base_channels * 2**k for k",
+    "min(base_channels * 2**k, 600) for k",
+)

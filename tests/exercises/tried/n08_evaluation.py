@@ -482,3 +482,20 @@ interval.wrong(
 interval.wrong("third: class 0 left out", "class|not recognised", OWN.replace("§", "np.nanmean((both / union)[1:])"))
 for kind in ("int16", "uint16", "int32"):
     interval.wrong(f"third: sums in {kind}", "overflow", ".sum(axis=0)", f".astype(np.{kind}).sum(axis=0, dtype=np.{kind})")
+confusion.wrong(
+    "fifth: kept by shape",
+    "not square|call",
+    "kept = {}\ndef f(truth, prediction, num_classes):\n    key = (truth.shape, num_classes)\n    if key not in kept:\n        t = np.zeros((num_classes, num_classes), int)\n        np.add.at(t, (truth.ravel(), prediction.ravel()), 1)\n        kept[key] = t\n    return kept[key].copy()",
+)
+confusion.wrong(
+    "fifth: codes in 16 bits",
+    "classes",
+    "def f(truth, prediction, num_classes):\n    code = truth.astype(np.int16).ravel() * np.int16(num_classes) + prediction.astype(np.int16).ravel()\n    return np.bincount(code, minlength=num_classes**2).reshape(num_classes, num_classes)",
+)
+interval.wrong(
+    "fifth: larger images more often",
+    "more often",
+    "rng.integers(len(tables), size=len(tables))",
+    "rng.choice(len(tables), len(tables), p=tables.sum((1, 2)) / tables.sum())",
+)
+interval.right("a child of the generator", "    values = []\n", "    values, rng = [], rng.spawn(1)[0]\n")

@@ -327,3 +327,8 @@ rank.wrong(
     "def f(model, pairs):\n    table, left = np.zeros((3, 3), int), []\n    for level in range(4):\n        with without_skip(model, level):\n            for image, truth in pairs:\n                table = table + confusion_matrix(truth, predict(model, image))\n        left.append(macro_iou(table))\n    return sorted(range(4), key=lambda k: left[k])",
 )
 rank.wrong("third: a seed", "random generator", "    lost = []", "    lost = []\n    torch.manual_seed(0)")
+hook.wrong(
+    "fifth: a hook in the whole program",
+    "whole program",
+    "def look(model, name, x):\n    kept, layer = [], model.get_submodule(name)\n    def hear(module, inputs, output):\n        if module is layer:\n            kept.append(output.detach().clone() if torch.is_tensor(output) else tuple(part.detach().clone() for part in output))\n    torch.nn.modules.module.register_module_forward_hook(hear)\n    model(x)\n    return kept[0]",
+)

@@ -25,6 +25,7 @@ class Listening(np.random.Generator):
         self.numbers: list[np.ndarray] = []
         self.times: list[np.ndarray] = []
         self.others: set[str] = set()
+        self.unequal = False  # chances were given, and they are not all the same
 
     def integers(self, *arguments, **settings):
         result = super().integers(*arguments, **settings)
@@ -33,11 +34,18 @@ class Listening(np.random.Generator):
 
     def choice(self, a, size=None, replace=True, p=None, axis=0, shuffle=True):
         count = int(a) if np.ndim(a) == 0 else len(a)
+        self.unequal |= p is not None and float(np.ptp(p)) > 1e-6
         numbers = super().choice(count, size=size, replace=replace, p=p, shuffle=shuffle)
         self.numbers.append(np.array(numbers))
         return numbers if np.ndim(a) == 0 else np.asarray(a)[numbers]
 
+    def spawn(self, n_children: int) -> list[Listening]:
+        """As NumPy's, whose children would not listen: here they are this generator, in their turn."""
+        return [self] * n_children
+
     def multinomial(self, *arguments, **settings):
+        chances = arguments[1] if len(arguments) > 1 else settings.get("pvals", [1.0])
+        self.unequal |= float(np.ptp(chances)) > 1e-6
         result = super().multinomial(*arguments, **settings)
         self.times.append(np.atleast_2d(result))
         return result
@@ -75,6 +83,8 @@ def drawn_wrongly(heard: Listening, images: int, classes: int) -> tuple[str, str
     if heard.others:
         found = f"You draw with rng.{min(heard.others)}: other numbers of images, or shares of them, not as many as there are."
         return found, with_all
+    if heard.unequal:
+        return "Some images are drawn more often than others: you give unequal chances.", with_all
     if not heard.numbers:
         return None
     sizes = {each.size for each in heard.numbers}

@@ -36,7 +36,9 @@ def table_cases() -> list[Case]:
     given += [(t.T, p, 4) for t, p in [(rng.integers(0, 4, (4, 6)), rng.integers(0, 4, (6, 4)))]]
     given.append((rng.integers(0, 3, (5, 4)).astype(np.uint8), np.asfortranarray(rng.integers(0, 3, (5, 4))), 3))
     given.append((np.asfortranarray(rng.integers(0, 3, (2, 3, 4))).astype(np.int16), rng.integers(0, 3, (2, 3, 4)), 3))
-    for classes in (17, 40):
+    truth = rng.integers(0, 3, (4, 5))  # once with one prediction, once with another
+    given += [(truth, rng.integers(0, 3, (4, 5)), 3), (truth, rng.integers(0, 3, (4, 5)), 3)]
+    for classes in (17, 40, 200):
         many = np.arange(classes, dtype=np.uint8)[None]
         given.append((many, many[:, ::-1].copy(), classes))
     given.append((mask, change_mask(mask, right=3), 3))

@@ -47,18 +47,21 @@ def unet(answer) -> None:
     channels_must_double(answer)
 
 
-def channels_must_double(answer, base: int = 300, depth: int = 2) -> None:
-    """Also where that makes many: no number of channels is a limit. Built without memory, on PyTorch's meta device."""
+def channels_must_double(answer, base: int = 300, depth: int = 5) -> None:
+    """Also where that makes many, and for more levels: no number is a limit. Built without memory, on PyTorch's meta device."""
     try:
         with torch.device("meta"):
             shapes = [tuple(p.shape) for p in answer(1, 2, base, depth).parameters() if p.ndim == 4]
     except Exception:  # it fills or prints its weights: then this is left unasked
         return
     widest = base * 2**depth
-    if shapes and not any(widest in shape[:2] for shape in shapes):
-        most = max(max(shape[:2]) for shape in shapes)
-        finding = f"with base_channels={base}, depth={depth} no layer has more than {most} channels; the bottleneck has {widest}."
-        clue = "The channels double at every level, without a limit: base_channels * 2**level."
+    if shapes and (widest, widest) not in {shape[:2] for shape in shapes}:
+        most = max((min(shape[:2]) for shape in shapes), default=0)
+        finding = (
+            f"with base_channels={base}, depth={depth} no convolution goes from {widest:,} channels to {widest:,}, as the second "
+            f"one of the bottleneck does; the widest goes over {most:,}."
+        )
+        clue = "The channels double at every level, without a limit, for any depth: base_channels * 2**level."
         raise Wrong(finding, clue, ARGUMENTS, LAYERS)
 
 
