@@ -236,3 +236,12 @@ plan.wrong(
     "90%",
     "def f(needed, budget, largest):\n    for b in range(largest, 0, -1):\n        for r in (False, True):\n            if needed(b, r) <= 0.9 * budget:\n                return b, r\n    return 0, False",
 )
+GAMMA = "gamma / torch.sqrt"
+fold.wrong("zeros: a gamma of 0 is taken for 1", "gamma is 0", GAMMA, "torch.where(gamma == 0, 1.0, gamma) / torch.sqrt")
+fold.wrong("zeros: no new bias where there was none", "bias is 0", SECOND, f"({SECOND} if bias.any() else bias)")
+plan.wrong(
+    "names: needed by its arguments' names",
+    "by position|keyword|names",
+    "needed(batch, recompute)",
+    "needed(batch=batch, recompute=recompute)",
+)

@@ -56,7 +56,16 @@ FIRST = "not np.isfinite(losses).all() or losses[-1] > 3 * losses[0]"
 SECOND = "outputs.min() >= 0 and np.allclose(outputs.sum(axis=1), 1)"
 THIRD = "set(training_images) & set(validation_images)"
 doctor.right("twice the first", "3 * losses[0]", "2 * losses[0]")
-doctor.right("larger than at the start", "losses[-1] > 3 * losses[0]", "losses[-1] > losses[0]")
+doctor.wrong("rate: a little above the start", "a little", "losses[-1] > 3 * losses[0]", "losses[-1] > losses[0]")
+doctor.wrong("rate: against the smallest", "lowest|smallest", "losses[-1] > 3 * losses[0]", "losses[-1] > 3 * min(losses)")
+doctor.wrong("rate: the highest peak", "peak", "losses[-1] > 3 * losses[0]", "max(losses) > 3 * losses[0]")
+doctor.wrong("rate: a difference of 3", "relative", "losses[-1] > 3 * losses[0]", "losses[-1] > losses[0] + 3")
+doctor.wrong(
+    "rate: one half against the other",
+    "peak|flat|a little",
+    "losses[-1] > 3 * losses[0]",
+    "np.mean(losses[len(losses) // 2 :]) > np.mean(losses[: max(1, len(losses) // 2)])",
+)
 doctor.right("the mean of the last", "losses[-1] > 3", "np.mean(losses[-3:]) > 1.5")
 doctor.right("math.isnan", FIRST, "any(math.isnan(v) or math.isinf(v) for v in losses) or losses[-1] > 2 * losses[0]")
 doctor.right(

@@ -20,7 +20,7 @@ def fold_norm(answer) -> None:
         "(1 - 4) · 2/3 + 5 = 2 x + 3: weight 2, bias 3."
     )
     cases = [fold_case(*each) for each in ((3, 3, 1e-5), (3, 3, 0.5), (4, 2, 0.1), (2, 5, 1e-3), (1, 3, 1.0), (5, 1, 1e-5))]
-    cases.append(fold_case(4, 3, 1e-3, tiny=True))
+    cases += [fold_case(4, 3, 1e-3, tiny=True), fold_case(4, 2, 1e-3, closed=True), fold_case(3, 2, 1e-3, plain=True)]
 
     def part(number: int):
         def read(*given):
@@ -52,8 +52,11 @@ def fold_norm(answer) -> None:
     agree(part(1), lambda w, b, g, be, m, v, e: (b - m) * scaled(g, v, e) + be, cases, bias_suspects(), shown)
 
 
-def fold_case(outs: int, ins: int, eps: float, tiny: bool = False) -> Case:
-    """Numbers of both signs; a gamma below 0 among them. tiny : variances of 0, and near it, among them."""
+def fold_case(outs: int, ins: int, eps: float, tiny: bool = False, closed: bool = False, plain: bool = False) -> Case:
+    """Numbers of both signs; a gamma below 0 among them.
+
+    tiny : variances of 0, and near it, among them. closed : a gamma of 0 among them. plain : a bias of 0 everywhere.
+    """
     generator = torch.Generator().manual_seed(10 * outs + ins)
 
     def drawn(*shape):
@@ -64,9 +67,11 @@ def fold_case(outs: int, ins: int, eps: float, tiny: bool = False) -> Case:
     variance = torch.rand(outs, generator=generator) + 0.3
     if tiny:
         variance[:3] = torch.tensor([0.0, 1e-6, 5e-4])
+    if closed:
+        gamma[1] = 0
     given = (
         drawn(outs, ins, 3, 3),
-        drawn(outs),
+        drawn(outs) * (not plain),
         gamma,
         drawn(outs),
         drawn(outs),
@@ -78,6 +83,8 @@ def fold_case(outs: int, ins: int, eps: float, tiny: bool = False) -> Case:
         "eps is not 1e-5": eps != 1e-5,
         "there is more than one channel": outs > 1,
         "a variance is 0 or tiny: eps is there so that nothing else need be done": tiny,
+        "a gamma is 0: that channel's weights become 0, and its bias beta": closed,
+        "the old bias is 0 everywhere: mean and beta make a new one all the same": plain,
     }
     return Case(f"weights with eps {eps:g}, {ins} channels in, {outs} out", given, tuple(t for t, holds in tags.items() if holds))
 
@@ -109,6 +116,7 @@ def batch_plan(answer) -> None:
         (linear(0, 100, 0, 60), 250, 8, "no base: 4 fit with recomputing"),
         (linear(60, 100, 0, 100), 50, 4, "nothing fits, though 0 images would"),
         (shrinking, 300, 5, "one image fits with recomputing only, 5 either way"),
+        (lambda b, r: 100 * b, 250, 8, "the page's example, whose arguments have other names"),
     ]
     found = []
     for needed, budget, largest, what in cases:
