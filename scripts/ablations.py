@@ -2,7 +2,7 @@
 
     python3 lab.py ablations [--again]
 
-Each with four learning rates to choose from and five seeds: about 40 minutes on two cores. Rows that are stored already, under
+Each with four learning rates to choose from and five seeds: about half an hour on two cores. Rows that are stored already, under
 the same protocol, are kept, so a run that was stopped goes on; --again begins anew. MONAI's BasicUNet has a row where MONAI is
 installed.
 """

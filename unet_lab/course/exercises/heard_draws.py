@@ -44,8 +44,6 @@ class Listening(np.random.Generator):
         return [self] * n_children
 
     def multinomial(self, *arguments, **settings):
-        chances = arguments[1] if len(arguments) > 1 else settings.get("pvals", [1.0])
-        self.unequal |= float(np.ptp(chances)) > 1e-6
         result = super().multinomial(*arguments, **settings)
         self.times.append(np.atleast_2d(result))
         return result
