@@ -361,3 +361,6 @@ share.right(
     "from the end",
     "def f(indices, rank, workers):\n    return [indices[k] for k in range(len(indices) - 1, -1, -1) if (len(indices) - 1 - k) % workers == rank]",
 )
+PIXELS = "float(mask.numel())"
+step.wrong("pixels: rows times rows", "square", PIXELS, "float(len(mask) * mask.shape[1] ** 2)")
+step.wrong("pixels: 32 x 32 in every image", "32 x 32", PIXELS, "float(len(mask) * 32 * 32)")

@@ -140,6 +140,49 @@ found.wrong(
     "overlap",
     "def my_object_f1(truth, prediction, threshold):\n    ts, ps = [k for k in np.unique(truth) if k], [k for k in np.unique(prediction) if k]\n    if not ts and not ps: return float('nan')\n    if not ts or not ps: return 0.0\n    iou = np.array([[((truth == t) & (prediction == p)).sum() / ((truth == t) | (prediction == p)).sum() for p in ps] for t in ts])\n    from scipy.optimize import linear_sum_assignment\n    r, c = linear_sum_assignment(-iou)\n    tp = (iou[r, c] > 0).sum()\n    return float(2 * tp / (len(ts) + len(ps)))\n",
 )
+found.wrong(
+    "partners: most pixels of a cell, the first of equals",
+    "halves|going on outside|most",
+    """
+def my_object_f1(truth, prediction, threshold):
+    ts, ps = [k for k in np.unique(truth) if k], [k for k in np.unique(prediction) if k]
+    if not ts and not ps:
+        return float('nan')
+    used, tp = set(), 0
+    for t in ts:
+        inside, counts = np.unique(prediction[(truth == t) & (prediction > 0)], return_counts=True)
+        if not len(inside): continue
+        p = inside[counts.argmax()]
+        a, b = truth == t, prediction == p
+        if p not in used and (a & b).sum() / (a | b).sum() >= threshold:
+            used.add(p)
+            tp += 1
+    return 2 * tp / (len(ts) + len(ps))
+""",
+)
+found.wrong(
+    "partners: most pixels of a prediction, the first of equals",
+    "going on outside|most",
+    """
+def my_object_f1(truth, prediction, threshold):
+    ts, ps = [k for k in np.unique(truth) if k], [k for k in np.unique(prediction) if k]
+    if not ts and not ps:
+        return float('nan')
+    used, tp = set(), 0
+    for p in ps:
+        inside, counts = np.unique(truth[(prediction == p) & (truth > 0)], return_counts=True)
+        if not len(inside): continue
+        t = inside[counts.argmax()]
+        a, b = truth == t, prediction == p
+        if t not in used and (a & b).sum() / (a | b).sum() >= threshold:
+            used.add(t)
+            tp += 1
+    return 2 * tp / (len(ts) + len(ps))
+""",
+)
+found.wrong(
+    "numbers: a union by their sum", "overflow", "(a | b).sum()", "(np.where(a, truth, 0) + np.where(b, prediction, 0) > 0).sum()"
+)
 found.wrong("threshold: a margin", "just below", ".sum() >= threshold:\n", ".sum() >= threshold - 0.01:\n")
 
 size = Exercise(

@@ -35,6 +35,11 @@ def hand_drawn() -> dict[str, tuple[Labels, Labels]]:
         "two equal cells predicted as one": ([1, 1, 2, 2], [9, 9, 9, 9]),
         "far too small, far too large": ([1] * 10 + [0] * 5 + [2, 2, 0, 0], [0] * 4 + [3] * 3 + [0] * 3 + [5] * 9),
         "moved by 4 of 10 pixels": ([1] * 10 + [0] * 5, [0] * 4 + [2] * 10 + [0]),
+        "one cell cut in halves, the lower number going on outside": ([1] * 10 + [0] * 10, [2] * 5 + [1] * 9 + [0] * 6),
+        "two cells, the lower number going on outside, predicted as one half of each": (
+            [2] * 5 + [1] * 9 + [0] * 6,
+            [1] * 10 + [0] * 10,
+        ),
         "just at the threshold": ([1, 1, 1, 1, 0, 2], [1, 1, 0, 0, 0, 2]),
         "nothing found": ([1, 1, 0, 2], [0, 0, 0, 0]),
         "only background": ([0, 0, 0], [0, 0, 0]),
@@ -54,7 +59,8 @@ def larger() -> list[tuple[str, Labels, Labels, float]]:
     numbers = np.array([0, 300, 270, 290], np.uint16).repeat(3)[None]
     tried = [("just below the threshold", *near), ("two corners of one square", corner, other)]
     tried += [("many cells in uint8", many, shifted), ("large numbers in uint16", numbers, numbers[:, ::-1])]
-    return [(*each, 0.5) for each in tried]
+    half = np.full((1, 4), 200, np.uint8), np.array([[56, 56, 0, 0]], np.uint8)
+    return [*((*each, 0.5) for each in tried), ("a half, in uint8", *half, 0.7)]
 
 
 def cases() -> list[tuple[str, Labels, Labels, float]]:

@@ -26,12 +26,13 @@ ADD_UP = "Let each worker's loss be its sum of cross entropies divided by that n
 
 class Setting(NamedTuple):
     """A step that is tried. optimizer : of the weights. steep : what the first weights are multiplied by. image : likewise.
-    special : what is special about it, in words."""
+    size : rows and columns that are kept of the 32 x 32. special : what is special about it, in words."""
 
     sizes: tuple[int, ...]
     optimizer: Callable = lambda weights: torch.optim.SGD(weights, lr=0.2)
     steep: float = 1.0
     image: Callable[[Tensor], Tensor] = lambda x: x
+    size: tuple[int, int] = (32, 32)
     special: str = ""
 
 
@@ -50,6 +51,7 @@ def settings() -> list[Setting]:
         Setting((1, 3), momentum, special="the optimizer has momentum and weight decay"),
         Setting((1, 3), adam, special="the optimizer is Adam"),
         Setting((2, 1), image=lambda x: 0.8 * x + 0.2, special="the image has not mean 0 and std 1: is it changed?"),
+        Setting((2, 1), size=(16, 24), special="the images are not 32 x 32, nor square: are their pixels counted?"),
         Setting((2, 1), slow, steep=12.0, special="the gradients are large: is anything clipped or limited?"),
     ]  # fmt: skip
 
@@ -67,7 +69,9 @@ def data_parallel_step(answer) -> None:
     torch.manual_seed(0)
     start = UNet(base_channels=2, depth=1, norm=None).train()
     for setting in settings():
-        try_setting(answer, setting, start, setting.image(image), mask)
+        rows, columns = setting.size
+        given = setting.image(image)[..., :rows, :columns].contiguous(), mask[..., :rows, :columns].contiguous()
+        try_setting(answer, setting, start, *given)
 
 
 def try_setting(answer, setting: Setting, start, image, mask) -> None:
