@@ -287,8 +287,17 @@ prepare.wrong(
 )
 
 VARIES = "flat = x.max(axis=(2, 3), keepdims=True) == x.min(axis=(2, 3), keepdims=True)"
-prepare.right("constant by peak to peak below 1e-12", VARIES, "flat = np.ptp(x, axis=(2, 3), keepdims=True) < 1e-12")
-prepare.right("constant by a std below 1e-9", VARIES, "flat = std < 1e-9")
+prepare.wrong("floor: a span below 1e-12 is constant", "constant", VARIES, "flat = np.ptp(x, axis=(2, 3), keepdims=True) < 1e-12")
+prepare.wrong("floor: a std below 1e-9 is constant", "constant", VARIES, "flat = std < 1e-9")
+prepare.wrong("floor: a std below 1e-6 is constant", "constant", VARIES, "flat = std < 1e-6")
+prepare.wrong("floor: a std of 0 to 10 digits is constant", "tiny", VARIES, "flat = std.round(10) == 0")
+prepare.wrong("floor: 1e-8 is added to the std", "tiny", "np.where(flat, 1, std)", "np.where(flat, 1, std + 1e-8)")
+prepare.wrong(
+    "kind: differences in the image's own type",
+    "overflow",
+    VARIES,
+    "own = np.atleast_3d(image).astype(np.uint8 if np.asarray(image).dtype == bool else np.asarray(image).dtype)\n    flat = (np.ptp(own, axis=(0, 1)) <= 0)[None, :, None, None]",
+)
 prepare.right("a tensor", ".astype(np.float32)", "\n    return torch.from_numpy(x).float()", "return np.where", "x = np.where")
 prepare.wrong("constant: a std below 0.01", "constant", VARIES, "flat = std < 0.01")
 prepare.wrong("kind: absolute greys", "sign|negative", "    x = x[..., None] if", "    x = abs(x)\n    x = x[..., None] if")

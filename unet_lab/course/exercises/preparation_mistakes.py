@@ -45,8 +45,19 @@ def pictures() -> list[Case]:
         "a mirrored view": np.ascontiguousarray(draw.integers(0, 255, (5, 8)).astype(np.uint8))[:, ::-1],
         "big-endian, as some microscopes write": draw.integers(0, 60_000, (5, 6)).astype(">u2"),
         "floats of 16 bits": draw.random((6, 7)).astype(np.float16),
+        "greys of about 1e-7": (draw.random((6, 8)) * 1e-7).astype(np.float32),
+        "greys of about 1e-20": draw.random((7, 6)) * 1e-20,
+        **{f"{kind.__name__} from end to end": whole_range(draw, kind) for kind in (np.int8, np.int16, np.int32)},
     }
     return [Case(f"{name}, {image.dtype.name} {image.shape}", (image,), tags(image)) for name, image in given.items()]
+
+
+def whole_range(draw: np.random.Generator, kind: type) -> np.ndarray:
+    """Greys from the smallest to the largest of a type with a sign: their differences do not fit into it."""
+    limits = np.iinfo(kind)
+    image = draw.integers(limits.min, limits.max, (6, 7), endpoint=True).astype(kind)
+    image[1, 2], image[4, 3] = limits.min, limits.max
+    return image
 
 
 def tags(image: np.ndarray) -> tuple[str, ...]:
@@ -59,6 +70,12 @@ def tags(image: np.ndarray) -> tuple[str, ...]:
         ),
         "a channel is the same everywhere": flat.any(),
         "the greys are large and close together: float32 has seven digits": np.abs(channels).max() > 1e6,
+        "the greys are tiny, and their channel is taken for constant, or divided by more than its standard deviation": (
+            std.max() < 1e-6 and not flat.any()
+        ),
+        "the greys span the whole type, and overflow: a difference of two does not fit into it": (
+            image.dtype.kind == "i" and np.ptp(channels) == np.iinfo(image.dtype).max - float(np.iinfo(image.dtype).min)
+        ),
         "the greys differ by less than a thousandth, and are divided by more than their standard deviation": std.max() < 5e-4,
         "the standard deviation is below 1": std.max() < 1,
         "the greys are floats": image.dtype.kind == "f",
