@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from unet_lab.course.agreement import Case, Shown, agree
-from unet_lab.course.checking import Wrong, called
+from unet_lab.course.checking import Wrong
 from unet_lab.course.exercises.convolution_mistakes import conv_suspects, convolved
 
 
@@ -76,10 +76,13 @@ def conv2d(answer) -> None:
 
 
 def settings_may_be_left_out(answer, hints) -> None:
-    """Without padding and stride: none, and 1."""
+    """Without padding and stride: none, and 1. (A function that wants both is not asked.)"""
     image, kernel = conv_cases()[1].given[:2]
     expected = convolved(image, kernel, 0, 1)
-    got = np.asarray(called(answer, image, kernel))
+    try:
+        got = np.asarray(answer(image, kernel))
+    except TypeError:
+        return
     if got.shape != expected.shape or not np.allclose(got, expected, atol=1e-4):
         raise Wrong(
             f"called without padding and stride it gives {got.shape} for an image {image.shape}, kernel {kernel.shape}; "
