@@ -10,6 +10,7 @@ installed.
 from __future__ import annotations
 
 import argparse
+import os
 from functools import cache
 from importlib.util import find_spec
 
@@ -102,7 +103,9 @@ def main() -> None:
     candidates = all_candidates()
     if MONAI not in candidates:
         print("MONAI is not installed, and its network gets no row. `pip install monai`, and this command adds it to the table.")
-    outcomes = list(tqdm(compare(candidates, Protocol(), path=ABLATIONS), unit="network", total=len(candidates)))
+    side_by_side = min(2, os.cpu_count() or 1)
+    runs = compare(candidates, Protocol(), path=ABLATIONS, processes=side_by_side)
+    outcomes = list(tqdm(runs, unit="network", total=len(candidates)))
     corrected = holm([p_value(outcome, outcomes[0]) for outcome in outcomes[1:]])
     for outcome, p in zip(outcomes, [1.0, *corrected], strict=True):
         line = f"{outcome.mean:.3f} ± {outcome.std:.3f}   rate {outcome.rate:<5}   p {p:.3f} (Holm)   {outcome.candidate.name}"

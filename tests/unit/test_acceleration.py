@@ -234,8 +234,8 @@ def slow_way(seconds):
 
 
 def test_nothing_slower_is_ever_returned(monkeypatch):
-    monkeypatch.setitem(WAYS, "a little slower", slow_way(0.002))
-    monkeypatch.setitem(WAYS, "much slower", slow_way(0.2))
+    monkeypatch.setitem(WAYS, "a little slower", slow_way(0.05))
+    monkeypatch.setitem(WAYS, "much slower", slow_way(0.5))
     fast = accelerate(small_net(), images([0]), using=("a little slower", "much slower"), **QUIET)
     assert fast.chosen.name == AS_GIVEN
     verdicts = {t.name: t.verdict for t in fast.trials}

@@ -217,6 +217,23 @@ def test_difference_by_hand():
     assert math.isnan(Outcome(TINY, 1, 0.01, [0.8], []).std)
 
 
+def test_two_processes_give_the_numbers_of_one():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        assert list(compare([TINY], QUICK, processes=2)) == list(compare([TINY], QUICK))
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_what_cannot_be_handed_to_another_process_is_refused_before_the_first_step():
+    given = Candidate("given in a cell", loss=lambda logits, mask: logits.mean())
+    with pytest.raises(ValueError, match=r"'given in a cell' cannot be handed to another process .*processes=1"):
+        next(compare([TINY, given], QUICK, processes=2))
+    with pytest.raises(ValueError, match="processes is 0; allowed are whole numbers from 1 up"):
+        next(compare([TINY], QUICK, processes=0))
+
+
 def test_a_table_comes_back_as_it_was(tmp_path):
     outcomes = list(compare([TINY], QUICK))
     save_outcomes(outcomes, QUICK, tmp_path / "table.json")

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import multiprocessing
+import pickle
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +20,8 @@ from unet_lab.training.loop import TrainingDiverged
 from unet_lab.training.outcomes import Outcome, finished_outcomes, save_outcomes
 from unet_lab.training.running import train
 from unet_lab.training.validation import evaluate_each
+
+Map = Callable[..., Iterator[Any]]
 
 
 class Run(NamedTuple):
@@ -67,6 +74,7 @@ def compare(
     protocol: Protocol | None = None,
     data: ComparisonData | None = None,
     path: str | Path | None = None,
+    processes: int = 1,
 ) -> Iterator[Outcome]:
     """Train every candidate with every seed, and yield its outcome.
 
@@ -75,26 +83,51 @@ def compare(
 
     data : images of your own. path : a JSON file that keeps the outcomes as they come; candidates that are in it are yielded
     again without being trained, so a comparison that was stopped goes on. Raises ValueError where it holds another comparison.
+    processes : how many trainings run side by side, each on one thread, so that the numbers are those of one thread. What a
+    candidate is made of must then be defined in a module, not in a notebook's cell or as a lambda; ValueError where it is not.
     """
     protocol = protocol or Protocol()
+    check_processes(processes, candidates, data)
     fingerprint = "" if data is None else data.cells("training").fingerprint() + data.cells("test").fingerprint()
     done = finished_outcomes(Path(path), protocol, fingerprint) if path else []
+    fresh = multiprocessing.get_context("spawn")
+    side_by_side = ProcessPoolExecutor(processes, fresh, torch.set_num_threads, (1,)) if processes > 1 else nullcontext()
+    with side_by_side as pool:
+        each: Map = pool.map if pool is not None else map
+        for candidate in candidates:
+            outcome = next((o for o in done if o.candidate.described == candidate.described), None)
+            if outcome is None:
+                outcome = outcome_of(candidate, protocol, data, each)
+                done = [*(o for o in done if o.candidate.name != candidate.name), outcome]
+                if path:
+                    order = {c.name: place for place, c in enumerate(candidates)}
+                    done.sort(key=lambda o: order.get(o.candidate.name, len(order)))
+                    save_outcomes(done, protocol, Path(path), fingerprint)
+            yield outcome._replace(candidate=candidate)
+
+
+def check_processes(processes: int, candidates: Sequence[Candidate], data: ComparisonData | None) -> None:
+    """Raises ValueError for no number of processes, and for what cannot be handed to another one."""
+    if isinstance(processes, bool) or not isinstance(processes, int) or processes < 1:
+        raise ValueError(f"processes is {processes!r}; allowed are whole numbers from 1 up.")
+    if processes == 1:
+        return
     for candidate in candidates:
-        outcome = next((o for o in done if o.candidate.described == candidate.described), None)
-        if outcome is None:
-            outcome = outcome_of(candidate, protocol, data)
-            done = [*(o for o in done if o.candidate.name != candidate.name), outcome]
-            if path:
-                order = {c.name: place for place, c in enumerate(candidates)}
-                done.sort(key=lambda o: order.get(o.candidate.name, len(order)))
-                save_outcomes(done, protocol, Path(path), fingerprint)
-        yield outcome._replace(candidate=candidate)
+        try:
+            pickle.dumps((candidate, data))
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise ValueError(
+                f"{candidate.name!r} cannot be handed to another process ({error}). Define its network, loss and so on by `def` "
+                f"or `class` in a module of their own and import them, or compare with processes=1."
+            ) from None
 
 
-def outcome_of(candidate: Candidate, protocol: Protocol, data: ComparisonData | None = None) -> Outcome:
-    """Choose the rate, and train with every seed."""
-    rate = max(candidate.rates or protocol.rates, key=lambda rate: rate_quality(candidate, protocol, rate, data))
-    runs = [run_once(candidate, protocol, rate, seed, data=data) for seed in protocol.seeds]
+def outcome_of(candidate: Candidate, protocol: Protocol, data: ComparisonData | None = None, each: Map = map) -> Outcome:
+    """Choose the rate, and train with every seed. each : `map`, or that of several processes."""
+    rates = candidate.rates or protocol.rates
+    qualities = list(each(partial(rate_quality, candidate, protocol, data=data), rates))
+    rate = rates[qualities.index(max(qualities))]
+    runs = list(each(partial(run_once, candidate, protocol, rate, data=data), protocol.seeds))
     ious, losses, matrices, parameters = map(list, zip(*runs, strict=True))
     return Outcome(candidate, parameters[0], rate, ious, losses, matrices)
 
