@@ -31,12 +31,24 @@ LEFT_OUT = (
     *(".ci/", ".git", ".pre-commit", "CHANGELOG.md", "CONTRIBUTING.md", "docs/teaching.md", "docs/measurements.md"),
     *("notebooks/solutions/", "notebooks/source/", "unet_lab/course/grading/"),
     *("tests/browser/", "tests/exercises/", "tests/robustness/", "tests/test_project.py", "benchmarks/reaction.py"),
+    "benchmarks/network_reaction.py",
 )
 FOR_LECTURERS = {f"scripts/{name}.py" for name in ("make_notebooks", "grade", "hand_out", "new_exercise")}
 # Tests of what is left out, or of the whole course.
 LEFT_OUT_TESTS = {
     f"tests/unit/test_{name}.py"
-    for name in ("collecting", "grading", "feedback", "hand_out", "new_exercise", "papers", "progress", "trust")
+    for name in (
+        "benchmark_table",
+        "pages_of_notebooks",
+        "collecting",
+        "grading",
+        "feedback",
+        "hand_out",
+        "new_exercise",
+        "papers",
+        "progress",
+        "trust",
+    )
 }
 OF_LECTURERS = re.compile(
     r"\bsolutions?\b|make-notebooks|new-exercise|hand-out|notebooks/source|`source/`|grading|lab\.py grade|CONTRIBUTING|"

@@ -118,8 +118,17 @@ def with_import(code: str) -> str:
             lines = code.splitlines()
             lines[node.lineno - 1 : node.end_lineno] = [f"from {module} import {', '.join(names)}"]
             return "\n".join(lines) + "\n"
-    line = f"from {module} import {', '.join(sorted(needed))}\n"
-    return code.replace("from __future__ import annotations\n", f"from __future__ import annotations\n\n{line}", 1)
+    line = f"from {module} import {', '.join(sorted(needed))}"
+    lines = code.splitlines()
+    ours = [n for n in ast.parse(code).body if isinstance(n, ast.ImportFrom) and (n.module or "").startswith("unet_lab")]
+    later = next((n for n in ours if n.module > module), None)
+    if later is not None:
+        lines.insert(later.lineno - 1, line)
+    elif ours:
+        lines.insert(ours[-1].end_lineno, line)
+    else:
+        return code.replace("from __future__ import annotations\n", f"from __future__ import annotations\n\n{line}\n", 1)
+    return "\n".join(lines) + "\n"
 
 
 def main() -> int:

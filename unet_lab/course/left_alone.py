@@ -18,6 +18,8 @@ GLOBAL_HOOKS = (module._global_forward_hooks, module._global_forward_pre_hooks) 
 @contextmanager
 def left_alone(*hints: str, chance: bool = True) -> Iterator[None]:
     """Wrong where what runs inside leaves the surroundings changed. chance : the generators' states too."""
+    if chance:  # one draw further: where a seed has just been set, setting the same one again would change nothing
+        random.random(), np.random.random(), torch.rand(1)  # noqa: NPY002
     gradients, kind, states = torch.is_grad_enabled(), torch.get_default_dtype(), chance_now()
     listeners = [(hooks, set(hooks)) for hooks in GLOBAL_HOOKS]
     yield

@@ -57,7 +57,7 @@ def explore_tiling(model: torch.nn.Module, image: np.ndarray, tile: int = 144, n
         return {"overlap": min(largest, tile - cell)}  # each tile must get on by a step at least
 
     controls = {
-        "tile": slider("tile (px)", tile, 144, max(tile, min(256, max(image.shape[:2]) // cell * cell)), cell),
+        "tile": slider("tile (px)", tile, min(tile, 144), max(tile, min(256, max(image.shape[:2]) // cell * cell)), cell),
         "overlap": slider("overlap (px)", 0, 0, largest, cell),
         "blend": dropdown("blend", list(BLENDS), "crop"),
     }

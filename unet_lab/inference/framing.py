@@ -84,6 +84,8 @@ def turned_by(margin: np.ndarray) -> float:
     by the frame.
     """
     inside = ndimage.find_objects((~margin).astype(np.uint8))[0]
+    if min(side.stop - side.start for side in inside) < SMALLEST_CELL:
+        return 0.0  # too few pixels to show an angle
     corners = outline(~margin[inside])
     edges = np.diff(corners, axis=0, append=corners[:1])
     lengths = np.linalg.norm(edges, axis=1)

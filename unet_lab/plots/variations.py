@@ -21,7 +21,7 @@ def show_outcomes(outcomes: Sequence[Outcome], baseline: Outcome) -> DescribedFi
 def outcomes_figure(outcomes: Sequence[Outcome]) -> tuple[DescribedFigure, Axes]:
     """An empty figure with room for so many rows."""
     words = "; ".join(f"{o.candidate.name} {o.mean:.3f}" for o in outcomes)
-    height = 1.0 + 0.24 * max(len(outcomes), 6)
+    height = min(1.0 + 0.24 * max(len(outcomes), 6), 9.5)  # inches; of many rows each has less
     figure = DescribedFigure(9.8, height, f"Macro IoU of each seed: {words}.", layout="none")
     return figure, figure.add_axes((0.27, 0.5 / height, 0.7, 1 - 0.6 / height))
 
