@@ -412,7 +412,7 @@ check("soft_dice", my_dice_loss);
 # ## Exercise 3: the detective
 #
 # Put the evidence together: the first logged loss per pixel if the images were 1024 or 512 pixels wide, what knowing nothing costs, which size it was, and how
-# many training images. (Compute; numbers to three digits will do.)
+# many training images, the smallest number that fits. (Compute; numbers to three digits will do.)
 
 # %%
 my_findings = {

@@ -184,7 +184,7 @@ axes.legend()
 figure
 
 # %% [markdown]
-# Too low: the loss hardly falls. Too high: it jumps up first, and may never come back. Right: the highest rate at which the loss still falls.
+# Too low: the loss hardly falls. Too high: it jumps up first, and may never come back. Right: well below the rate at which it begins to jump, where it falls fast and steadily.
 #
 # ## A schedule
 #
@@ -261,7 +261,8 @@ show_triplets([p.image for p in pairs], [p.mask for p in pairs], [predict(model,
 # Choose a run, drag **epoch**, look at several cells, and name what is wrong before you open the answers.
 
 # %%
-explore_runs()
+runs_explorer = explore_runs()
+runs_explorer
 
 # %% [markdown]
 # <details><summary>What is wrong with A?</summary>
@@ -407,7 +408,7 @@ print(f"\nso for 225 images, and 16 times the pixels: about {in_words(plan.secon
 # ## Exercise 1: one training step
 #
 # Zero the gradients, then forward, mean cross entropy, backward, step. The model may come in evaluation mode, and with old gradients from something else, which
-# must not count in your step; leave its mode and its gradients as you like. Return the loss as a plain number.
+# must not count in your step; the step is taken in training mode. Leave mode and gradients afterwards as you like. Return the loss as a plain number.
 
 # %%
 def my_step(model, optimizer, image, mask):
@@ -486,3 +487,4 @@ check("schedule", my_rate);
 # %% jupyter={"source_hidden": true} tags=["nbval-check-output"]
 # For the automatic tests: turn every control of this page's explorers, as a hand would.
 print(monitor.drive())
+print(runs_explorer.drive())

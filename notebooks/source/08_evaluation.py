@@ -435,7 +435,7 @@ print(len(losses), "losses, their mean as Python prints it:", sum(losses.tolist(
 #
 # ## Exercise 1: the confusion matrix
 #
-# For any shape, any number of classes and any number of pixels; rows are the truth.
+# For any shape, any number of classes and any number of pixels from one up; rows are the truth.
 
 # %%
 def my_confusion(truth, prediction, num_classes):

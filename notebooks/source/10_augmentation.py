@@ -243,8 +243,8 @@ print(f"all changes of Augmentation, bending among them: {1000 * everything:4.0f
 # %% [markdown]
 # ## Exercise 1: mirror and turn a pair
 #
-# `my_flip_rotate(image, mask, mirrored, turns)` mirrors left to right where `mirrored` is True, then makes `turns` quarter turns counter-clockwise (0, 1, 2, … of
-# them; four are none, five are one), and returns both as arrays of their own: the image with its values, the mask with its labels, whole numbers.
+# `my_flip_rotate(image, mask, mirrored, turns)` mirrors left to right if `mirrored` (any kind of true), then makes `turns` quarter turns counter-clockwise (0, 1, 2, … of
+# them; four are none, five are one), and returns both as arrays of their own, which may be changed: the image with its values, the mask with its labels, whole numbers.
 
 # %%
 def my_flip_rotate(image, mask, mirrored, turns):

@@ -281,9 +281,9 @@ print("other people's, more than two standard errors away:", far)
 
 # %% [markdown]
 # - **Focal loss** is the lottery: four of its five seeds lie with the others, one learnt far less. Its mean and its spread are those of no run at all; look at the dots.
-# - **Weights for the classes** cost macro IoU here: they buy the rare class's recall with precision (notebook [06](06_losses.ipynb)), and no class is rare enough to be worth it.
+# - **Weights for the classes** cost macro IoU in these five seeds: they buy the rare class's recall with precision (notebook [06](06_losses.ipynb)), and no class is rare enough to be worth it.
 # - **SGD** comes close to Adam, with a rate a hundred times as large, the largest on offer: it might do better still.
-# - **Augmentation** does not help, and all but the flips make it worse: in 192 steps there is no time to learn by heart, and what is turned and zoomed is more to learn. It is for long trainings on few images
+# - **Augmentation** does not help, and all but the flips came out worse, perhaps because 192 steps leave no time to learn by heart, and what is turned and zoomed is more to learn. It is for long trainings on few images
 #   (notebook [10](10_augmentation.ipynb)).
 # - **Other people's U-Nets** are as good as ours: none of the three lies further off than chance takes it.
 #

@@ -321,8 +321,9 @@ count.right(
     "NumPy",
     "def f(b, d):\n    c = b * 2 ** np.arange(d + 1)\n    i = np.r_[1, c[:-1]]\n    down = (9 * i * c + 9 * c**2 + 6 * c).sum()\n    up = (8 * c[:-1]**2 + c[:-1] + 27 * c[:-1]**2 + 6 * c[:-1]).sum()\n    return down + up + 3 * b + 3",
 )
-count.right(
-    "counted by torch",
+count.wrong(
+    "style: counted by torch",
+    "arithmetic",
     "def f(b, d):\n    return sum(p.numel() for p in UNet(in_channels=1, num_classes=3, base_channels=b, depth=d).parameters())",
 )
 count.wrong(
