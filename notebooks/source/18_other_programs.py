@@ -218,7 +218,7 @@ check("compare_networks", my_compare);
 #
 # What a program with the bare `.onnx` must do: an image (H, W) or (H, W, C) of any type becomes float32 (1, C, H, W), an array or a tensor, every channel with mean 0 and standard deviation 1 (over all its pixels, divided by n). A channel that is the same everywhere becomes 0, whatever its grey.
 #
-# Any type: True and False, integers to 32 bits, floats, which may be negative or tiny, bright or dark, any number of channels, an array that is a view of another. Greys may be large and close together, so compute in float64, and turn into float32 last. The image that was given stays as it was.
+# Any type: True and False, integers to 32 bits, floats, which may be negative or tiny, bright or dark, any number of channels, an array that is a view of another. Greys may be large (some billions) and close together, so compute in float64, and turn into float32 last. The image that was given stays as it was.
 
 # %%
 def my_prepare(image):

@@ -245,3 +245,8 @@ plan.wrong(
     "needed(batch, recompute)",
     "needed(batch=batch, recompute=recompute)",
 )
+plan.wrong(
+    "seventh: asks beyond the largest",
+    "from 1 to|is asked for",
+    "def f(needed, budget, largest):\n    n, best = 1, (0, False)\n    while n <= largest or needed(n, False) <= budget and n < 2 * largest:\n        if needed(n, False) <= budget:\n            best = (min(n, largest), False)\n        elif needed(n, True) <= budget:\n            best = (n, True)\n        n += 1\n    return best",
+)

@@ -320,3 +320,8 @@ size.wrong("mean: squared", "square", "sum(e) / len(e) if", "sum(v * v for v in 
 size.wrong(
     "divided: by all predicted cells", "all predicted", "sum(e) / len(e) if", "sum(e) / len(np.setdiff1d(prediction, 0)) if"
 )
+found.wrong(
+    "seventh: numbers in 16 bits",
+    "small|type|overflow|int64|wide",
+    "def f(truth, prediction, threshold):\n    t, p = truth.astype(np.int16), prediction.astype(np.int16)\n    ts, ps = [i for i in np.unique(t) if i], [j for j in np.unique(p) if j]\n    if not ts and not ps:\n        return float('nan')\n    tp, free = 0, list(ps)\n    for i in ts:\n        for j in list(free):\n            a, b = t == i, p == j\n            if (a & b).sum() / (a | b).sum() >= threshold:\n                tp += 1\n                free.remove(j)\n                break\n    return 2 * tp / (len(ts) + len(ps))",
+)

@@ -121,7 +121,7 @@ def batch_plan(answer) -> None:
     found = []
     for needed, budget, largest, what in cases:
         try:
-            got = called(answer, needed, budget, largest)
+            got = called(answer, of_sizes(needed, largest, neighbour), budget, largest)
         except NotTried:
             if answer(usual, 1010, 8) is None:
                 raise
@@ -145,6 +145,18 @@ def batch_plan(answer) -> None:
                         f"{shown}; {plan(*given)} is expected: {finding}.", "Ask `needed` for every size, both ways.", neighbour
                     )
             judge(shown, *given, *got, neighbour)
+
+
+def of_sizes(needed, largest, neighbour):
+    """`needed`, that says nothing of batches below 1 or above `largest`."""
+
+    def asked(batch, recompute, /):
+        if not 1 <= batch <= largest:
+            finding = f"`needed` is asked for a batch of {batch}, where `largest` is {largest}."
+            raise Wrong(finding, "Ask for the batches from 1 to `largest` only: of others it need not know anything.", neighbour)
+        return needed(batch, recompute)
+
+    return asked
 
 
 def judge(shown, needed, budget, largest, batch, recompute, neighbour) -> None:

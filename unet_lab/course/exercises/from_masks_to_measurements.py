@@ -60,6 +60,10 @@ def larger() -> list[tuple[str, Labels, Labels, float]]:
     tried = [("just below the threshold", *near), ("two corners of one square", corner, other)]
     tried += [("many cells in uint8", many, shifted), ("large numbers in uint16", numbers, numbers[:, ::-1])]
     half = np.full((1, 4), 200, np.uint8), np.array([[56, 56, 0, 0]], np.uint8)
+    to_the_end = np.array([[200, 200, 0, 0]], np.uint8), np.array([[0, 255, 255, 255]], np.uint8)
+    wide = np.array([[1, 1, 65537, 65537]], np.int32), np.array([[1, 1, 2, 2]], np.int32)
+    beyond = np.array([[65536, 65536, 0, 7]], np.int64), np.array([[1, 1, 0, 7]], np.int64)
+    tried += [("numbers up to 255 in uint8", *to_the_end), ("numbers above 65,535", *wide), ("the number 65,536", *beyond)]
     return [*((*each, 0.5) for each in tried), ("a half, in uint8", *half, 0.7)]
 
 
