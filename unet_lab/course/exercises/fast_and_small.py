@@ -118,10 +118,10 @@ def batch_plan(answer) -> None:
         (shrinking, 300, 5, "one image fits with recomputing only, 5 either way"),
         (lambda b, r: 100 * b, 250, 8, "the page's example, whose arguments have other names"),
     ]
-    found = []
+    found, beyond = [], []
     for needed, budget, largest, what in cases:
         try:
-            got = called(answer, of_sizes(needed, largest, neighbour), budget, largest)
+            got = called(answer, of_sizes(needed, largest, beyond), budget, largest)
         except NotTried:
             if answer(usual, 1010, 8) is None:
                 raise
@@ -145,15 +145,16 @@ def batch_plan(answer) -> None:
                         f"{shown}; {plan(*given)} is expected: {finding}.", "Ask `needed` for every size, both ways.", neighbour
                     )
             judge(shown, *given, *got, neighbour)
+    if beyond:
+        raise Wrong(beyond[0], "Ask for the batches from 1 to `largest` only: of others it need not know anything.", neighbour)
 
 
-def of_sizes(needed, largest, neighbour):
-    """`needed`, that says nothing of batches below 1 or above `largest`."""
+def of_sizes(needed, largest, beyond):
+    """`needed`, that notes in `beyond` what it is asked below 1 or above `largest`: of those it need not know anything."""
 
     def asked(batch, recompute, /):
         if not 1 <= batch <= largest:
-            finding = f"`needed` is asked for a batch of {batch}, where `largest` is {largest}."
-            raise Wrong(finding, "Ask for the batches from 1 to `largest` only: of others it need not know anything.", neighbour)
+            beyond.append(f"`needed` is asked for a batch of {batch}, where `largest` is {largest}.")
         return needed(batch, recompute)
 
     return asked

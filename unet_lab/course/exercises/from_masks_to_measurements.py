@@ -61,9 +61,9 @@ def larger() -> list[tuple[str, Labels, Labels, float]]:
     tried += [("many cells in uint8", many, shifted), ("large numbers in uint16", numbers, numbers[:, ::-1])]
     half = np.full((1, 4), 200, np.uint8), np.array([[56, 56, 0, 0]], np.uint8)
     to_the_end = np.array([[200, 200, 0, 0]], np.uint8), np.array([[0, 255, 255, 255]], np.uint8)
-    wide = np.array([[1, 1, 65537, 65537]], np.int32), np.array([[1, 1, 2, 2]], np.int32)
+    wide = np.array([[1, 1, 0, 65537, 65537]], np.int32), np.array([[1, 1, 0, 2, 2]], np.int32)
     beyond = np.array([[65536, 65536, 0, 7]], np.int64), np.array([[1, 1, 0, 7]], np.int64)
-    tried += [("numbers up to 255 in uint8", *to_the_end), ("numbers above 65,535", *wide), ("the number 65,536", *beyond)]
+    tried += [("numbers up to 255 in uint8", *to_the_end), ("numbers above 65,535 in int32", *wide), ("65,536 in int64", *beyond)]
     return [*((*each, 0.5) for each in tried), ("a half, in uint8", *half, 0.7)]
 
 
@@ -128,9 +128,9 @@ def judge_on_all(ask: Callable, right: Callable, suspects: dict, mistakes: dict,
             "Count the cells of both: only where that sum is 0 there is nothing to divide by.",
             neighbour,
         )
-    if all(" in uint" in one[0] for one in failed):
+    if all(" in uint" in one[0] or " in int" in one[0] for one in failed):
         raise Wrong(
-            f"{shown}. Only where the numbers are of a small type it differs: what is computed of them overflows.",
+            f"{shown}. Only where numbers are of a small type, or large, it differs: something overflows.",
             "In uint8 200 + 100 is 44. Make them wide first: truth = truth.astype(np.int64), and prediction too.",
             otherwise,
             neighbour,

@@ -38,7 +38,7 @@ def count_hits(hit: np.ndarray, counting: str) -> int:
 def by_counting(truth: Labels, prediction: Labels, threshold: float, rule: str, counting: str = "fewer") -> float:
     """F1 of objects with one mistake in it, named `rule`; `counting` is how its hits are counted (`count_hits`)."""
     if rule == "background":
-        truth, prediction = truth + 1, prediction + 1
+        truth, prediction = truth.astype(np.int64) + 1, prediction.astype(np.int64) + 1
     iou = iou_matrix(truth, prediction)
     trues, predicted = iou.shape
     sizes = [[np.count_nonzero(a == n) for n in np.unique(a[a > 0])] for a in (truth, prediction)]
