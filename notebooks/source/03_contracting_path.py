@@ -165,7 +165,7 @@ for stack in ("c", "cc", "C", "ccc", "ccp", "ccpc", "ss", "dd", "ccpccpcc"):
 # %% [markdown]
 # How many of the nine did you have? (A pooling of 2 x 2 is measured here as a 2x2 convolution of stride 2: it looks at the same four pixels.)
 #
-# `dd` has gaps: two dilated convolutions in a row reach over 9 pixels and never look at every second one. Dilation widens the field without a pooling; the price is this
+# `dd` has gaps: two dilated convolutions in a row span 9 pixels but skip every second one. Dilation widens the field without a pooling; the price is this
 # grid of holes, unless the dilations differ from layer to layer.
 #
 # ## The encoder, by formula and by gradient

@@ -37,7 +37,7 @@ from unet_lab.weights import load_pretrained
 _ = torch.manual_seed(0)
 
 # %% [markdown]
-# ## The floor of the U
+# ## The bottom of the U
 #
 # Down there, an image of 192 x 192 is 12 x 12 units, each with 256 channels. **Predict:** how much of the cell's outline could you draw from
 # one channel? Four channels of the trained network's **bottleneck**:
@@ -139,7 +139,7 @@ ways
 # ## Concatenate
 #
 # What came up knows *what* is where, roughly. The skip, from the same level of the encoder, knows *where exactly*. The decoder lays them side by side, and the
-# next convolutions may use both. Not added: laid side by side, so the channels add up. **Predict** the three shapes.
+# next convolutions may use both. Not added: laid side by side, so that 16 and 16 channels make 32. **Predict** the three shapes.
 
 # %% tags=["nbval-check-output"]
 below, skip = torch.randn(1, 32, 12, 12), torch.randn(1, 16, 24, 24)
@@ -168,8 +168,7 @@ print("cropped:", tuple(torch.cat([center_crop(skip, up.shape[-2:]), up], dim=1)
 # %% [markdown]
 # ## Explore: which part of the skip?
 #
-# Here are the topmost skip of a U without padding and the map that comes up to meet it (with means for convolutions, so that you can see what they
-# show). **Find the offset by eye** at depth 1, 2 and 3: grey means that the two agree. How does the right offset depend on the number of lost pixels?
+# Here are the topmost skip of a U without padding and the map that comes up to meet it (averaging replaces the convolutions, so that you can recognise what the maps show). **Find the offset by eye** at depth 1, 2 and 3: grey means that the two agree. How does the right offset depend on the number of lost pixels?
 
 # %%
 crop = explore_crop(generate_cell(seed=4, size=188).image)
@@ -181,8 +180,7 @@ crop
 #
 # ## What is lost without the skip?
 #
-# The trained network again, with its skips cut from outside. **Predict:** what will be wrong: whether there is a cell, where it is, or where its
-# rim runs exactly?
+# The trained network again, with its skips cut from outside. **Predict:** what will be wrong: whether there is a cell, where it is, or exactly where its rim runs?
 
 # %%
 with without_skip(model, 0), without_skip(model, 1), without_skip(model, 2), without_skip(model, 3):
@@ -203,8 +201,8 @@ for name, answer in (("with skips", whole), ("all cut", cut)):
 
 
 # %% [markdown]
-# One caution: this network was trained *with* skips, and is then robbed of them. A network trained without skips from the start would learn to
-# carry more through the floor. (Notebook 11 makes that comparison fairly; 09 cuts the skips one at a time.)
+# The cell is found, and in its place; what is lost is where exactly its rim runs. One caution: this network was trained *with* skips, and is then robbed of them. A network trained without skips from the start would learn to
+# carry more through the bottleneck. (Notebook 11 makes that comparison fairly; 09 cuts the skips one at a time.)
 #
 # ## Exercise 1: your own stamping
 #

@@ -58,7 +58,7 @@ print(f"loss if the truth is cell:       {-math.log(p[1]):.3f}")
 # This is **cross entropy**. It asks only for the true class's probability: 1 costs nothing, 0.5 costs 0.69, and near 0 it grows without bound. A
 # network that is wrong *and sure* pays most.
 #
-# What does the network hear of it? The gradient of the loss by the logits is *probability minus truth*: as simple as that.
+# What does the network hear of it? The gradient of the loss with respect to the logits is *probability minus truth*: as simple as that.
 
 # %% tags=["nbval-check-output"]
 logits = torch.tensor([[2.0, 0.0]], requires_grad=True)
@@ -154,7 +154,7 @@ for value in (first, last):
     print(f"{value}: gap {gap} = 1/{1 / gap:.0f}; batches that fit: {possible}")
 
 # %% [markdown]
-# Both lines must come from the same number of batches. The second allows only multiples of 60 up to 100, so there were **60 batches** (or a multiple of that), which is about
+# Both lines must come from the same number of batches. Of the numbers up to 100 the second allows only 60, so there were **60 batches** (or a multiple of 60), which is about
 # **180 images** for training; 80 % of 225. Two numbers in a log, and we know what the report did not say.
 #
 # ## Rare classes
@@ -187,8 +187,7 @@ print("hard, each pixel rounded to its class:", 2 * (hard * t).sum() / (hard.sum
 # %% [markdown]
 # ## Four answers, four losses
 #
-# One cell; four answers: nearly perfect; all background, and sure of it; the nucleus missed; and unsure everywhere but right. **Predict:** which loss thinks worst of *all
-# background*, compared with what it says of the others?
+# One cell; four answers: nearly perfect; all background, and sure of it; the nucleus missed; and unsure everywhere but right. **Predict:** which loss puts *all background* furthest above the next worst answer?
 
 # %%
 truth = torch.from_numpy(generate_cell(seed=4, size=192).mask).long()[None]
@@ -224,14 +223,13 @@ for name, loss in losses.items():
     print(f"{name:14s}", "  ".join(f"{label} {v:.2f}" for label, v in zip(answers, values, strict=True)))
 
 # %% [markdown]
-# Read along the rows. Cross entropy and Dice call *right but unsure* worse than a missed nucleus, although not one pixel is wrong. Focal loss turns what is right down,
-# and thinks worse of the missed nucleus. Weights make the two rare classes dear. Dice sees two of three classes lost, whatever their size. None is *the* right one:
-# cross entropy is calm to train, Dice is near what we measure.
+# Read along the rows. All four call *all background* the worst answer; focal and weighted loss put it furthest above the next. Cross entropy and Dice call *right but unsure* worse than a missed nucleus, although not one pixel is wrong. Focal loss turns down what is already right, and so the missed nucleus weighs more. Weights make mistakes in the two rare classes expensive. Dice sees two of three classes lost, whatever their size. None is *the* right one:
+# cross entropy trains smoothly, Dice is near what we measure.
 #
 # ## Explore: where does the loss come from?
 #
 # The trained network's answer, pushed aside by six pixels. **Find out:** the same pixels stay wrong while you turn the *confidence*: what does the loss do? (That is how a validation
-# loss can rise while the accuracy stays.) Then switch to *focal*: which pixels go dark? Then weigh the nucleus five times.
+# loss can rise while the accuracy stays.) Then switch to *focal*: which pixels go dark? Then give the nucleus a weight of five.
 
 # %%
 sample = generate_cell(seed=4, size=192)
@@ -239,7 +237,7 @@ losses_by_pixel = explore_loss(load_pretrained("small"), *sample)
 losses_by_pixel
 
 # %% [markdown]
-# ## Three losses, trained
+# ## Six losses, trained
 #
 # So far we have asked losses what they *think*. What does a network learn from them? The generator draws a **nucleolus**, a dark body in the nucleus, as a fourth class:
 
@@ -258,8 +256,7 @@ for k, pair in enumerate(pairs):
 figure
 
 # %% [markdown]
-# One pixel in a hundred. **Predict:** after 384 steps with plain cross entropy, how much of it does the network find? And with balanced weights, which make one nucleolus pixel as dear as
-# seventy of the background? Two rows of the table below, trained now, one seed each:
+# One pixel in a hundred. **Predict:** after 384 steps with plain cross entropy, how much of it does the network find? And with balanced weights, with which one nucleolus pixel costs as much as seventy of the background? Two rows of the table below, trained now, one seed each:
 
 # %%
 losses_protocol, outcomes = load_outcomes(LOSSES)
@@ -274,7 +271,7 @@ for name, found in now.items():
 
 # %% [markdown]
 # **Recall** is the share of its pixels that were found; **precision** the share of the pixels called nucleolus that are one (where none is called so, there is no number: "nan"; [08](08_evaluation.ipynb)).
-# Here is the whole table, made by `python3 lab.py loss-table`: the same network, each loss at the learning rate that suits it, five seeds, mean ± standard deviation.
+# Here is the whole table, made by `python3 lab.py loss-table`: the same network, each loss at the learning rate that suits it, five seeds, mean ± standard deviation. (*Half-way weights* are the square roots of the balanced ones.)
 
 # %%
 for outcome in outcomes:
@@ -302,7 +299,7 @@ recalls = [one.recall[3] for one in now.values()]
 print("now, with one seed, the weighted network finds more:", bool(recalls[1] > recalls[0]))
 
 # %% [markdown]
-# That is what weights **bring**, and what they **cost**: a pixel that may be nucleolus is called one, since a miss is so much dearer than a false alarm. Weights do not make the network
+# That is what weights **bring**, and what they **cost**: a pixel that may be nucleolus is called one, since a miss costs so much more than a false alarm. Weights do not make the network
 # see better; they move the threshold. Which of the two mistakes is worse is a question about your cells, not about losses: to *find* candidates for a person to look at, take weights;
 # to measure areas, take a loss between the extremes, and look at precision and recall together.
 #
@@ -318,7 +315,7 @@ for called in (0, 1, 4):  # pixels that the network calls nucleolus
     print(f"{called} of 64 pixels called nucleolus, where there is none: Dice loss of that class {of_class:.2f}")
 
 # %% [markdown]
-# All or nothing: a single false pixel costs as much as four. With small batches most batches may lack a rare class, and Dice alone then teaches little but silence. That is a reason why
+# All or nothing: a single false pixel costs as much as four. With small batches most batches may lack a rare class, and Dice alone then teaches little but never to call that class. That is a reason why
 # nnU-Net adds cross entropy to it.
 #
 # ## The gap between two cells

@@ -257,7 +257,7 @@ show_triplets([p.image for p in pairs], [p.mask for p in pairs], [predict(model,
 # %% [markdown]
 # ## A healthy run and three sick ones
 #
-# Not every run goes so well. Four small networks learnt from 128 cells each, and their weights were kept after every epoch: one run is healthy, A, B and C have one fault each. **Predict:** which fault will you see by the curves alone, and which only by the masks?
+# Not every run goes so well. Four small networks learnt from 128 cells each, and their weights were kept after every epoch: one run is healthy, A, B and C have one fault each. **Predict:** which fault will you see from the curves alone, and which only from the masks?
 # Choose a run, drag **epoch**, look at several cells, and name what is wrong before you open the answers.
 
 # %%
@@ -269,12 +269,12 @@ runs_explorer
 # Its learning rate is a hundred times that of the healthy run. The first steps threw it so far off that it calls everything background, and there it stays.</details>
 #
 # <details><summary>And with B?</summary>
-# Its masks are as good as the healthy run's, and yet its loss stays high: a softmax stands before the cross entropy, which holds one. Probabilities taken for logits differ by 1 at most, so the loss cannot fall below -ln(e / (e + 2)), however sure the network is.</details>
+# Its masks are as good as the healthy run's, and yet its loss stays high: there is a softmax before the cross entropy, which already contains one. Probabilities taken for logits differ by 1 at most, so the loss cannot fall below -ln(e / (e + 2)), however sure the network is.</details>
 #
 # <details><summary>And with C?</summary>
 # Look at two cells: it draws nearly the same mask for both. In its training set every image has the mask of the image after it, as happens when two lists of files are sorted differently. All that there is to learn is the average cell.</details>
 #
-# Three numbers that say so:
+# The numbers confirm it:
 
 # %%
 sick = {name: load_run(name) for name in "ABC"}
@@ -356,7 +356,7 @@ print(f"ours, 64 x 64: {history.reports[0].loss / (3 * 64 * 64):.2f} nats per pi
 #
 # ## Stop, and go on
 #
-# With `checkpoint=` the run is written to a file after every epoch, and every ten minutes, whole or not at all. If it dies, start it again: it
+# With `checkpoint=` the run is written to a file after every epoch, and every ten minutes, never half-written. If it dies, start it again: it
 # goes on where it was. Is a run with a break *the same* as one without? A small network, two epochs, stopped after the first:
 
 # %% tags=["nbval-check-output"]
@@ -383,7 +383,7 @@ pairs = zip(straight.parameters(), resumed.parameters(), strict=True)
 print("epochs reported:", epochs, "  equal to the last bit:", all(torch.equal(a.cpu(), b.cpu()) for a, b in pairs))
 
 # %% [markdown]
-# It is. What must a file hold for that? The weights alone would not do: Adam would start with empty means, and other images would come next. We opened it before the run went on:
+# It is. (The epoch that was finished is reported again, not trained again.) What must a file hold for that? The weights alone would not do: Adam would start with empty means, and other images would come next. We opened it before the run went on:
 
 # %% tags=["nbval-check-output"]
 for name, value in sorted(state.items()):
@@ -395,13 +395,13 @@ for name, value in sorted(state.items()):
 # a network you need its weights only: `save_weights`.
 #
 # Before a run of hours, ask what it will take. `plan_training` measures three steps on a copy of the network, and estimates the memory. The
-# report trained 100 epochs at full width on whole images of 1024 x 1024; **predict** how long your machine would need for just 256 x 256:
+# report trained 100 epochs at full width on whole images of 1024 x 1024; **predict** how long your machine would need for 100 epochs of just two images of 256 x 256:
 
 # %%
 large = SegmentationDataset.generated(2, size=256)
 plan = plan_training(UNet.report(), large, checkpoint="run.pt", epochs=100, batch_size=1)
 print(plan)
-print(f"\nso for 225 images, and 16 times the pixels: about {in_words(plan.seconds * 225 / 2 * 16)}")
+print(f"\nso for 180 training images, and 16 times the pixels: about {in_words(plan.seconds * 180 / 2 * 16)}")
 
 
 # %% [markdown]

@@ -53,7 +53,7 @@ image, mask = generate_cell(4, 192)
 
 # %%
 mirrored_image, mirrored_mask = image[:, ::-1], mask[:, ::-1]
-figure = DescribedFigure(9.8, 2.9, "A cell with its mask, mirrored with its mask, and mirrored without it.")
+figure = DescribedFigure(9.8, 2.9, "A cell and its mask; both mirrored.")
 axes = figure.subplots(1, 4)
 show_image(axes[0], image, "image")
 show_mask(axes[1], mask, "mask")
@@ -110,7 +110,7 @@ show_mask(axes[2], bent_mask, "the mask, bent by the same")
 figure
 
 # %% [markdown]
-# (Arrows 2.5 times as long as they are. They point to where a pixel is *taken from*: the picture moves the other way.)
+# (The arrows are drawn 2.5 times as long. They point to where a pixel is *taken from*: the picture moves the other way.)
 #
 # The library does this for a whole batch, on the GPU where there is one, with PyTorch's `grid_sample`. Is it the same?
 

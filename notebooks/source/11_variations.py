@@ -13,7 +13,7 @@
 #
 # **The question:** a hundred papers change something in the U-Net. Which changes help, and how would one know?
 #
-# Afterwards you can say what five normalisations do, build up-sampling, residual blocks and attention gates, design a comparison that is fair, tell an
+# Afterwards you can say what four normalisations do, build up-sampling, residual blocks and attention gates, design a comparison that is fair, tell an
 # improvement from chance, and put a network of your own into the table.
 #
 # *About 55 minutes. You need: [02](02_convolution.ipynb) (batch norm), [05](05_the_whole_u.ipynb), [07](07_training.ipynb), [08](08_evaluation.ipynb) (intervals). Back: [10 · Augmentation](10_augmentation.ipynb). Next: [12 · Large images](12_large_images.ipynb)*
@@ -66,7 +66,7 @@ print("the same network:", A.settings == B.settings)
 # lie farthest apart. Whoever tries five seeds and reports the best has chosen just so.) Every comparison on this page therefore has several seeds for each side, and its differences come with
 # their randomness.
 #
-# ## Five normalisations
+# ## Four normalisations, or none
 #
 # In front of each ReLU sits a batch norm ([02](02_convolution.ipynb)): subtract a mean, divide by a standard deviation, scale, shift. The others differ in one thing
 # only: *which numbers share a mean*. Each square is one feature map (all its pixels); squares of one colour and number share:
@@ -129,7 +129,7 @@ for change in changes:
 # ## A fair comparison
 #
 # The same data, the same steps, and *each with the learning rate that suits it*: a rate that was tuned for the baseline alone decides the comparison before it begins. The rate is
-# chosen by cells that are used for nothing else. Then five seeds each. All of it stands in one object:
+# chosen by cells that are used for nothing else. Then five seeds each. All of it is kept in one object:
 
 # %% tags=["nbval-check-output"]
 print(protocol)
@@ -155,8 +155,7 @@ near = all(abs(np.mean(ious) - by_name[name].mean) < 0.04 for name, ious in live
 print("the means agree to 0.04:", near)
 
 # %% [markdown]
-# The same seeds, and not the same numbers? The table was made on one processor core. With two, sums are taken in another order and rounded otherwise, in the eighth digit; training makes the third
-# digit of it. So even the seed does not fix a run on another machine, and nobody should believe a difference of that size.
+# The same seeds, and not the same numbers? The table was made on one processor core. With two, sums are taken in another order and rounded otherwise, in the eighth digit; training magnifies that to the third decimal, sometimes the second. So even the seed does not fix a run on another machine, and nobody should believe a difference of that size.
 
 # %% [markdown]
 # ## The table
@@ -182,16 +181,16 @@ print("more than three standard errors away:", clear)
 print("less than one:", unclear)
 
 # %% [markdown]
-# - **Skips matter more than everything else on this page.** Adding instead of concatenating makes no difference that five seeds can show, and saves parameters.
+# - **Skips matter more than anything else in this table.** Adding instead of concatenating makes no difference that five seeds can show, and saves parameters.
 # - **Residual blocks** do nothing here. They were made for networks of a hundred layers; ours is shallow, and has skips.
-# - **Attention gates** and **nearest** lie about two standard errors up: perhaps. The next section asks what such a distance is worth in a table of this length.
+# - **Nearest** lies nearly three standard errors up, **attention gates** and **bilinear** about two: perhaps. The next section asks what such a distance is worth in a table of this length.
 # - **A simple interpolation** does at least as well as learnt up-sampling in so short a training.
 # - **Width** buys something, at four times the cost. Its best rate was the smallest of the four on offer, so even lower ones should have been tried: no plan is perfect.
 
 # %% [markdown]
 # ## Many comparisons
 #
-# A **p value** is the chance that two equally good networks come out as far apart as these two did. Below 0.05 many a paper calls a difference *significant*. One comparison in twenty of equals is
+# A **p value** is the chance that two equally good networks come out at least as far apart as these two did. Below 0.05 many a paper calls a difference *significant*. One comparison in twenty of equals is
 # then called so; and a table has many rows. **Predict:** if nothing in this table made any difference, how likely is it that at least one row would be "significant"?
 #
 # *Holm's correction* keeps that chance at 5 % for the whole table: the smallest of n p values is multiplied by n, the next by n - 1, and so on, and none may become smaller than the one before it.
@@ -209,7 +208,7 @@ print("p below 0.05, each by itself:", [name for name, p in zip(names, p_values,
 print("corrected, in the whole table:", [name for name, p in zip(names, corrected, strict=True) if p < 0.05])
 
 # %% [markdown]
-# What the correction strikes out is not refuted: five seeds are few, and it asks for more of them. What remains would be remarkable in a table of any length. And it counts the comparisons that were
+# What the correction strikes out is not refuted: five seeds are few, and it asks for more of them. What remains is remarkable even in a table of this length. And it counts the comparisons that were
 # *made*: whoever tries thirty variations, and shows the three that won, has thirty to correct for.
 #
 # ## Explore
@@ -250,7 +249,7 @@ for size in (1, 3, 16):
 # %% [markdown]
 # Some norm is worth more than the choice among batch, instance and group norm. Layer norm is a lottery here: look at its dots, some seeds learn and some do not (one mean for all channels lets a
 # few loud channels set the scale). And the story that batch norm collapses at batch size 1? Not here: each image has 64 x 64 pixels to take a mean over. It collapses where the deepest
-# feature maps are a pixel or two wide, or where the images of a batch differ much from the next.
+# feature maps are a pixel or two wide, or where one batch differs much from the next.
 
 # %% [markdown]
 # ## The recipe, and other people's networks
@@ -369,13 +368,12 @@ for place, values in opening.items():
     print(f"{place:30s} {np.mean(values):.2f} of the topmost skip may pass, on average over eight cells")
 
 # %% [markdown]
-# That is this network's answer; another seed may give another one. Pretty, and careful: a map shows where the gate *opens*, not why, and not that it helps. Whether it helps stands in
-# the table above.
+# That is this network's answer; another seed may give another one. The maps are pretty; read them with care: a map shows where the gate *opens*, not why, and not that it helps. The table above says whether it helps.
 #
 # ## Exercise 1: an attention gate
 #
 # `theta` brings the skip to the gating signal's size (2x2, stride 2, no bias), `phi` the gating signal to as many channels (1x1). Add, ReLU, `psi` to one channel (1x1), sigmoid: the
-# map. Let it grow to the skip's size, between neighbours ("bilinear"), and multiply the skip with it.
+# map. Enlarge it to the skip's size by bilinear interpolation (corners not aligned), and multiply the skip with it.
 
 # %%
 ### BEGIN SOLUTION
@@ -405,7 +403,7 @@ check("attention_gate", MyAttentionGate);
 # %% [markdown]
 # ## Exercise 2: fix a comparison
 #
-# "Our network B beats the U-Net by 2 % IoU." This is how the two were compared; numbers of cells are seeds of `generate_cell`. Copy it into `my_plan` and change it until it is fair. Fair here means: both the same, cells for nothing but one purpose, and enough of all: at least two rates (above 0), three seeds, 5 cells to validate and 20 to test.
+# "Our network B beats the U-Net by 2 % IoU." This is how the two were compared; numbers of cells are seeds of `generate_cell`. Copy it into `my_plan` and change it until it is fair. Fair here means: both treated alike, no cell used for more than one purpose, and enough of everything: at least two rates (above 0), three seeds, 5 cells to validate and 20 to test.
 
 # %%
 as_published = {
@@ -432,7 +430,7 @@ check("fair_plan", my_plan);
 # %% [markdown]
 # ## A case from the clinic
 #
-# A comparison of normalisations: *group norm beats batch norm by far*. In the training loop `model.eval()` is called before the first validation, and then never `model.train()`. Does that concern both? **What is wrong?**
+# A comparison of normalisations: *group norm beats batch norm by far*. In the training loop `model.eval()` is called before the first validation, and then never `model.train()`. Does that affect both? **What is wrong?**
 #
 # <details><summary>Cause and cure</summary>
 # No, and so the comparison is unfair. From the second epoch on batch norm normalises by running averages that no longer learn; group norm does the same in both modes. `model.train()` at the top of each epoch, then compare again. Notebook <a href="14_when_it_fails.ipynb">14</a> has ten such cases, with switches.</details>

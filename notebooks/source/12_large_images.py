@@ -171,7 +171,7 @@ print("off the grid: above 1e-3 everywhere:", [bool(min(damage[start]) > 1e-3) f
 # It ends, and it does matter where the window starts. Two more rules, both exact:
 #
 # - **The damage ends.** Beyond 48 pixels there is none, not little: the network *cannot see* farther. (Depth 3; at depth 4 it is 96.)
-# - **Only on the grid.** Three poolings halve the image in cells of 2³ = 8 pixels. A window that starts at 68 pools other neighbours together than the whole does, and
+# - **Only on the grid.** Three poolings halve the image in blocks of 2³ = 8 pixels. A window that starts at 68 pools other neighbours together than the whole does, and
 #   no margin repairs that. Start tiles at multiples of 8. (In [09](09_looking_inside.ipynb) the same grid made the shift explorer jump.)
 #
 # The 48 comes from the receptive field ([03](03_contracting_path.ipynb)). A cell has the places 0 to 7; how far does each look?
@@ -208,7 +208,7 @@ explorer
 #
 # - **none**: the tile that comes last;
 # - **crop**: the tile in which the pixel lies farther from the border;
-# - **gaussian**: all of them; the logits are averaged, weighed with a Gaussian around each tile's middle.
+# - **gaussian**: all of them; the logits are averaged, weighted with a Gaussian around each tile's middle.
 #
 # **Predict:** with an overlap of 96, which of the three equals the whole image exactly? And with *too little* overlap, 32 or 64, which leaves fewest wrong pixels: does the smooth mean help?
 
@@ -288,7 +288,7 @@ print("each cell counted where its middle lies, as many as in the whole mask:", 
 print(f"whole mask {together.max()}; added up over the squares {by_square}; by their middles {by_middle}")
 
 # %% [markdown]
-# A cell on a cut is counted in two squares, at a crossing in up to four. So put the mask together first and number the objects then; or, where the mask is too large for that, count each object where its middle
+# (The sheet has 25 cells. Where the whole mask has one more or less, the network split or merged some: its error, not the cut's.) A cell on a cut is counted in two squares, at a crossing in up to four. So put the mask together first and number the objects then; or, where the mask is too large for that, count each object where its middle
 # lies, which needs an overlap as wide as a cell, so that one of the tiles holds all of it. (Objects: [17](17_from_masks_to_measurements.ipynb).)
 #
 # ## A file larger than memory
@@ -405,7 +405,7 @@ check("seamless_overlap", my_overlap);
 # <details><summary>You have too little memory for the full overlap. Crop or Gaussian?</summary>
 # Compare both with a whole image that still fits. On this page crop left fewer wrong pixels at every overlap.</details>
 #
-# <details><summary>Nine tiles hold 40 cells together, the whole mask 25. Who is right?</summary>
+# <details><summary>Nine tiles together hold 50 cells, the whole mask 26. Who is right?</summary>
 # The whole mask: a cell on a cut was counted in every tile that it reaches into.</details>
 #
 # <details><summary>Why does doubling the tile not double the speed?</summary>

@@ -87,7 +87,7 @@ explorer
 
 # %% [markdown]
 # One of them has no bad picture at all: the leak. It is judged on what it has learnt. Compare its validation curve with the healthy run's, for three seeds: each pair of runs has the same network and the same training images, and
-# only the validation images differ. **Predict:** which of the two gaps, validation minus training, is larger?
+# only the validation images differ. **Predict:** which of the two gaps, validation minus training, is larger, or is neither?
 
 # %%
 pairs = {seed: (run_with_fault(None, seed), run_with_fault("leak", seed)) for seed in tqdm(range(3), unit="pair")}
@@ -181,7 +181,7 @@ for name in ("mode forgotten", "flattering accuracy"):
 # %% [markdown]
 # Read in the source how it decides (`unet_lab/doctor/run_checks.py`): causes come first, and only where there is none does it speak of outcomes. "All background" has many causes; it is the last thing to say.
 #
-# `examine_model` takes a network and data instead: here the shipped model, healthy, then with `eval()` forgotten, then with one weight gone.
+# `examine_model` takes a network and data instead: here the shipped model, healthy, then with `eval()` forgotten, then with one bias set to NaN.
 
 # %% tags=["nbval-check-output"]
 cells = load_cells()
@@ -251,7 +251,7 @@ check("own_doctor", my_doctor);
 # %% [markdown]
 # ## In which order?
 #
-# When your own run fails, go from cheap to dear, and change one thing at a time:
+# When your own run fails, go from cheap to expensive, and change one thing at a time:
 #
 # 1. **Look at a batch** as the network gets it: shapes, types, mean and standard deviation, the values in the masks; image and mask over each other. (What is wrong with masks and normalisation shows there, in a minute.)
 # 2. **The first loss.** Is it near ln 3, for three classes? If not, something is wrong before any training.

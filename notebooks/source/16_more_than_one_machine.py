@@ -92,7 +92,7 @@ print(f"mean of halves against whole {difference(whole, (halves[0] + halves[1]) 
 # %% tags=["nbval-check-output"]
 three, one = gradient(plain, image[:3], mask[:3]), gradient(plain, image[3:], mask[3:])
 print("mean of the two, as before:", "right" if difference(whole, (three + one) / 2) < 1e-5 else "wrong")
-print("weighed by 3/4 and 1/4:    ", "right" if difference(whole, 0.75 * three + 0.25 * one) < 1e-5 else "wrong")
+print("weighted by 3/4 and 1/4:    ", "right" if difference(whole, 0.75 * three + 0.25 * one) < 1e-5 else "wrong")
 
 # %% [markdown]
 # Wrong: the lone image pulled as hard as the other three together. `unet_lab.training.train` lets every worker divide its *sum* by the number of pixels of
@@ -169,7 +169,7 @@ def torchrun(workers, *arguments, options=()):
 
 
 # %% [markdown]
-# **Predict:** three cases, with 1, 2 and 4 workers. In which cases do the three loss curves fall together?
+# **Predict:** three cases, with 1, 2 and 4 workers. In which cases do the three loss curves coincide?
 
 # %%
 curves = {}
@@ -252,7 +252,7 @@ print("steps:", len(by_ddp[1]), len(by_ddp[2]))
 print("one curve, to 1e-4:", max(abs(a / b - 1) for a, b in zip(by_ddp[1], by_ddp[2], strict=True)) < 1e-4)
 
 # %% [markdown]
-# A batch of 16, the sum of both. What DDP leaves to you: it averages workers, not pixels, so that unequal shares are weighed wrongly (the sampler avoids them: it repeats images until all shares are equal, also in validation,
+# A batch of 16, the sum of both. What DDP leaves to you: it averages workers, not pixels, so that unequal shares are weighted wrongly (the sampler avoids them: it repeats images until all shares are equal, also in validation,
 # where they then count twice); and batch norm stays each worker's own until you convert the network with `nn.SyncBatchNorm.convert_sync_batchnorm`, on GPUs.
 #
 # ## A worker dies
@@ -291,7 +291,7 @@ print("ended well:", status == 0, "  epochs in the checkpoint:", len(load_checkp
 # ## Is it faster?
 #
 # Not on a laptop, where one process can already use all cores. Data parallelism pays where each worker has cores, or a
-# GPU, of its own. What it costs is the **exchange**: in every step each worker sends about twice its gradients, 4 bytes a parameter. Measure what one image
+# GPU, of its own. What it costs is the **exchange**: in every step each worker sends about twice the size of its gradients, 4 bytes a parameter. Measure what one image
 # costs with one thread, as each worker above had it:
 
 # %%
@@ -331,7 +331,7 @@ explorer
 #
 # ## Exercise 1: whose image is it?
 #
-# `my_share(indices, rank, workers)` returns the indices of this worker's images. Every image is one worker's, and no worker has more than one
+# `my_share(indices, rank, workers)` returns the indices of this worker's images. Every image belongs to exactly one worker, and no worker has more than one
 # image more than another, or all would wait for it. An index that stands in the batch twice (drawn with replacement) is two images.
 
 # %%
@@ -349,7 +349,7 @@ check("share_of_batch", my_share);
 # ## Exercise 2: one step, many workers
 #
 # `my_step` gets this worker's share. `all_reduce(tensor)` is what `torch.distributed.all_reduce` is: it adds a tensor up over all workers, in
-# place, in each of them, and returns nothing; every worker must call it equally often. (Each share here holds an image at least.) Return the loss of the *whole* batch. The network comes in training mode, and stays in it; the optimizer may be any; what is exchanged are gradients and numbers, not weights. The check runs it with 1, 2 and 4 workers
+# place, in each of them, and returns nothing; every worker must call it equally often. (Each share here holds at least one image.) Return the loss of the *whole* batch. The network comes in training mode, and stays in it; the optimizer may be any; what is exchanged are gradients and numbers, not weights. The check runs it with 1, 2 and 4 workers
 # (threads, each with a network of its own), with equal and with unequal shares, and compares with one process.
 
 # %%
@@ -407,7 +407,7 @@ print(slurm.read_text())
 # are never exchanged: they stay equal because all take the same steps from the same start.</details>
 #
 # <details><summary>You go from 1 to 4 workers and leave "images per worker" at 8. What changed besides the speed?</summary>
-# The batch: 32 images instead of 8. Fewer, less noisy steps an epoch; the learning rate fits no longer.</details>
+# The batch: 32 images instead of 8. Fewer, less noisy steps an epoch; the learning rate no longer fits.</details>
 #
 # <details><summary>Your colleague sees another loss curve on 8 workers than on 1. Two suspects?</summary>
 # Batch norm that is not synchronised, and unequal shares averaged without weights. (A third: each worker with another seed for its weights.)</details>

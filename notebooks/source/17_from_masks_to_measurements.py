@@ -144,8 +144,7 @@ print("seeds    ", seeds)
 print("flooded  ", flood_from_seeds(-row[None], seeds[None], row[None] > 0)[0])
 
 # %% [markdown]
-# The water that comes first gets the waist: here the left one. `flood_from_seeds` is 20 lines; look at them with `flood_from_seeds??`. What is left to choose are the seeds. `depth` says how much
-# lower than both bulges a waist must be. **Predict** for a small and for a large `depth`: more merges, or more splits?
+# The water that comes first gets the waist: here the left one. `flood_from_seeds` is 20 lines; look at them with `flood_from_seeds??`. What is left to choose are the seeds. `depth` says by how many pixels a waist must be lower than both bulges. **Predict** for a small and for a large `depth`: more merges, or more splits?
 
 # %%
 show_scores("labelled", masks, labelled)
@@ -276,8 +275,8 @@ print(separation_table(chosen).to_string(index=False))
 # - **Labelled only, border weights decide**: F1 0.24 without and 0.95 with them after 12 epochs. After 36 they are still worth it (0.64 and 0.92), but the others catch up: weights buy *time*.
 # - **Cut at waists, they matter little**: a gap that is not quite closed still has a waist. Without weights one of five networks fell behind after 12 epochs (0.77), and none after 36.
 # - **A gap costs area**, and with weights more: cells are too small by 2 to 12 %. (Labelled without weights they seem too *large*: merged cells that still match.)
-# - **A border class** needs its 36 epochs, and then gets count and areas right at once. After 12 with weights, one of the five networks ended at an F1 of 0.53: with a single seed you would have seen either.
-# - **Merges alone mislead.** There are more of them after 36 epochs without weights than after 12: one heap of twenty cells is one merge, ten pairs are ten.
+# - **A border class** needs its 36 epochs; then, with weights, it gets both count and areas right. After 12 with weights, one of the five networks ended at an F1 of 0.53: with a single seed you would have seen either.
+# - **Merges alone mislead.** Labelled gaps without weights have more of them after 36 epochs than after 12: one heap of twenty cells is one merge, ten pairs are ten.
 #
 # ## Measure
 #
@@ -326,7 +325,7 @@ for axes, name in zip(right, ("dish 1", "dish 6"), strict=True):
 figure
 
 # %% [markdown]
-# No dish got any drug: the generator drew all six in the same way, and each dish has its own chromatin, light and size of nuclei, as dishes have. There are ten ways to call three of them "treated". A
+# No dish got any drug: the generator drew all six in the same way, and each dish has its own chromatin, light and size of nuclei, as dishes have. There are ten ways to divide them into two groups of three. A
 # t test asks whether two groups differ by more than chance, and p < 0.05 should come up in one of twenty. **Predict**, of ten: in how many is p below 0.05 if you count *cells*? If you count *dishes*?
 
 # %%
@@ -377,7 +376,7 @@ apart = biased.nucleus_to_cell_ratio["one pixel larger"] / biased.nucleus_to_cel
 print(f"ratio: one annotator inside, one outside: {apart:.0%} apart; the six dishes: {max(means) / min(means) - 1:.0%} apart")
 
 # %% [markdown]
-# An IoU of 0.92, which many papers would be glad of, and every area is wrong by about 10 %; so is the ratio, since a small nucleus has more outline for its area than its cell. The count and the grey change less, solidity not at all. Two annotators
+# An IoU of 0.92, which many papers would be glad of, and every area is wrong by about 10 %; so is the ratio, since a small nucleus has more outline for its area than its cell. Count and grey change by less, solidity hardly at all. Two annotators
 # can make a difference as large as that between the dishes. Three rules follow:
 #
 # - Compare groups only if *one* network, or one annotator, drew them all, and did not know which is which.

@@ -61,7 +61,7 @@ for name in ("cells.onnx", "cells.pt2"):
         print(name, "left out:", error)
 
 # %% [markdown]
-# What stands in an ONNX file? Its operations, counted. Compare with the U of [05](05_the_whole_u.ipynb): which layers do you recognise, and which are missing?
+# What is in an ONNX file? Its operations, counted. Compare with the U of [05](05_the_whole_u.ipynb): which layers do you recognise, and which are missing?
 
 # %%
 if "cells.onnx" in programs:
@@ -106,7 +106,7 @@ for program in programs.values():
 # %% [markdown]
 # The `.pt2` was made for its example's size and says so; a plain U-Net's `.onnx` takes any.
 #
-# ## What does not stand in the file
+# ## What is not in the file
 #
 # The file begins where the tensor begins: float32, (N, C, H, W), mean 0, standard deviation 1. How an image becomes that tensor was Python, and stays behind. So do the names of the classes, and the margin of the tiles. Another
 # program will do *something* with the greys. **Predict** for each line: is the mask nearly the same, worse, or useless?
@@ -190,9 +190,9 @@ except ImportError as error:
 # %% tags=["nbval-check-output"]
 plain = (image - image.mean()) / image.std()
 hot = image.astype(float)
-hot[:2, :2] = 60_000  # four dead pixels of a camera
+hot[:2, :2] = 60_000  # four hot pixels of a camera
 print("the same without hot pixels:", np.abs(standardise(image) - plain).max() < 1e-4)
-print("four hot pixels leave of the contrast:", f"{((hot - hot.mean()) / hot.std())[5:].std():.3f} of 1")
+print("contrast left with four hot pixels:", f"{((hot - hot.mean()) / hot.std())[5:].std():.3f} of 1")
 
 
 # %% [markdown]
