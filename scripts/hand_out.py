@@ -1,10 +1,14 @@
 """Make the folder that students get: chosen notebooks, and nothing that tells an answer.
 
     python3 lab.py hand-out FOLDER [NAME ...] [--zip]
+    python3 lab.py hand-out FOLDER [NAME ...] --for nbgrader [--points FILE]     (or: --for otter)
 
 NAME is the start of a notebook's name; without names all are handed out. Left out are the solutions, the sources (which hold
 them), the tests of the exercises (which hold right answers), marking, and git's history. Links, the list of lessons, the table of
 progress and the tests follow the choice. In the end it is searched for every solution and every right answer of the tests.
+
+--for writes the lessons, with the solutions, as nbgrader or Otter-Grader takes them: for you, not for students; their version is
+what those programs make of it. The points are in the same file as those of lab.py grade.
 
 What cannot be left out: the library, which does what the exercises ask for, and the checks, which compare with it.
 """
@@ -24,6 +28,7 @@ from pathlib import Path
 
 import nbformat
 
+from scripts.pages_for_students import notebook_for_students, title_of
 from unet_lab.course import LESSONS
 
 HERE = Path(__file__).resolve().parents[1]
@@ -33,7 +38,9 @@ LEFT_OUT = (
     *("tests/browser/", "tests/exercises/", "tests/robustness/", "tests/test_project.py", "benchmarks/reaction.py"),
     "benchmarks/network_reaction.py",
 )
-FOR_LECTURERS = {f"scripts/{name}.py" for name in ("make_notebooks", "grade", "hand_out", "new_exercise")}
+LECTURERS_SCRIPTS = ("make_notebooks", "grade", "hand_out", "new_exercise")
+LECTURERS_SCRIPTS += ("pages_for_students", "exercise_pages", "hand_out_for", "for_nbgrader", "for_otter")
+FOR_LECTURERS = {f"scripts/{name}.py" for name in LECTURERS_SCRIPTS}
 # Tests of what is left out, or of the whole course.
 LEFT_OUT_TESTS = {
     f"tests/unit/test_{name}.py"
@@ -44,6 +51,7 @@ LEFT_OUT_TESTS = {
         "grading",
         "feedback",
         "hand_out",
+        "hand_out_for",
         "new_exercise",
         "papers",
         "progress",
@@ -55,7 +63,6 @@ OF_LECTURERS = re.compile(
     r"CHANGELOG|(teaching|measurements)\.md|in a class",
     re.IGNORECASE,
 )
-LINK = re.compile(r"\[([^\]]+)\]\((?:\.\./)?(\d\d_\w+)\.ipynb(#[^)]*)?\)")
 BESIDE = """
 Beside the package: `notebooks/`, `data/` (stored cells, the weights with their card), `tests/`, `benchmarks/`, `docs/`,
 `scripts/` (what `lab.py` calls). [The generator and the shipped model](docs/model.md)."""
@@ -89,10 +96,14 @@ def is_handed_out(name: str, lessons: list[str]) -> bool:
     return name not in LEFT_OUT_TESTS | FOR_LECTURERS
 
 
-def hand_out(folder: Path, lessons: list[str]) -> list[str]:
-    """Write the students' copy of the course; returns its files. Raises FileExistsError for a folder that is not empty."""
+def refuse_what_is_there(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(f"{folder} is there already; give the name of a new folder.")
+
+
+def hand_out(folder: Path, lessons: list[str]) -> list[str]:
+    """Write the students' copy of the course; returns its files. Raises FileExistsError for a folder that is not empty."""
+    refuse_what_is_there(folder)
     names = [name for name in course_files() if is_handed_out(name, lessons)]
     for name in names:
         target = folder / name
@@ -161,46 +172,6 @@ def needed_modules(folder: Path, code: str) -> set[str]:
                         needed.add(name)
                         waiting.append((folder / f"{name}.py").read_text(encoding="utf-8"))
     return needed
-
-
-def title_of(path: Path) -> str:
-    first = nbformat.read(path, as_version=4).cells[0].source
-    return next(line[2:] for line in first.splitlines() if line.startswith("# "))
-
-
-def notebook_for_students(text: str, stem: str, titles: dict[str, str]) -> str:
-    """A notebook whose links lead to notebooks that are there, and which speaks of no solutions."""
-    notebook = nbformat.reads(text, as_version=4)
-    order = list(titles)
-    place = order.index(stem) if stem in order else -1
-    near = {"Back": order[place - 1] if place > 0 else None, "Next": order[place + 1] if 0 <= place < len(order) - 1 else None}
-    if place < 0:
-        near["Back"] = order[0]
-    for cell in notebook.cells:
-        if cell.cell_type == "code" and "show_progress" in cell.source and len(titles) < len(LESSONS):
-            cell.outputs = []  # a picture of all lessons
-        if cell.cell_type == "markdown":
-            lines = [led(line, near, titles) for line in cell.source.splitlines() if not leads_nowhere(line, titles)]
-            paragraphs = "\n".join(lines).split("\n\n")
-            kept = [p for p in paragraphs if not re.search(r"folder `?solutions`?|notebooks/solutions", p)]
-            cell.source = LINK.sub(lambda found: found[0] if found[2] in titles else found[1], "\n\n".join(kept))
-    return nbformat.writes(notebook) + "\n"
-
-
-def leads_nowhere(line: str, titles: dict[str, str]) -> bool:
-    """Whether it is a line of the table of notebooks, for one that is not there."""
-    found = LINK.search(line)
-    return bool(line.startswith("| [") and found and found[2] not in titles)
-
-
-def led(line: str, near: dict[str, str | None], titles: dict[str, str]) -> str:
-    """A line of navigation that leads to the chosen notebooks before and after; empty where there is none."""
-    if not re.match(r"\*.*\b(Back|Next): \[", line):
-        return line
-    minutes = re.findall(r"About \d+ minutes", line)
-    words = near if minutes or "Back:" in line else ["Next"]
-    links = [f"{word}: [{titles[near[word]]}]({near[word]}.ipynb)" for word in words if near[word]]
-    return f"*{'. '.join([*minutes, *links])}*" if minutes or links else ""
 
 
 def text_for_students(text: str) -> str:
@@ -310,17 +281,33 @@ def say_what_it_is(folder: Path, files: Iterable[str], lessons: list[str], found
     )
 
 
+def zipped(folder: Path) -> int:
+    print(f"Zipped: {shutil.make_archive(str(folder), 'zip', folder.parent, folder.name)}")
+    return 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="lab.py hand-out", description="Make the folder that students get.")
     parser.add_argument("folder", metavar="FOLDER", help="a new folder")
     parser.add_argument("names", nargs="*", metavar="NAME", help="the start of a notebook's name, e.g. 08; none takes all")
     parser.add_argument("--zip", action="store_true", help="and a zip of it, beside it")
+    parser.add_argument("--for", dest="tool", choices=("nbgrader", "otter"), help="the exercises, as this program takes them")
+    parser.add_argument("--points", type=Path, metavar="FILE", help="with --for: what exercises are worth, a TOML file")
     given = parser.parse_args()
     folder = Path(os.environ.get("UNET_LAB_CALLED_FROM", "."), given.folder)  # lab.py works in its own folder
     if not (HERE / "notebooks" / "source").is_dir():
         sys.exit("lab.py hand-out: this copy was handed out itself: it has no sources and no solutions to leave out.")
+    if given.points and not given.tool:
+        sys.exit("lab.py hand-out: --points goes with --for nbgrader or --for otter; lab.py grade has --points of its own.")
     try:
         lessons = chosen_lessons(given.names)
+        if given.tool:
+            from scripts.hand_out_for import hand_out_for  # only here: students' folders need no jupytext to be made
+
+            refuse_what_is_there(folder)
+            points = given.points and Path(os.environ.get("UNET_LAB_CALLED_FROM", "."), given.points)
+            hand_out_for(given.tool, folder, lessons, points)
+            return zipped(folder) if given.zip else 0
         files = hand_out(folder, lessons)
     except (OSError, ValueError) as error:
         sys.exit(f"lab.py hand-out: {error}")
@@ -328,7 +315,7 @@ def main() -> int:
     found = answers_in(folder, answers)
     say_what_it_is(folder, files, lessons, found, len(answers))
     if given.zip:
-        print(f"Zipped: {shutil.make_archive(str(folder), 'zip', folder.parent, folder.name)}")
+        zipped(folder)
     return 0 if all(map(is_taught, found)) else 1
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import FunctionType
 
-from unet_lab.course.checking import run_check
+from unet_lab.course.checking import Verdict, run_check
 from unet_lab.course.exercises import CHECKS, LESSON_NAMES
 from unet_lab.course.panel import progress_panel
 from unet_lab.course.progress import record
@@ -12,7 +12,17 @@ from unet_lab.explorers.base import Explorer
 
 
 class Passed(int):
-    """True or False, but as the last line of a cell it shows nothing below what `check` has printed."""
+    """True or False, but as the last line of a cell it shows nothing below what `check` has printed.
+
+    problem : what is wrong, and the first hint; "" where the answer is right.
+    """
+
+    problem = ""
+
+    def or_raise(self) -> None:
+        """AssertionError where the answer is not right, for programs that mark by errors: nbgrader, Otter-Grader, pytest."""
+        if self.problem:
+            raise AssertionError(self.problem)
 
     def _ipython_display_(self) -> None:
         pass
@@ -35,7 +45,18 @@ def check(name: str, answer) -> Passed:
         print("  But this is the library's own part. Write yours: when it is marked, this one is flagged.")
     if verdict.state != "not tried":
         record(name, verdict.state == "right")
-    return Passed(verdict.state == "right")
+    passed = Passed(verdict.state == "right")
+    passed.problem = problem_of(name, verdict, answer)
+    return passed
+
+
+def problem_of(name: str, verdict: Verdict, answer) -> str:
+    """What an answer gets no points for, with the first hint; the library's own part gets none either."""
+    if verdict.state == "right":
+        return f"{name}: this is the library's own part. Write yours." if is_the_library_s(answer) else ""
+    if verdict.state == "not tried":
+        return f"{name}: not tried yet. {verdict.finding}"
+    return "\n".join([f"{name}: {verdict.finding}", *(f"Hint: {hint}" for hint in verdict.hints[:1])])
 
 
 def is_the_library_s(answer) -> bool:
