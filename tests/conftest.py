@@ -48,6 +48,7 @@ SLOW = (
     "test_comparison",
     "test_planning",
     "test_hand_out",
+    "test_hand_out_for",
     "test_new_exercise",
     "test_feedback",
     "test_own_experiment",
