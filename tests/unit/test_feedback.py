@@ -79,6 +79,44 @@ def test_points_follow_the_file(points):
     assert sum(points_of(of("Ada Lovelace"), read_points()).values()) == 2
 
 
+HALF_WAY = Row("Cleo", "8.ipynb", "audit", "wrong", "not yet.", share=0.6, facts="3 of 5 facts hold; the next: <i> is one")
+
+
+@pytest.mark.parametrize(
+    ("credit", "rows", "share"),
+    [
+        ("", [], 0),
+        ("wrong = 0.25", [], 0.25),
+        ("facts = 0.5", [], 0.3),
+        ("facts = 1", [], 0.6),
+        ("wrong = 0.25\nfacts = 0.5", [], 0.3),  # whichever is more
+        ("wrong = 0.4\nfacts = 0.5", [], 0.4),
+        ("facts = 0.5\nflagged = 0", [Row("Cleo", "8.ipynb", "audit", "flag", "looks into frames")], 0),
+        ("facts = 0.5\nflagged = 0.5", [Row("Cleo", "8.ipynb", "audit", "flag", "looks into frames")], 0.15),
+        ("facts = 0.5", [HALF_WAY._replace(file="9.ipynb", share=0.8), HALF_WAY._replace(share=0.1)], 0.4),  # the best one
+        ("facts = 0.5", [HALF_WAY._replace(file="9.ipynb", state="right", share=0)], 1),
+    ],
+)
+def test_a_wrong_answer_gets_points_for_the_facts_that_hold_where_the_file_says_so(tmp_path, credit, rows, share):
+    (tmp_path / "points.toml").write_text(f"[points]\naudit = 4\n[credit]\n{credit}\n")
+    assert points_of([HALF_WAY, *rows], read_points(tmp_path / "points.toml"))["audit"] == pytest.approx(4 * share)
+
+
+@pytest.mark.parametrize("state", ["error", "not tried", "missing"])
+def test_an_answer_that_stops_or_was_not_tried_gets_nothing_for_facts(tmp_path, state):
+    (tmp_path / "points.toml").write_text("[credit]\nfacts = 1\n")
+    assert sum(points_of([HALF_WAY._replace(state=state)], read_points(tmp_path / "points.toml")).values()) == 0
+
+
+def test_the_student_and_the_table_are_told_how_far_a_wrong_answer_came(tmp_path, points):
+    (page,) = write_feedback([HALF_WAY], tmp_path / "feedback", points, {})
+    assert "3 of 5 facts hold; the next: <i> is one." in Text(page).text
+    _, details = write_tables([HALF_WAY], tmp_path / "grades.csv")
+    (line,) = csv.DictReader(details.read_text(encoding="utf-8-sig").splitlines())
+    assert line["facts"] == HALF_WAY.facts
+    assert (line["hint"], line["finding"]) == ("", "not yet.")
+
+
 @pytest.mark.parametrize(("days", "share"), [(-1, 1), (0.5, 0.8), (1.5, 0.7), (3, 0.5), (30, 0)])
 def test_what_is_late_loses_what_the_rule_says(tmp_path, points, days, share):
     (tmp_path / "Ada").mkdir()
@@ -101,6 +139,8 @@ def test_what_is_late_loses_what_the_rule_says(tmp_path, points, days, share):
         ("[pionts]\niou = 1", "there is no table [pionts]"),
         ("[points]\niou = -1", "iou is a number from 0"),
         ("[credit]\nwrong = 2", "wrong is a number from 0 to 1"),
+        ("[credit]\nfacts = true", "facts is a number from 0 to 1, not True"),
+        ("[credit]\nfact = 0.5", "[credit] has 'fact'; known are error, facts, flagged, reported, right, wrong"),
         ("[deadlines]\n08_evaluation = 'soon'", "is a date and time"),
         ("[points", "no TOML"),
     ],

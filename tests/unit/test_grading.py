@@ -21,6 +21,7 @@ from tests.conftest import ROOT, SOLUTIONS, SOURCES
 from unet_lab.course import CHECKS, LESSON_NAMES
 from unet_lab.course.grading import (
     Host,
+    Journal,
     Limits,
     Roster,
     Student,
@@ -29,6 +30,8 @@ from unet_lab.course.grading import (
     isolation,
     mark,
     needed_cells,
+    points_of,
+    read_points,
     write_tables,
 )
 from unet_lab.course.grading.notebooks import Unreadable, asked_checks, lesson_of, read_cells
@@ -330,6 +333,26 @@ def test_what_a_cell_makes_in_ways_that_names_do_not_tell_is_found_by_running_al
     assert submission.student == "ada"
     assert found["iou"] == "right"
     assert found["audit"] == "missing"
+
+
+def test_what_holds_of_a_wrong_answer_comes_from_its_check_to_the_points(tmp_path, host):
+    """Two of three numbers right; the first fact of two, with draws of half of the images; an answer that stops: nothing."""
+    changes = [WRONG["audit"], WRONG["interval"], (BODY, "    truth[:1, :1, :1, :1]\n" + BODY)]
+    (tmp_path / "ada_08_evaluation.ipynb").write_text(notebook(*changes, untried=["iou"]), encoding="utf-8")
+    (submission,) = find_submissions(tmp_path)
+    rows = mark(submission, Limits(60, 4), host)
+    found = {row.exercise: (row.state, row.facts, row.share) for row in rows if row.exercise}
+    next_one = "the two are the ends of the middle 95 % of the draws"
+    assert found["audit"] == ("wrong", "right in 2 of 3 cases", 2 / 3)
+    assert found["interval"] == ("wrong", f"1 of 2 facts holds; the next: {next_one}", 0.5)
+    assert found["confusion_matrix"] == ("error", "", 0)
+    assert found["iou"] == ("not tried", "", 0)
+    Journal(tmp_path / "rows.jsonl").add(submission, rows)
+    assert Journal(tmp_path / "rows.jsonl", resume=True).rows_of(submission) == rows
+    (tmp_path / "points.toml").write_text("[credit]\nfacts = 0.5\n")
+    earned = points_of(rows, read_points(tmp_path / "points.toml"))
+    assert {name: earned[name] for name in ASKED} == {"confusion_matrix": 0, "iou": 0, "audit": 0.3333, "interval": 0.25}
+    assert sum(points_of(rows, read_points()).values()) == 0  # who does not ask for it does not get it
 
 
 BROKEN = {

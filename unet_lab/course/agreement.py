@@ -13,6 +13,7 @@ import numpy as np
 
 from unet_lab.course.checking import NotTried, Wrong, called, copied, short, side_by_side, smallest
 from unet_lab.course.differences import CHANGES, brief, changed, difference, equal, numbers
+from unet_lab.course.facts import counted
 
 
 class Case(NamedTuple):
@@ -54,11 +55,16 @@ class Shown(NamedTuple):
 def agree(answer: Callable, right: Callable, cases: Sequence[Case], suspects: Sequence[Suspect], shown: Shown) -> None:
     """Nothing where `answer` gives what `right` gives in all cases (small ones first); else Wrong, with a diagnosis."""
     outcomes = [outcome(answer, right, case) for case in cases]
-    earlier_answers_must_stay(outcomes, shown)
-    the_same_again(answer, outcomes, shown)
     failed = [o for o in outcomes if o.error is not None or not equal(o.got, o.right, shown.tolerance)]
-    if not failed:
-        return
+    with counted(len(outcomes) - len(failed), of=len(outcomes)):
+        earlier_answers_must_stay(outcomes, shown)
+        the_same_again(answer, outcomes, shown)
+        if failed:
+            explain(answer, right, outcomes, failed, suspects, shown)
+
+
+def explain(answer: Callable, right: Callable, outcomes, failed, suspects: Sequence[Suspect], shown: Shown) -> None:
+    """Say why the answer is wrong, where it is, in the words that fit most closely."""
     first = min(failed, key=lambda o: o.error is not None)  # the first one of them, one with an answer if there is any
     if all(isinstance(o.error, NotTried) for o in outcomes):
         raise NotTried

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from unet_lab.course import limits
+from unet_lab.course.facts import Held
 from unet_lab.plots.answers import show_answer
 from unet_lab.plots.figure import DescribedFigure
 
@@ -31,11 +32,12 @@ class Wrong(Exception):
     """The answer fails a fact: `finding` says which, in the student's own numbers; `hints` help, one after the other.
 
     picture : where the answer is an image, the input, the answer, what was expected and where they differ.
+    held : which facts hold nevertheless (`facts.py` notes them).
     """
 
     def __init__(self, finding: str, *hints: str, picture: DescribedFigure | None = None):
         super().__init__(finding)
-        self.finding, self.hints, self.picture = finding, hints, picture
+        self.finding, self.hints, self.picture, self.held = finding, hints, picture, Held()
 
 
 class NotTried(Exception):
@@ -46,13 +48,14 @@ class NotTried(Exception):
 
 
 class Verdict(NamedTuple):
-    """What a check found. state : "right", "wrong" or "not tried"."""
+    """What a check found. state : "right", "wrong" or "not tried". held : what holds of an answer that is wrong."""
 
     state: str
     finding: str = ""
     hints: tuple[str, ...] = ()
     picture: DescribedFigure | None = None
     printed: str = ""
+    held: Held = Held()
 
 
 def judge(function: Callable, answer) -> Verdict:
@@ -84,7 +87,7 @@ def judged(function: Callable, answer) -> Verdict:
         if len(hints) == 2:  # between the clue and the neighbour problem
             step = "Try it on just the case named above, in a cell of its own, and look at every step of it."
             hints = (hints[0], step, hints[1])
-        return Verdict("wrong", wrong.finding, hints, wrong.picture)
+        return Verdict("wrong", wrong.finding, hints, wrong.picture, held=wrong.held)
     except limits.TooLong:
         clue = "Does every loop come to its end? A `while` needs something in it that makes its condition false."
         step = "Try it on a tiny input, in a cell of its own; the square in the toolbar stops it."

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.ndimage import rotate
 
 from unet_lab.course.checking import NotTried, Wrong, must_be_function, side_by_side
+from unet_lab.course.facts import counted, facts
 from unet_lab.course.left_alone import left_alone
 from unet_lab.course.leniency import fields, word
 from unet_lab.datasets.generator.cells import generate_cell
@@ -64,39 +65,58 @@ def flip_rotate(answer) -> None:
     image, mask = generate_cell(4, 48)
     image = (1.5 * standardise(image[:40].astype(np.float32)) + 0.5).astype(np.float32)  # so that standardising once more shows
     mask = mask[:40]  # not square: a turn changes the shape
+    moves, own, whatever = facts(
+        "both are mirrored and turned",
+        "both are new arrays",
+        "labels may be above 255, and mirrored a True of NumPy's",
+    )
     found = []
     plain = [(False, 0), (True, 0), (False, 1), (True, 1), (False, 2), (True, 3), (True, 2), (False, 3), (True, 0)]
     for mirrored, turns in [*plain, (False, 4), (True, 5), (False, 6), (True, 7), (False, 9)]:
         case = f"mirrored={mirrored}, turns={turns}"
         given = image.copy(), mask.copy()
-        with left_alone(FLIP_NEIGHBOUR):
+        with moves, left_alone(FLIP_NEIGHBOUR):
             result = answer(*given, mirrored, turns)
-        if result is None or result is ...:
-            raise NotTried
-        if not (np.array_equal(given[0], image) and np.array_equal(given[1], mask)):
-            raise Wrong(
-                f"{case}: your function changed the array that it was given.",
-                "Make a new one and change that: given.copy() of an array.", FLIP_NEIGHBOUR,
-            )  # fmt: skip
-        if not (isinstance(result, tuple | list) and len(result) == 2):
-            raise Wrong(f"{case}: it returns {type(result).__name__}.", "Return both: return image, mask.", FLIP_NEIGHBOUR)
-        got = [np.asarray(a) for a in result]
+        with moves:
+            got = both_arrays(case, result, given, image, mask)
         right = [moved(a, mirrored, turns) for a in (image, mask)]
-        check_kinds(case, got, image, mask)
         found.append((case, (mirrored, turns), got, right, given))
-    for case, _, got, right, _ in found:
-        if not all(same(g, r) for g, r in zip(got, right, strict=True)):
+    failed = [one for one in found if not all(same(g, r) for g, r in zip(one[2], one[3], strict=True))]
+    with moves, counted(len(found) - len(failed), of=len(found)):
+        for case, _, got, right, _ in failed:
             say_how(case, found, got, right, image, mask)
-    for case, _, got, _, _ in found:
-        if any(s < 0 for g in got for s in g.strides):
-            raise Wrong(
-                f"{case}: right, but it is a view with a negative stride; torch.from_numpy would refuse it.",
-                "End with .copy(): np.rot90 and [:, ::-1] only look at the same memory in another order.",
-                FLIP_NEIGHBOUR,
-            )
-    for case, _, got, _, given in found:
-        must_be_own(case, result=got, given=given)
-    numbers_may_be_large(answer, image, 300 * mask.astype(np.int32))
+    with own:
+        for case, _, got, _, _ in found:
+            must_not_be_turned(case, got)
+        for case, _, got, _, given in found:
+            must_be_own(case, result=got, given=given)
+    with whatever:
+        numbers_may_be_large(answer, image, 300 * mask.astype(np.int32))
+
+
+def both_arrays(case, result, given, image, mask) -> list[np.ndarray]:
+    """Image and mask, out of what was returned."""
+    if result is None or result is ...:
+        raise NotTried
+    if not (np.array_equal(given[0], image) and np.array_equal(given[1], mask)):
+        raise Wrong(
+            f"{case}: your function changed the array that it was given.",
+            "Make a new one and change that: given.copy() of an array.", FLIP_NEIGHBOUR,
+        )  # fmt: skip
+    if not (isinstance(result, tuple | list) and len(result) == 2):
+        raise Wrong(f"{case}: it returns {type(result).__name__}.", "Return both: return image, mask.", FLIP_NEIGHBOUR)
+    got = [np.asarray(a) for a in result]
+    check_kinds(case, got, image, mask)
+    return got
+
+
+def must_not_be_turned(case, got) -> None:
+    if any(s < 0 for g in got for s in g.strides):
+        raise Wrong(
+            f"{case}: right, but it is a view with a negative stride; torch.from_numpy would refuse it.",
+            "End with .copy(): np.rot90 and [:, ::-1] only look at the same memory in another order.",
+            FLIP_NEIGHBOUR,
+        )
 
 
 def numbers_may_be_large(answer, image, mask) -> None:
@@ -220,11 +240,12 @@ def augmentation_bugs(answer) -> None:
     if wrong:
         letter = wrong[0]
         test = _TESTS[given[letter]] if given[letter] != "fine" else _TESTS[_TRUTH[letter]]
-        raise Wrong(
-            f"{len(SUSPECTS) - len(wrong)} of {len(SUSPECTS)} are right. {letter} is not {given[letter]!r}.",
-            test,
-            "A pair changed rightly has three marks: the labels are the old ones, the outline in the image is that of the mask, "
-            "and another seed gives another pair.",
-            "A neighbour: it flips the image in half of the cases and the mask always. With the mask given as image too, "
-            "(image > 0) and (mask > 0) then agree for some seeds only.",
-        )
+        with counted(len(SUSPECTS) - len(wrong), of=len(SUSPECTS)):
+            raise Wrong(
+                f"{len(SUSPECTS) - len(wrong)} of {len(SUSPECTS)} are right. {letter} is not {given[letter]!r}.",
+                test,
+                "A pair changed rightly has three marks: the labels are the old ones, the outline in the image is that of the "
+                "mask, and another seed gives another pair.",
+                "A neighbour: it flips the image in half of the cases and the mask always. With the mask given as image too, "
+                "(image > 0) and (mask > 0) then agree for some seeds only.",
+            )

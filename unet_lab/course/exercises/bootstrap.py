@@ -16,6 +16,7 @@ import numpy as np
 from unet_lab.course.checking import Wrong, called
 from unet_lab.course.exercises.heard_draws import Listening, drawn_wrongly, draws_of, ends_may_be, macro, named
 from unet_lab.course.exercises.interval_mistakes import STEPS, Mistake, drawn_scores, interval_mistakes, macro_ious, middle
+from unet_lab.course.facts import facts
 from unet_lab.course.leniency import sequence
 
 REPEATS = 6  # calls of the answer for each set of images
@@ -101,10 +102,17 @@ def in_deviations(number: int, pair) -> np.ndarray:
 
 def interval(answer) -> None:
     """my_interval(tables, rng): (images, K, K) and a generator to (low, high), the middle 95 % of a thousand draws' macro IoU."""
-    generator_is_used(answer, image_sets()[0])
-    unread = [images for images in image_sets() if not right_by_its_draws(answer, images)]
-    if not unread:
-        return
+    draws, computes = facts("it gives two numbers, and draws with rng", "the two are the ends of the middle 95 % of the draws")
+    with draws:
+        generator_is_used(answer, image_sets()[0])
+    with computes:
+        unread = [images for images in image_sets() if not right_by_its_draws(answer, images)]
+        if unread:
+            ends_must_be_near(answer)
+
+
+def ends_must_be_near(answer: Callable) -> None:
+    """For an answer whose draws cannot be read: Wrong where its ends are not, on average, where they must be."""
     found = [mean_ends(answer, number) for number in range(len(image_sets()))]
     for number, pair in enumerate(found):
         if np.isfinite(pair).all() and in_deviations(number, pair).max() <= TOLERANCE:

@@ -10,6 +10,7 @@ from unet_lab.course.block_mistakes import block_mistakes
 from unet_lab.course.calling import built, outputs, parts_must_be_known
 from unet_lab.course.checking import NotTried, Wrong, module_class
 from unet_lab.course.exercises.the_block import averages_must_run, find_parts
+from unet_lab.course.facts import facts
 from unet_lab.course.gradients import gradients_must_reach_parameters, must_come_alive
 from unet_lab.course.networks import Mistake, block, compare_networks, shake
 from unet_lab.course.probes import manners
@@ -23,19 +24,29 @@ def encoder_stage(answer) -> None:
     """MyEncoderStage(in_channels, out_channels): returns (pooled, skip); judged by what it does."""
     module_class(answer, "encoder_stage")
     clue = "The block goes from in_channels to out_channels: ConvBlock(in_channels, out_channels), in this order."
+    sized, is_stage, learns, takes_odd = facts(
+        "it gives (pooled, skip), of the right sizes",
+        "the skip is the block's output, and pooled its maxima",
+        "made anew it can learn",
+        "it takes images of odd sizes",
+    )
     for ins, outs, height, width in ((2, 4, 16, 24), (5, 3, 10, 14), (3, 3, 12, 6)):
         x = torch.randn(3, ins, height, width, generator=torch.Generator().manual_seed(ins))
-        model, found = built(answer, {"in_channels": ins, "out_channels": outs}, [x], clue, STAGE_NEIGHBOUR)
-        if found is None:
-            raise NotTried
-        check_shapes(found, x, outs)
-        known_pooling(*found)
-        square = x[..., : min(height, width), : min(height, width)]
-        check_shapes(model(square), square, outs)
-        check_stage(model, x)
-        must_come_alive(answer(ins, outs), {"image": x}, STAGE_NEIGHBOUR)
-    for height, width in ((11, 9), (9, 9), (6, 7)):
-        check_odd(model, torch.randn(2, 3, height, width, generator=torch.Generator().manual_seed(height)))
+        with sized:
+            model, found = built(answer, {"in_channels": ins, "out_channels": outs}, [x], clue, STAGE_NEIGHBOUR)
+            if found is None:
+                raise NotTried
+            check_shapes(found, x, outs)
+            known_pooling(*found)
+            square = x[..., : min(height, width), : min(height, width)]
+            check_shapes(model(square), square, outs)
+        with is_stage:
+            check_stage(model, x)
+        with learns:
+            must_come_alive(answer(ins, outs), {"image": x}, STAGE_NEIGHBOUR)
+    with takes_odd:
+        for height, width in ((11, 9), (9, 9), (6, 7)):
+            check_odd(model, torch.randn(2, 3, height, width, generator=torch.Generator().manual_seed(height)))
 
 
 def check_odd(model, x) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from unet_lab.course.agreement import Case, Shown, agree
 from unet_lab.course.checking import Wrong
 from unet_lab.course.exercises.convolution_mistakes import conv_suspects, convolved
+from unet_lab.course.facts import counted
 
 
 def conv_cases() -> list[Case]:
@@ -71,8 +72,10 @@ def conv2d(answer) -> None:
         "A neighbour, in one dimension: [1, 2, 3] with kernel [10, 1] gives [1·10 + 2·1, 2·10 + 3·1] = [12, 23].",
     )
     otherwise = "Output (r, c): the window that begins there, times the kernel, number by number, added up."
-    agree(answer, convolved, conv_cases(), conv_suspects(), Shown(otherwise, hints, image=0, describe=conv_shown, cut=(0,)))
-    settings_may_be_left_out(answer, hints)
+    cases = conv_cases()
+    agree(answer, convolved, cases, conv_suspects(), Shown(otherwise, hints, image=0, describe=conv_shown, cut=(0,)))
+    with counted(len(cases), of=len(cases) + 1):
+        settings_may_be_left_out(answer, hints)
 
 
 def settings_may_be_left_out(answer, hints) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from unet_lab.course.agreement import Shown, agree
 from unet_lab.course.checking import Wrong, called, close
 from unet_lab.course.exercises.iou_mistakes import iou_cases, iou_suspects, true_iou
+from unet_lab.course.facts import counted
 from unet_lab.course.leniency import fields, number, truth
 
 REPORTED = 0.8599  # the report's accuracy, and its IoU too
@@ -20,16 +21,25 @@ IOU_NEIGHBOUR = "A neighbour: two people name 6 and 5 towns, 3 of them the same.
 def iou(answer) -> None:
     """my_iou(matrix): IoU of every class, an array (num_classes,); NaN for a class in neither truth nor prediction."""
     otherwise = "Per class: intersection is the diagonal; union is row sum + column sum - diagonal."
+    cases = iou_cases()
     with np.errstate(all="ignore"):
-        agree(answer, true_iou, iou_cases(), iou_suspects(), Shown(otherwise, (IOU_NEIGHBOUR,), tolerance=1e-6))
-        with contextlib.suppress(TypeError, ValueError):  # counts may be demanded; what takes floats must leave them alone
-            called(answer, iou_cases()[0].given[0].astype(float))
+        agree(answer, true_iou, cases, iou_suspects(), Shown(otherwise, (IOU_NEIGHBOUR,), tolerance=1e-6))
+        with contextlib.suppress(TypeError, ValueError), counted(len(cases), of=len(cases) + 1):
+            called(answer, cases[0].given[0].astype(float))  # counts may be demanded; what takes floats must leave them alone
 
 
 def audit(answer) -> None:
     """A dictionary: the F1 that belongs to IoU 0.8599; the micro IoU that belongs to accuracy 0.8599; is F1 0.7599 possible?"""
     answer = fields(answer, ("f1_of_that_iou", "micro_iou_of_that_accuracy", "reported_pair_possible"))
     f1, micro = number(answer["f1_of_that_iou"]), number(answer["micro_iou_of_that_accuracy"])
+    right_f1, right_micro = 2 * REPORTED / (1 + REPORTED), REPORTED / (2 - REPORTED)
+    right = [close(f1, right_f1), close(micro, right_micro), truth(answer["reported_pair_possible"]) is False]
+    with counted(sum(right), of=len(right)):
+        audit_each(answer, f1, micro)
+
+
+def audit_each(answer: dict, f1: float, micro: float) -> None:
+    """Wrong for the first of the three that is not right."""
     right_f1, right_micro = 2 * REPORTED / (1 + REPORTED), REPORTED / (2 - REPORTED)
     neighbour = "A neighbour: IoU 0.5 gives F1 = 2·0.5/1.5 = 0.667; F1 0.667 gives IoU = 0.667/(2 - 0.667) = 0.5."
     if close(f1, right_micro) and close(micro, right_f1):

@@ -13,6 +13,7 @@ from unet_lab.course.calling import built, outputs, parts_must_be_known
 from unet_lab.course.checking import NotTried, Wrong, module_class
 from unet_lab.course.exercises.decoder_stages import Stage, decoder_mistakes
 from unet_lab.course.exercises.the_block import averages_must_run, find_parts
+from unet_lab.course.facts import facts
 from unet_lab.course.gradients import gradients_must_reach_parameters, must_come_alive
 from unet_lab.course.networks import Parts, block, compare_networks, is_batch_norm, same_values, shake
 from unet_lab.course.probes import manners
@@ -23,32 +24,50 @@ DECODER_NEIGHBOUR = "A neighbour: the middle 4 of 10 numbers begin at (10 - 4) /
 def decoder_stage(answer) -> None:
     """MyDecoderStage(in_channels, out_channels): forward(x, skip) doubles x, crops and concatenates the skip, convolves twice."""
     module_class(answer, "decoder_stage")
-    clue = (
-        "Up: in_channels to out_channels, twice the size. Concatenate: out_channels + out_channels. Block: 2 * out_channels to "
-        "out_channels. forward(x, skip): x comes first, from below."
+    sized, uses, is_stage, learns = facts(
+        "out_channels maps of the skip's size come out",
+        "it uses both, x and the skip, each in its place",
+        "it goes up, crops, concatenates and convolves twice",
+        "made anew it can learn",
     )
     for ins, outs, rows, columns in ((8, 4, 6, 8), (6, 4, 5, 7), (4, 2, 8, 3)):
         generator = torch.Generator().manual_seed(ins)
         x = torch.randn(3, ins, rows, columns, generator=generator)
         skip = torch.randn(3, outs, 2 * rows, 2 * columns, generator=generator)
-        try:
-            model, found = built(answer, {"in_channels": ins, "out_channels": outs}, [x, skip], clue, DECODER_NEIGHBOUR)
-        except Wrong as wrong:
-            raise nothing_to_crop(wrong) from None
-        if found is None:
-            raise NotTried
-        (out,) = outputs(found)
-        if out.shape != skip.shape:
-            raise Wrong(
-                f"for x {tuple(x.shape)} and a skip {tuple(skip.shape)} the output is {tuple(out.shape)}, "
-                f"expected {tuple(skip.shape)}: {how_it_differs(out, skip)}.",
-                "Up: twice the size, stride 2. Then concatenate, and end with the block: it gives out_channels, same size.",
-                DECODER_NEIGHBOUR,
-            )
-        with torch.no_grad():
+        with sized:
+            (out,), model = made(answer, ins, outs, x, skip)
+            size_of_the_skip(x, skip, out)
+        with uses, torch.no_grad():
             check_use(model, x, skip, out)
-        check_decoder(model, x, skip)
-        must_come_alive(answer(ins, outs), {"x": x, "skip": skip}, DECODER_NEIGHBOUR)
+        with is_stage:
+            check_decoder(model, x, skip)
+        with learns:
+            must_come_alive(answer(ins, outs), {"x": x, "skip": skip}, DECODER_NEIGHBOUR)
+
+
+def made(answer, ins: int, outs: int, x, skip) -> tuple:
+    """What the stage gives for x and the skip, and the stage."""
+    clue = (
+        "Up: in_channels to out_channels, twice the size. Concatenate: out_channels + out_channels. Block: 2 * out_channels to "
+        "out_channels. forward(x, skip): x comes first, from below."
+    )
+    try:
+        model, found = built(answer, {"in_channels": ins, "out_channels": outs}, [x, skip], clue, DECODER_NEIGHBOUR)
+    except Wrong as wrong:
+        raise nothing_to_crop(wrong) from None
+    if found is None:
+        raise NotTried
+    return outputs(found), model
+
+
+def size_of_the_skip(x, skip, out) -> None:
+    if out.shape != skip.shape:
+        raise Wrong(
+            f"for x {tuple(x.shape)} and a skip {tuple(skip.shape)} the output is {tuple(out.shape)}, "
+            f"expected {tuple(skip.shape)}: {how_it_differs(out, skip)}.",
+            "Up: twice the size, stride 2. Then concatenate, and end with the block: it gives out_channels, same size.",
+            DECODER_NEIGHBOUR,
+        )
 
 
 def nothing_to_crop(wrong: Wrong) -> Wrong:

@@ -10,6 +10,7 @@ from unet_lab.course.agreement import Case, Shown, agree
 from unet_lab.course.checking import NotTried, Wrong, called, must_be_function
 from unet_lab.course.exercises.batch_searches import SEARCHES, odd, shrinking
 from unet_lab.course.exercises.fold_mistakes import bias_suspects, scaled, weight_suspects
+from unet_lab.course.facts import counted, facts
 from unet_lab.course.leniency import truth, whole
 
 
@@ -46,10 +47,13 @@ def fold_norm(answer) -> None:
     )
     shown = Shown(otherwise, (neighbour,), tolerance=2e-4)
     must_be_function(answer)
-    agree(part(0), lambda w, b, g, be, m, v, e: w * scaled(g, v, e)[:, None, None, None], cases, weight_suspects(), shown)
+    weights_fold, bias_folds = facts("the weights are those of both", "the bias is that of both")
+    with weights_fold:
+        agree(part(0), lambda w, b, g, be, m, v, e: w * scaled(g, v, e)[:, None, None, None], cases, weight_suspects(), shown)
     cases = [case._replace(shown=case.shown.replace("weights", "bias")) for case in cases]
     shown = Shown("bias' = (bias - mean) · scale + beta.", (neighbour,), tolerance=2e-4)
-    agree(part(1), lambda w, b, g, be, m, v, e: (b - m) * scaled(g, v, e) + be, cases, bias_suspects(), shown)
+    with bias_folds:
+        agree(part(1), lambda w, b, g, be, m, v, e: (b - m) * scaled(g, v, e) + be, cases, bias_suspects(), shown)
 
 
 def fold_case(outs: int, ins: int, eps: float, tiny: bool = False, closed: bool = False, plain: bool = False) -> Case:
@@ -137,16 +141,25 @@ def batch_plan(answer) -> None:
             finding = f"{shown}, expected a whole number, then True or False.{swapped}"
             raise Wrong(finding, "The batch size comes first.", neighbour)
         found.append((shown, (needed, budget, largest), (batch, recompute)))
-    for shown, given, got in found:
-        if got != plan(*given):
-            for finding, search in SEARCHES.items():
-                if all(each == search(*rest) for _, rest, each in found):
-                    raise Wrong(
-                        f"{shown}; {plan(*given)} is expected: {finding}.", "Ask `needed` for every size, both ways.", neighbour
-                    )
-            judge(shown, *given, *got, neighbour)
-    if beyond:
-        raise Wrong(beyond[0], "Ask for the batches from 1 to `largest` only: of others it need not know anything.", neighbour)
+    finds, stays_within = facts("it finds the batch", "it asks for the batches from 1 to `largest` only")
+    failed = [(shown, given, got) for shown, given, got in found if got != plan(*given)]
+    with finds, counted(len(found) - len(failed), of=len(found)):
+        if failed:
+            say_how_it_searched(found, failed, neighbour)
+    with stays_within:
+        if beyond:
+            clue = "Ask for the batches from 1 to `largest` only: of others it need not know anything."
+            raise Wrong(beyond[0], clue, neighbour)
+
+
+def say_how_it_searched(found: list, failed: list, neighbour: str) -> None:
+    """Wrong, with the search that finds the student's own batches, or with what is wrong in the first case that fails."""
+    shown, given, _ = failed[0]
+    for finding, search in SEARCHES.items():
+        if all(each == search(*rest) for _, rest, each in found):
+            raise Wrong(f"{shown}; {plan(*given)} is expected: {finding}.", "Ask `needed` for every size, both ways.", neighbour)
+    for shown, given, got in failed:
+        judge(shown, *given, *got, neighbour)
 
 
 def of_sizes(needed, largest, beyond):

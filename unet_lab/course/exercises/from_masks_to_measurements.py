@@ -10,6 +10,7 @@ import numpy as np
 from unet_lab.course.checking import Wrong, called
 from unet_lab.course.exercises.area_mistakes import BIAS_MISTAKES, suspects_bias
 from unet_lab.course.exercises.object_mistakes import F1_MISTAKES, suspects_f1
+from unet_lab.course.facts import counted
 from unet_lab.course.leniency import number
 from unet_lab.datasets.generator import generate_field
 from unet_lab.objects import area_bias, label_objects, object_scores, separate
@@ -107,11 +108,16 @@ def bias(answer) -> None:
 
 
 def judge_on_all(ask: Callable, right: Callable, suspects: dict, mistakes: dict, otherwise: str, neighbour: str) -> None:
-    """Try every case. Where one fails, name the mistake that would give the same numbers in all of them."""
+    """Try every case; Wrong where one fails."""
     tried = [(name, given, answered(ask, given, name, right(*given)), right(*given)) for name, *given in cases()]
     failed = [one for one in tried if not alike(one[2], one[3])]
-    if not failed:
-        return
+    with counted(len(tried) - len(failed), of=len(tried)):
+        if failed:
+            name_the_mistake(tried, failed, suspects, mistakes, otherwise, neighbour)
+
+
+def name_the_mistake(tried: list, failed: list, suspects: dict, mistakes: dict, otherwise: str, neighbour: str) -> None:
+    """Wrong, with the mistake that gives the numbers of all cases."""
     name, given, got, expected = failed[0]
     shown = f"{in_words(name, given)}: yours {got:.4g}, expected {expected:.4g}"
     if all(math.isnan(one[3]) for one in failed):

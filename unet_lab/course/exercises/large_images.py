@@ -11,6 +11,7 @@ import numpy as np
 from unet_lab.course.agreement import Case, Shown, agree
 from unet_lab.course.checking import Wrong, called, short
 from unet_lab.course.exercises.overlap_mistakes import overlap_suspects
+from unet_lab.course.facts import counted
 from unet_lab.course.leniency import sequence, whole
 from unet_lab.geometry import tile_margin
 
@@ -37,8 +38,9 @@ def tile_starts(answer) -> None:
             finding = f"{shown} is {short(repr(got))}, expected a list of whole numbers, the starts.{pairs}"
             raise Wrong(finding, "return starts", TILE_NEIGHBOUR)
         found.append(((length, tile, overlap, cell), whole_ones))
-    for settings, got in found:
-        if got != starts(*settings):
+    wrong = [(settings, got) for settings, got in found if got != starts(*settings)]
+    for settings, got in wrong:
+        with counted(len(found) - len(wrong), of=len(found)):
             say_which(found, settings)
             judge(f"my_starts{settings}", got, *settings, TILE_NEIGHBOUR)
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from unet_lab.course.checking import NotTried, Wrong, must_be_function
+from unet_lab.course.facts import counted, facts
 from unet_lab.course.left_alone import left_alone
 from unet_lab.course.networks import shake
 from unet_lab.course.probes import State, changed_since, must_be_as_before, state
@@ -42,20 +43,23 @@ def hook_layer(answer) -> None:
     ran: dict[str, list[Tensor]] = {}
     situations = [("eval", name) for name in LAYERS] + [("train", name) for name in LAYERS[1:3]]
     situations += [("partly", "bottleneck"), ("partly", "head"), ("eval", PAIR), ("train", PAIR)]
-    for mode, name in situations:
+    returns, once = facts("what the layer puts out is returned, and the model stays as it was", "the model runs once")
+    for number, (mode, name) in enumerate(situations):
         x, heard = torch.randn(2, 1, 16, 24, generator=generator), []
         model = listened_to(heard).train(mode != "eval")
         model.get_submodule(FROZEN).train(mode == "train")
         before = state(model)
         given = x.clone()
-        got = asked(answer, model, name, given)
-        if not torch.equal(given, x):
-            raise Wrong("your function changed the input x.", "Leave the given tensor as it is.", HOOK_NEIGHBOUR)
-        must_be_as_it_was(before, model, name, mode != "eval")
-        ran[name] = list(heard)
-        one_or_two(name, got, x, model, before_that, ran[name])
-    for name, runs in ran.items():
-        ran_once(name, runs)
+        with returns, counted(number, of=len(situations)):
+            got = asked(answer, model, name, given)
+            if not torch.equal(given, x):
+                raise Wrong("your function changed the input x.", "Leave the given tensor as it is.", HOOK_NEIGHBOUR)
+            must_be_as_it_was(before, model, name, mode != "eval")
+            ran[name] = list(heard)
+            one_or_two(name, got, x, model, before_that, ran[name])
+    with once:
+        for name, runs in ran.items():
+            ran_once(name, runs)
 
 
 def asked(answer, model, name: str, given: Tensor):

@@ -18,6 +18,7 @@ from unet_lab.course.exercises.loss_mistakes import (
     true_loss,
     weighted_suspects,
 )
+from unet_lab.course.facts import counted, facts
 from unet_lab.course.gradients import gradients_must_agree
 from unet_lab.course.leniency import fields, number, sequence
 
@@ -78,12 +79,13 @@ def weighted_cross_entropy(answer) -> None:
         "A neighbour: marks 1 and 4, the second counts three times: (1·1 + 3·4) / (1 + 3) = 3.25.",
     )
     otherwise = "Three steps: log_softmax over the classes; pick the true class of each pixel; the weighted mean, with a minus."
-    agree(answer, true_loss, cases, weighted_suspects(), Shown(otherwise, hints))
-    for case in cases[1:]:
-        _, *rest = case.given
-        gradients_must_agree(
-            lambda z, r=rest: answer(z, *r), lambda z, r=rest: true_loss(z, *r), {"logits": case.given[0]}, *hints
-        )
+    computes, passes_back = facts("it computes the loss", "its gradient is that of the loss")
+    with computes:
+        agree(answer, true_loss, cases, weighted_suspects(), Shown(otherwise, hints))
+    with passes_back:
+        for case in cases[1:]:
+            logits, *rest = case.given
+            gradients_must_agree(lambda z, r=rest: answer(z, *r), lambda z, r=rest: true_loss(z, *r), {"logits": logits}, *hints)
 
 
 def weighted_case(logits, mask, weights, tags) -> Case:
@@ -104,11 +106,16 @@ def soft_dice(answer) -> None:
         "A neighbour: p = [0.5, 1], t = [0, 1]: 2·1 / (1.5 + 1) = 0.8, so the loss is 0.2.",
     )
     otherwise = "Probabilities (softmax), the truth as one-hot planes, sums over dim=(0, 2, 3), then the mean over classes."
-    agree(answer, true_dice, [*cases, *extreme_cases()], dice_suspects(), Shown(otherwise, hints, tolerance=1e-5))
-    absent(answer, hints)
-    for case in cases:
-        mask = case.given[1]
-        gradients_must_agree(lambda z, m=mask: answer(z, m), lambda z, m=mask: true_dice(z, m), {"logits": case.given[0]}, *hints)
+    computes, takes_absent, passes_back = facts(
+        "it computes the loss", "a class that is nowhere counts as right", "its gradient is that of the loss"
+    )
+    with computes:
+        agree(answer, true_dice, [*cases, *extreme_cases()], dice_suspects(), Shown(otherwise, hints, tolerance=1e-5))
+    with takes_absent:
+        absent(answer, hints)
+    with passes_back:
+        for logits, mask in (case.given for case in cases):
+            gradients_must_agree(lambda z, m=mask: answer(z, m), lambda z, m=mask: true_dice(z, m), {"logits": logits}, *hints)
 
 
 def extreme_cases() -> list[Case]:
@@ -178,6 +185,19 @@ def detective(answer) -> None:
     if size_given and len(set(size_given)) == 1:
         answer["image_size"] = size_given[0]  # (1024, 1024)
     large, small, nothing, size, images = (number(answer[k]) for k in keys)
+    right = [
+        close(large, FIRST_LOG / (3 * 1024**2), 0.001),
+        close(small, FIRST_LOG / (3 * 512**2), 0.001 * FIRST_LOG / (3 * 512**2)),
+        close(nothing, math.log(3), 0.005),
+        size == 1024,
+        close(images, 180, 0.5),
+    ]
+    with counted(sum(right), of=len(right)):
+        explain_the_log(large, small, nothing, size, images)
+
+
+def explain_the_log(large: float, small: float, nothing: float, size: float, images: float) -> None:
+    """Wrong for the first of the five that is not right."""
     neighbour = (
         "A neighbour: a bill of 120 for a table of 4 is 30 a head. If nothing on the card costs over 20, there were more than 4."
     )

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from unet_lab.course.checking import NotTried, Wrong
 from unet_lab.course.exercises.worker_room import Room
+from unet_lab.course.facts import counted
 from unet_lab.datasets.pairs import SegmentationDataset
 from unet_lab.losses import cross_entropy
 from unet_lab.unet import UNet
@@ -68,10 +69,11 @@ def data_parallel_step(answer) -> None:
     image, mask = (torch.stack(part) for part in zip(*(cells[i] for i in range(7)), strict=True))
     torch.manual_seed(0)
     start = UNet(base_channels=2, depth=1, norm=None).train()
-    for setting in settings():
+    for number, setting in enumerate(settings()):
         rows, columns = setting.size
         given = setting.image(image)[..., :rows, :columns].contiguous(), mask[..., :rows, :columns].contiguous()
-        try_setting(answer, setting, start, *given)
+        with counted(number, of=len(settings())):
+            try_setting(answer, setting, start, *given)
 
 
 def try_setting(answer, setting: Setting, start, image, mask) -> None:

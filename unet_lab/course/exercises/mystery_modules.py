@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from unet_lab.blocks import ConvBlock, EncoderStage
 from unet_lab.course.checking import Wrong
+from unet_lab.course.facts import counted
 from unet_lab.course.leniency import fields, word
 from unet_lab.unet import UNet
 
@@ -105,10 +106,11 @@ def mysteries(answer) -> None:
         model = mystery(letter)
         probes = f"same twice {same_twice(model)}, sees {sees(model)} pixels, "
         probes += f"skip 0 matters {skip_matters(model, 0)}, skip 1 matters {skip_matters(model, 1)}"
-        raise Wrong(
-            f"{len(wrong)} of 5 are wrong, {letter} is one of them: {answer[letter]!r} does not fit ({probes}).",
-            _HINTS[_ANSWER[letter]],
-            "Ask for each kind what each probe must say, before you look at what it says.",
-            "A neighbour: a radio that is dead with the mains off runs on the mains; if taking out the battery changes nothing, "
-            "the battery is not used.",
-        )
+        with counted(len(answer) - len(wrong), of=len(answer)):
+            raise Wrong(
+                f"{len(wrong)} of 5 are wrong, {letter} is one of them: {answer[letter]!r} does not fit ({probes}).",
+                _HINTS[_ANSWER[letter]],
+                "Ask for each kind what each probe must say, before you look at what it says.",
+                "A neighbour: a radio that is dead with the mains off runs on the mains; if taking out the battery changes "
+                "nothing, the battery is not used.",
+            )

@@ -9,6 +9,7 @@ from unet_lab.course.agreement import Shown, agree
 from unet_lab.course.checking import NotTried, Wrong, must_be_function
 from unet_lab.course.exercises.comparison_mistakes import difference_suspects, pairs, same, share_suspects
 from unet_lab.course.exercises.preparation_mistakes import STEP, pictures, preparation_suspects, right_preparation
+from unet_lab.course.facts import counted, facts
 from unet_lab.course.leniency import number
 
 NEIGHBOUR_COMPARE = (
@@ -33,13 +34,15 @@ def compare_networks(answer) -> None:
         return read
 
     hints = (NEIGHBOUR_COMPARE,)
-    for place, what, right, suspects in (
-        (0, "the difference", lambda a, b: (a - b).abs().max(), difference_suspects()),
-        (1, "the share", lambda a, b: same(a, b).mean(), share_suspects()),
+    differs, agrees = facts("the largest difference is right", "the share of equal classes is right")
+    for place, fact, what, right, suspects in (
+        (0, differs, "the difference", lambda a, b: (a - b).abs().max(), difference_suspects()),
+        (1, agrees, "the share", lambda a, b: same(a, b).mean(), share_suspects()),
     ):
         cases = [case._replace(shown=f"{case.shown}: {what}") for case in pairs()]
         shown = Shown(STEP_COMPARE, hints, tolerance=DIGITS)
-        agree(part(place), lambda first, second, x, right=right: right(first(x), second(x)), cases, suspects, shown)
+        with fact:
+            agree(part(place), lambda first, second, x, right=right: right(first(x), second(x)), cases, suspects, shown)
 
 
 def two_numbers(got) -> list[float]:
@@ -77,8 +80,10 @@ def prepare(answer) -> None:
         return got
 
     shown = Shown(STEP, (NEIGHBOUR_PREPARE,), tolerance=3e-3)
-    agree(read, right_preparation, pictures(), preparation_suspects(), shown)
-    for given, dtype in types.items():
-        if dtype != np.float32:
-            clue = "Networks hold float32, and a runtime refuses anything else: .astype(np.float32)."
-            raise Wrong(f"{given}: the numbers are right, and their type is {dtype}.", clue, STEP, NEIGHBOUR_PREPARE)
+    cases = pictures()
+    agree(read, right_preparation, cases, preparation_suspects(), shown)
+    with counted(len(cases), of=len(cases) + 1):
+        for given, dtype in types.items():
+            if dtype != np.float32:
+                clue = "Networks hold float32, and a runtime refuses anything else: .astype(np.float32)."
+                raise Wrong(f"{given}: the numbers are right, and their type is {dtype}.", clue, STEP, NEIGHBOUR_PREPARE)

@@ -13,6 +13,7 @@ from torch import nn
 
 from unet_lab.course.checking import Wrong, called
 from unet_lab.course.exercises.skip_mistakes import MEASURES, from_runs, from_tables, macro, ranked
+from unet_lab.course.facts import counted, facts
 from unet_lab.course.left_alone import left_alone
 from unet_lab.course.leniency import sequence
 from unet_lab.course.networks import shake
@@ -87,20 +88,29 @@ def lost(seed: int, measure: Callable = macro, adding_up: bool = False) -> list[
 
 def rank_skips(answer) -> None:
     """my_ranking(model, pairs): the levels 0 to 3 of the skips, the one whose loss costs most IoU first."""
+    names_levels, ranks = facts(
+        "it names each of the four levels, and leaves the model as it was", "the levels are in order of worth"
+    )
     given = []
     for number, seed in enumerate(SEEDS):
         model, pairs = setting(seed)
         model.train(number % 2 == 0)
         before, copies = state(model), [(image.copy(), truth.copy()) for image, truth in pairs]
-        with left_alone(RANK_NEIGHBOUR):
+        with names_levels, left_alone(RANK_NEIGHBOUR):
             got = called(answer, model, pairs)
-        must_be_as_before(before, model, "with without_skip(model, level): puts everything back by itself.", RANK_NEIGHBOUR)
-        if any(not np.array_equal(a, b) for one, two in zip(pairs, copies, strict=True) for a, b in zip(one, two, strict=True)):
-            raise Wrong("your function changed the images or masks that it was given.", "Leave them.", RANK_NEIGHBOUR)
-        given.append(levels(got))
+        with names_levels:
+            must_be_as_before(before, model, "with without_skip(model, level): puts everything back by itself.", RANK_NEIGHBOUR)
+            pairs_must_be_as_before(pairs, copies)
+            given.append(levels(got))
     wrong = [k for k, seed in enumerate(SEEDS) if not in_order(given[k], lost(seed))]
-    if wrong:
-        say(given, wrong[0])
+    with ranks, counted(len(SEEDS) - len(wrong), of=len(SEEDS)):
+        for number in wrong:
+            say(given, number)
+
+
+def pairs_must_be_as_before(pairs, copies) -> None:
+    if any(not np.array_equal(a, b) for one, two in zip(pairs, copies, strict=True) for a, b in zip(one, two, strict=True)):
+        raise Wrong("your function changed the images or masks that it was given.", "Leave them.", RANK_NEIGHBOUR)
 
 
 def in_order(order: list[int], worth: list[float]) -> bool:

@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 
 from unet_lab.course.checking import Wrong, close
+from unet_lab.course.facts import counted
 from unet_lab.course.leniency import fields, number, whole
 from unet_lab.datasets.generator.cells import generate_cell
 from unet_lab.inference import predict
@@ -93,6 +94,11 @@ def read_shape(answer) -> None:
     if answer == SHAPE:
         return
     answer = {key: whole(value) if whole(value) is not None else value for key, value in answer.items()}
+    with counted(sum(answer[key] == SHAPE[key] for key in SHAPE), of=len(SHAPE)):
+        say_what_is_misread(answer)
+
+
+def say_what_is_misread(answer: dict) -> None:
     neighbour = "A neighbour: (8, 1, 572, 388) is 8 grey images (1 channel) that are 572 high and 388 wide."
     if list(answer.values()) == [96, 64, 3, 2]:
         raise Wrong("the four are in reverse order.", "The shape is read from the left: (N, C, H, W).", neighbour)

@@ -11,6 +11,7 @@ from unet_lab.course.block_mistakes import block_mistakes
 from unet_lab.course.by_values import parts_by_values
 from unet_lab.course.calling import built, outputs, parts_must_be_known
 from unet_lab.course.checking import Wrong, module_class
+from unet_lab.course.facts import facts
 from unet_lab.course.gradients import gradients_must_reach_parameters, must_come_alive
 from unet_lab.course.networks import Parts, before_norms, block, compare_networks, is_batch_norm, shake
 from unet_lab.course.probes import manners
@@ -24,13 +25,21 @@ def conv_block(answer) -> None:
     """MyConvBlock(in_channels, out_channels): twice 3x3 convolution with padding 1, batch normalisation, ReLU."""
     module_class(answer, "conv_block")
     clue = "The first convolution goes from in_channels to out_channels, the second from out_channels to out_channels."
+    sized, is_block, learns = facts(
+        "out_channels maps of the image's size come out",
+        "it is convolution, norm, ReLU, and again",
+        "made anew it can learn",
+    )
     for ins, outs, height, width in ((2, 5, 10, 12), (4, 4, 7, 9), (3, 1, 8, 6)):
         x = torch.randn(3, ins, height, width, generator=torch.Generator().manual_seed(ins))
-        model, found = built(answer, {"in_channels": ins, "out_channels": outs}, [x], clue, BLOCK_NEIGHBOUR)
-        (out,) = outputs(found)
-        shape_is_kept(x, out, outs)
-        check_block(model, x, "image")
-        must_come_alive(answer(ins, outs), {"image": x}, BLOCK_NEIGHBOUR)
+        with sized:
+            model, found = built(answer, {"in_channels": ins, "out_channels": outs}, [x], clue, BLOCK_NEIGHBOUR)
+            (out,) = outputs(found)
+            shape_is_kept(x, out, outs)
+        with is_block:
+            check_block(model, x, "image")
+        with learns:
+            must_come_alive(answer(ins, outs), {"image": x}, BLOCK_NEIGHBOUR)
 
 
 def shape_is_kept(x, out, outs) -> None:

@@ -9,6 +9,7 @@ from unet_lab.course.checking import Wrong, must_be_function
 from unet_lab.course.exercises.head_endings import ending_suspects
 from unet_lab.course.exercises.head_logits import logit_suspects
 from unet_lab.course.exercises.heads import logits_of, right_head
+from unet_lab.course.facts import counted
 
 NEIGHBOUR = (
     "A neighbour: in a shop with 4 articles, prices (2, 4) of two suppliers and baskets (4, H, W), the two sums at each place "
@@ -90,11 +91,11 @@ def head(answer) -> None:
                 raise
             return answer(*(array.astype(float) for array in (features, weights, bias)))
 
+    cases = head_cases()
     with np.errstate(all="ignore"):
-        agree(
-            of_one_type, right_head, head_cases(), ending_suspects() + logit_suspects(), Shown(otherwise, hints, tolerance=1e-3)
-        )
-    must_add_up(of_one_type, hints)
+        agree(of_one_type, right_head, cases, ending_suspects() + logit_suspects(), Shown(otherwise, hints, tolerance=1e-3))
+    with counted(len(cases), of=len(cases) + 1):
+        must_add_up(of_one_type, hints)
 
 
 def must_add_up(answer, hints) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from unet_lab.course.checking import NotTried, Wrong, called
+from unet_lab.course.facts import counted
 from unet_lab.course.leniency import sequence, whole
 
 SHARE_NEIGHBOUR = "A neighbour: 7 cards for 3 players, one by one: the first gets cards 1, 4 and 7. In Python: cards[0::3]."
@@ -46,8 +47,9 @@ def share_of_batch(answer) -> None:
     if [shares_of(answer, *case) for case in cases[:3]] != found[:3]:
         finding = "called twice with the same numbers it gives two shares: something is drawn at random."
         raise Wrong(finding, "Every worker must come to the same deal by itself: nothing may be drawn.", SHARE_NEIGHBOUR)
-    for (indices, workers), shares in zip(cases, found, strict=True):
-        if not fair(indices, shares):
+    unfair = [(*case, shares) for case, shares in zip(cases, found, strict=True) if not fair(case[0], shares)]
+    with counted(len(cases) - len(unfair), of=len(cases)):
+        for indices, workers, shares in unfair:
             say_share(cases, found, indices, workers, shares)
 
 

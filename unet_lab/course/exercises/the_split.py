@@ -10,15 +10,33 @@ from torch import Tensor
 
 from unet_lab.course.checking import Wrong, called
 from unet_lab.course.exercises.shuffling import SEEDS, another_run, must_be_shuffled
+from unet_lab.course.facts import facts
 
 
 def split(answer) -> None:
     """my_split(count, train_fraction, seed) returns two sequences of indices: training and validation."""
-    for count, fraction in ((10, 0.8), (40, 0.8), (25, 0.6), (30, 0.3), (16, 0.5), (203, 0.7)):
-        check_split(answer, count, fraction)
-    first, *others = (indices(called(answer, 40, 0.8, seed)) for seed in (1, 2, 3, 4, 5, 6, 0))
-    the_same_twice(answer)
-    drawn = [tuple(sorted(training)) for training, _ in (first, *others)]
+    parted, seeded, differs, shuffled = facts(
+        "each image is in one part, and the parts have the sizes that were asked for",
+        "a seed gives one split, whenever it is asked for",
+        "other seeds give other splits",
+        "all images are shuffled alike, by the whole seed",
+    )
+    with parted:
+        for count, fraction in ((10, 0.8), (40, 0.8), (25, 0.6), (30, 0.3), (16, 0.5), (203, 0.7)):
+            check_split(answer, count, fraction)
+        splits = [indices(called(answer, 40, 0.8, seed)) for seed in (1, 2, 3, 4, 5, 6, 0)]
+    with seeded:
+        the_same_twice(answer)
+    with differs:
+        seeds_must_differ([tuple(sorted(training)) for training, _ in splits])
+    with shuffled:
+        few = [indices(called(answer, 10, 0.8, seed))[0] for seed in range(SEEDS)]
+        must_be_shuffled(few, range(10), "images", "Draw the order of all images, rng.permutation(count), and then cut it.")
+        every_digit_counts(answer)
+
+
+def seeds_must_differ(drawn: list[tuple[int, ...]]) -> None:
+    """Wrong where seeds share their training images; one pair of them may, by chance."""
     if len(set(drawn)) < len(drawn) - 1:
         same = "all seeds" if len(set(drawn)) == 1 else "many seeds"
         raise Wrong(
@@ -27,9 +45,6 @@ def split(answer) -> None:
             "Draw the order with np.random.default_rng(seed).permutation(count), of all images, and then cut.",
             "A neighbour: np.random.default_rng(seed).permutation(3) is one of the six orders of 0, 1, 2.",
         )
-    few = [indices(called(answer, 10, 0.8, seed))[0] for seed in range(SEEDS)]
-    must_be_shuffled(few, range(10), "images", "Draw the order of all images, rng.permutation(count), and then cut it.")
-    every_digit_counts(answer)
 
 
 def the_same_twice(answer) -> None:

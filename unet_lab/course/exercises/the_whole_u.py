@@ -8,6 +8,7 @@ from unet_lab.course.calling import built, calls_until_error, outputs, parts_mus
 from unet_lab.course.checking import NotTried, Wrong, module_class
 from unet_lab.course.exercises.u_mistakes import ORDER, u_mistakes
 from unet_lab.course.exercises.u_parts import check_parts
+from unet_lab.course.facts import facts
 from unet_lab.course.gradients import averages_must_move, gradients_must_reach_parameters, must_come_alive
 from unet_lab.course.networks import compare_networks, is_batch_norm, run_u, same_values, shake, u_of
 from unet_lab.course.probes import manners
@@ -15,12 +16,19 @@ from unet_lab.course.probes import manners
 PLATES = "A neighbour: plates are stacked 1, 2, 3 and taken off 3, 2, 1."
 ARGUMENTS = "Use the constructor's arguments everywhere; loops over range(depth) serve any depth."
 LAYERS = "A neighbour: nn.ModuleList(nn.Linear(8, 8) for _ in range(count)) has as many layers as count says."
+NAMES = ("in_channels", "num_classes", "base_channels", "depth")
 
 
 def unet(answer) -> None:
     """MyUNet(in_channels, num_classes, base_channels, depth), of whatever blocks; judged by what it does."""
     module_class(answer, "unet")
-    names = ("in_channels", "num_classes", "base_channels", "depth")
+    sized, gives_logits, is_u, learns, doubles = facts(
+        "it has the parts of its settings, and an output of num_classes maps of the image's size",
+        "it gives logits, as the head gives them",
+        "its parts are put together to the U of the figure",
+        "made anew it can learn",
+        "the channels double at every level, however many there are",
+    )
     for settings, height, width in (
         ((1, 3, 4, 2), 32, 40),
         ((2, 5, 3, 3), 32, 24),
@@ -28,23 +36,37 @@ def unet(answer) -> None:
         ((1, 1, 4, 2), 24, 20),
     ):
         x = torch.randn(3, settings[0], height, width, generator=torch.Generator().manual_seed(settings[0]))
+        with sized:
+            model, found = made(answer, dict(zip(NAMES, settings, strict=True)), x)
         try:
-            model, found = built(answer, dict(zip(names, settings, strict=True)), [x], ARGUMENTS, LAYERS)
+            with sized:
+                (out,) = outputs(found, ("logits",))
+                layers = check_parts_and_size(model, x, out, settings)
+            with gives_logits:
+                check_head(model, x, out)
+            with is_u:
+                check_u(model, layers, x, depth=settings[3])
+            with learns:
+                must_come_alive(answer(*settings), {"image": x}, LAYERS)
         except Wrong as wrong:
-            where = where_it_broke(answer, settings, x) if "it stops" in wrong.finding else ""
-            raise Wrong(f"{wrong.finding}{where}", *wrong.hints) from None
-        if found is None:
-            raise NotTried
-        said = ", ".join(f"{name}={value}" for name, value in zip(names, settings, strict=True))
-        try:
-            (out,) = outputs(found, ("logits",))
-            check_net(model, x, out, settings)
-            must_come_alive(answer(*settings), {"image": x}, LAYERS)
-        except Wrong as wrong:
-            if settings == (1, 3, 4, 2):
-                raise
-            raise Wrong(f"with {said} it no longer works: {wrong.finding}", *wrong.hints) from None
-    channels_must_double(answer)
+            if settings != (1, 3, 4, 2):
+                said = ", ".join(f"{name}={value}" for name, value in zip(NAMES, settings, strict=True))
+                wrong.finding = f"with {said} it no longer works: {wrong.finding}"
+            raise
+    with doubles:
+        channels_must_double(answer)
+
+
+def made(answer, settings: dict[str, int], x) -> tuple:
+    """The network, and what it gives for x."""
+    try:
+        model, found = built(answer, settings, [x], ARGUMENTS, LAYERS)
+    except Wrong as wrong:
+        where = where_it_broke(answer, tuple(settings.values()), x) if "it stops" in wrong.finding else ""
+        raise Wrong(f"{wrong.finding}{where}", *wrong.hints) from None
+    if found is None:
+        raise NotTried
+    return model, found
 
 
 def channels_must_double(answer, base: int = 300, depth: int = 5) -> None:
@@ -84,9 +106,9 @@ def where_it_broke(answer, settings, x) -> str:
     return " A decoder stage got the skip of another level: they are taken in the wrong order, or the two arguments are swapped."
 
 
-def check_net(model, x, out, settings) -> None:
-    _, classes, _, depth = settings
-    expected = (len(x), classes, *x.shape[2:])
+def check_parts_and_size(model, x, out, settings) -> list:
+    """The layers, in the order of their calls."""
+    expected = (len(x), settings[1], *x.shape[2:])
     layers = known_layers(model, x)
     check_parts(model, layers, settings)
     if tuple(out.shape) != expected:
@@ -96,7 +118,10 @@ def check_net(model, x, out, settings) -> None:
             "As many decoder stages as encoder stages bring the size back; the head turns channels into classes.",
             "Print x.shape after every stage, and write the sizes down beside the U.",
         )
-    check_head(model, x, out)
+    return layers
+
+
+def check_u(model, layers, x, depth) -> None:
     inputs = {"image": x}
     manners(model, inputs, PLATES)
     u = u_of(layers, depth)

@@ -11,6 +11,7 @@ from unet_lab.course.checking import NotTried, Wrong, must_be_function
 from unet_lab.course.differences import apart
 from unet_lab.course.exercises.step_mistakes import NEIGHBOUR, reference, step_mistakes
 from unet_lab.course.exercises.step_situations import start, steps_elsewhere
+from unet_lab.course.facts import facts
 from unet_lab.course.left_alone import left_alone
 from unet_lab.course.leniency import number, sequence
 from unet_lab.datasets.pairs import SegmentationDataset
@@ -40,23 +41,43 @@ def training_step(answer) -> None:
     mine.head.weight.register_hook(lambda gradient: computed.append(True))
     my_optimizer.register_step_post_hook(lambda *given: stepped.append(True))
     settings = settings_of(my_optimizer)
+    moves, leaves, first, second, anywhere = facts(
+        "it returns a number, and the weights move",
+        "it trains by the optimizer, in training mode, and changes nothing else",
+        "the first step is right",
+        "the second step is right",
+        "a step is right after old gradients, with dropout, and in double precision",
+    )
     for count in (1, 2):
         expected = reference(ours, our_optimizer, image, mask)
         before = [p.detach().clone() for p in mine.parameters()]
         given = image.clone(), mask.clone()
-        with left_alone(NEIGHBOUR, chance=False):
+        with moves, left_alone(NEIGHBOUR, chance=False):
             got = answer(mine, my_optimizer, *given)
-        if not (torch.equal(given[0], image) and torch.equal(given[1], mask)):
-            raise Wrong("your function changed the image or the mask that it was given.", "Make a new tensor.", NEIGHBOUR)
-        value = returned(got)
-        weights_must_move(before, mine, computed)
-        left_as_it_was(mine, my_optimizer, handle, settings, heard)
-        if not stepped:
-            finding = "the weights moved, and the step of the optimizer that you were given was never called."
-            clue = "optimizer.step() moves the weights, with its own rate and memory: no other optimizer, no descent by hand."
-            raise Wrong(finding, clue, NEIGHBOUR)
-        compare(answer, count, value, expected, mine, ours, image, mask)
-    steps_elsewhere(answer, image, mask)
+        with moves:
+            value = returned_from(got, given, image, mask)
+            weights_must_move(before, mine, computed)
+        with leaves:
+            left_as_it_was(mine, my_optimizer, handle, settings, heard)
+            must_have_stepped(stepped)
+        with second if count == 2 else first:
+            compare(answer, count, value, expected, mine, ours, image, mask)
+    with anywhere:
+        steps_elsewhere(answer, image, mask)
+
+
+def returned_from(got, given, image, mask) -> float:
+    """The loss; Wrong where it is no number, or the image or the mask is another now."""
+    if not (torch.equal(given[0], image) and torch.equal(given[1], mask)):
+        raise Wrong("your function changed the image or the mask that it was given.", "Make a new tensor.", NEIGHBOUR)
+    return returned(got)
+
+
+def must_have_stepped(stepped: list) -> None:
+    if not stepped:
+        finding = "the weights moved, and the step of the optimizer that you were given was never called."
+        clue = "optimizer.step() moves the weights, with its own rate and memory: no other optimizer, no descent by hand."
+        raise Wrong(finding, clue, NEIGHBOUR)
 
 
 def settings_of(optimizer) -> list[dict]:

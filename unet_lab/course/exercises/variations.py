@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from unet_lab.course.block_mistakes import NON_LINEARITIES
 from unet_lab.course.calling import built, outputs, parts_must_be_known
 from unet_lab.course.checking import Wrong, module_class
+from unet_lab.course.facts import facts
 from unet_lab.course.gradients import gradients_must_reach_parameters
 from unet_lab.course.leniency import fields, number, sequence, whole
 from unet_lab.course.networks import Mistake, compare_networks, same_values
@@ -31,6 +32,11 @@ def attention_gate(answer) -> None:
     """MyAttentionGate(skip_channels, gating_channels, inner): layers theta, phi, psi; forward(skip, gating)."""
     module_class(answer, "attention_gate")
     names = ("skip_channels", "gating_channels", "inner")
+    has_layers, sized, is_gate = facts(
+        "it has theta, phi and psi, with their channels",
+        "something of the skip's shape comes out",
+        "it is the skip, weighed by the attention map",
+    )
     for settings, height, width in (((4, 6, 3), 4, 6), ((3, 3, 5), 5, 3), ((2, 7, 1), 3, 8)):
         generator = torch.Generator().manual_seed(settings[1])
         skip = torch.randn(3, settings[0], 2 * height, 2 * width, generator=generator)
@@ -39,16 +45,23 @@ def attention_gate(answer) -> None:
             "forward(skip, gating): theta takes the skip, phi the gating signal; each output has as many channels as `inner`. "
             "Height and width differ here: whatever grows to the skip's size takes both from skip.shape[-2:], height first."
         )
-        model, out = built(answer, dict(zip(names, settings, strict=True)), [skip, gating], clue, GATE_NEIGHBOUR)
-        (out,) = outputs(out)
-        layers = gate_layers(model, skip, gating, settings)
-        if out.shape != skip.shape:
-            raise Wrong(
-                f"for a skip {tuple(skip.shape)} it returns {tuple(out.shape)}, expected {tuple(skip.shape)}.",
-                "The gate returns the skip, weighed: the same shape. The attention map must grow to the skip's size first.",
-                GATE_NEIGHBOUR,
-            )
-        check_gate(model, layers, skip, gating)
+        with has_layers:
+            model, out = built(answer, dict(zip(names, settings, strict=True)), [skip, gating], clue, GATE_NEIGHBOUR)
+            (out,) = outputs(out)
+            layers = gate_layers(model, skip, gating, settings)
+        with sized:
+            shape_of_the_skip(out, skip)
+        with is_gate:
+            check_gate(model, layers, skip, gating)
+
+
+def shape_of_the_skip(out, skip) -> None:
+    if out.shape != skip.shape:
+        raise Wrong(
+            f"for a skip {tuple(skip.shape)} it returns {tuple(out.shape)}, expected {tuple(skip.shape)}.",
+            "The gate returns the skip, weighed: the same shape. The attention map must grow to the skip's size first.",
+            GATE_NEIGHBOUR,
+        )
 
 
 def gate_layers(model, skip, gating, settings) -> list[nn.Module]:
@@ -150,18 +163,30 @@ def fair_plan(answer) -> None:
     """A plan with the keys "baseline" and "new"; each with training, validation, test (seeds of cells), steps, rates, seeds."""
     plan = fields(answer, ("baseline", "new"))
     old, new = (fields(plan[name], PLAN) for name in ("baseline", "new"))
-    neighbour = (
-        "A neighbour: two fertilisers. The same number of pots each, the same soil, each in the dose that suits it, and none of "
-        "the pots by which the dose was found is weighed in the end."
+    usable, alike, apart, enough = facts(
+        "every part of the plan is there, and can be used",
+        "the two differ in nothing but the network",
+        "training, validation and test have no cell in common",
+        "there are enough rates, seeds and cells",
     )
-    words = {
-        "training": "They learn from other cells, or not from equally many.",
-        "validation": "Their rates are chosen by other cells.",
-        "test": "They are judged by other cells: one exam may be easier.",
-        "steps": "One of them trains longer.",
-        "rates": "One of them may choose among more rates than the other.",
-        "seeds": "One of them has other or more seeds: the best of many looks better.",
-    }
+    with usable:
+        cells = cells_of_the_plan(old, new)
+    with alike:
+        must_be_alike(old, new, cells)
+    with apart:
+        must_be_apart(cells)
+    with enough:
+        must_be_enough(cells)
+
+
+PLAN_NEIGHBOUR = (
+    "A neighbour: two fertilisers. The same number of pots each, the same soil, each in the dose that suits it, and none of "
+    "the pots by which the dose was found is weighed in the end."
+)
+
+
+def cells_of_the_plan(old: dict, new: dict) -> dict:
+    """What the plan gives for each network and each key, as lists."""
     cells = {}
     for name, each in (("baseline", old), ("new", new)):
         for key in ("training", "validation", "test", "rates", "seeds"):
@@ -174,10 +199,22 @@ def fair_plan(answer) -> None:
         for name in ("baseline", "new"):
             if not cells[name, key]:
                 finding = f"{name}: {key} is empty." + (" By what is its rate chosen?" if key == "validation" else "")
-                raise Wrong(finding, "Every part of the plan needs at least one.", neighbour)
+                raise Wrong(finding, "Every part of the plan needs at least one.", PLAN_NEIGHBOUR)
     for name, each in (("baseline", old), ("new", new)):
         if number(each["steps"]) < 1:
-            raise Wrong(f"{name}: steps is {each['steps']!r}: nothing is trained.", "At least one step.", neighbour)
+            raise Wrong(f"{name}: steps is {each['steps']!r}: nothing is trained.", "At least one step.", PLAN_NEIGHBOUR)
+    return cells
+
+
+def must_be_alike(old: dict, new: dict, cells: dict) -> None:
+    words = {
+        "training": "They learn from other cells, or not from equally many.",
+        "validation": "Their rates are chosen by other cells.",
+        "test": "They are judged by other cells: one exam may be easier.",
+        "steps": "One of them trains longer.",
+        "rates": "One of them may choose among more rates than the other.",
+        "seeds": "One of them has other or more seeds: the best of many looks better.",
+    }
     for key, finding in words.items():
         same = old[key] == new[key] if key == "steps" else sorted(cells["baseline", key]) == sorted(cells["new", key])
         if key == "rates" and not same and len(cells["baseline", key]) == len(cells["new", key]):
@@ -185,16 +222,22 @@ def fair_plan(answer) -> None:
         if not same:
             raise Wrong(
                 f"{finding} {key}: {old[key]!r} and {new[key]!r}.", f"Give both the same {key}.",
-                "Only one thing may differ between the two: the network.", neighbour,
+                "Only one thing may differ between the two: the network.", PLAN_NEIGHBOUR,
             )  # fmt: skip
+
+
+def must_be_apart(cells: dict) -> None:
     for one, other in combinations(("training", "validation", "test"), 2):
         both = set(cells["new", one]) & set(cells["new", other])
         if both:
             raise Wrong(
                 f"{len(both)} cells, e.g. seed {min(both)}, are used for {one} and for {other}.",
                 "Three sets without a cell in common: range(0, 96), range(1000, 1040), … do.",
-                "What a network has learnt from, or a rate was chosen by, says nothing about unseen cells.", neighbour,
+                "What a network has learnt from, or a rate was chosen by, says nothing about unseen cells.", PLAN_NEIGHBOUR,
             )  # fmt: skip
+
+
+def must_be_enough(cells: dict) -> None:
     for key, least, why in (
         ("rates", 2, "One rate for both suits one of them better: let each choose among the same few."),
         ("seeds", 3, "One run is one draw. Without several runs nobody knows how far they differ."),
@@ -205,10 +248,10 @@ def fair_plan(answer) -> None:
         count = len(set(cells["new", key]))
         if key == "seeds" and count < len(cells["new", key]):
             finding = f"seeds: {cells['new', key]}: the same seed twice is the same run twice."
-            raise Wrong(finding, "Different seeds.", neighbour)
+            raise Wrong(finding, "Different seeds.", PLAN_NEIGHBOUR)
         if count < least:
             costs = "More of them costs time; fewer costs truth."
-            raise Wrong(f"{key}: {count} different. At least {least}.", why, costs, neighbour)
+            raise Wrong(f"{key}: {count} different. At least {least}.", why, costs, PLAN_NEIGHBOUR)
 
 
 def numbers_must_be_usable(name: str, key: str, given) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from unet_lab.course.checking import NotTried, Wrong, called
+from unet_lab.course.facts import counted
 from unet_lab.course.leniency import fields, word
 from unet_lab.doctor.faults import _UNKNOWN, FAULTS
 
@@ -51,11 +52,12 @@ def diagnoses(answer) -> None:
     letter = wrong[0]
     given, truth = answer[letter], _UNKNOWN[letter][0]
     count = "" if len(wrong) == 1 else f" ({len(wrong)} of 5 are wrong; the first is {letter}.)"
-    raise Wrong(
-        f"{letter} is not {given!r}: that would show {_WOULD_SHOW[given]}, and {letter} does not.{count}",
-        f"Of {letter}: {_AGAINST[truth]}.",
-        neighbour,
-    )
+    with counted(len(_UNKNOWN) - len(wrong), of=len(_UNKNOWN)):
+        raise Wrong(
+            f"{letter} is not {given!r}: that would show {_WOULD_SHOW[given]}, and {letter} does not.{count}",
+            f"Of {letter}: {_AGAINST[truth]}.",
+            neighbour,
+        )
 
 
 def _outputs(rng, size=(2, 3, 4, 4)):
@@ -162,23 +164,29 @@ def own_doctor(answer) -> None:
         ("images in another order, none on both sides", falling, free, mine[::-1], yours[::-1], "healthy",
          "Compare the images, not their places."),
     ]  # fmt: skip
-    for what, losses, outputs, training, validation, right, clue in cases:
-        try:
-            got = called(answer, list(losses), outputs.copy(), list(training), list(validation))
-        except NotTried:
-            if what == cases[0][0] and answer(list(cases[2][1]), free, mine, yours) is None:
-                raise
-            finding = f"for {what} it returns None, expected {right!r}: a way through without return."
-            raise Wrong(finding, clue, neighbour) from None
-        if not isinstance(got, str):
-            finding = f"for {what} it returns {type(got).__name__}, expected a word."
-            raise Wrong(finding, "Return one of the four words.", neighbour)
-        said = word(got, DIAGNOSES)
-        if said is None:
-            finding = f"for {what}: yours {got!r} is not one of the four words, {', '.join(DIAGNOSES)}."
-            raise Wrong(finding, "Return one of the four words.", neighbour)
-        if said != right:
-            raise Wrong(f"for {what}: yours {got!r}, expected {right!r}.", clue, neighbour)
+    for number, case in enumerate(cases):
+        with counted(number, of=len(cases)):
+            diagnosis_must_be_right(answer, *case, None if number else (list(cases[2][1]), free, mine, yours), neighbour)
+
+
+def diagnosis_must_be_right(answer, what, losses, outputs, training, validation, right, clue, another, neighbour) -> None:
+    """another : arguments with which an answer that returns nothing is asked again, to see whether it ever does; or None."""
+    try:
+        got = called(answer, list(losses), outputs.copy(), list(training), list(validation))
+    except NotTried:
+        if another and answer(*another) is None:
+            raise
+        finding = f"for {what} it returns None, expected {right!r}: a way through without return."
+        raise Wrong(finding, clue, neighbour) from None
+    if not isinstance(got, str):
+        finding = f"for {what} it returns {type(got).__name__}, expected a word."
+        raise Wrong(finding, "Return one of the four words.", neighbour)
+    said = word(got, DIAGNOSES)
+    if said is None:
+        finding = f"for {what}: yours {got!r} is not one of the four words, {', '.join(DIAGNOSES)}."
+        raise Wrong(finding, "Return one of the four words.", neighbour)
+    if said != right:
+        raise Wrong(f"for {what}: yours {got!r}, expected {right!r}.", clue, neighbour)
 
 
 def balanced(outputs):

@@ -6,6 +6,7 @@ import numpy as np
 
 from unet_lab.course.checking import NotTried, Wrong, called
 from unet_lab.course.exercises.shuffling import SEEDS, must_be_shuffled, runs
+from unet_lab.course.facts import counted, facts
 from unet_lab.course.leniency import sequence, whole
 from unet_lab.datasets.generator.example_set import COLOURS
 
@@ -39,6 +40,12 @@ def colour_codes(answer) -> None:
             raise Wrong(finding, "Classes are whole numbers: 0, 1 or 2, no text, no True or False, no 1.0.", neighbour)
     answer = {colour: whole(value) for colour, value in answer.items()}
     truth = {COLOURS[name]: index for name, index in _CLASSES.items()}
+    with counted(sum(answer.get(colour) == index for colour, index in truth.items()), of=len(truth)):
+        classes_must_be_right(answer, truth, neighbour)
+
+
+def classes_must_be_right(answer: dict, truth: dict, neighbour: str) -> None:
+    """Wrong for the first colour that has no class or another one, or for the mistake that gives all of them."""
     names = {colour: name for name, colour in COLOURS.items()}
     if set(answer) == {colour[::-1] for colour in truth}:
         raise Wrong(
@@ -98,7 +105,29 @@ def split_by_dish(answer) -> None:
         "A neighbour: to deal out whole families, not people: families = sorted({p.split('-')[0] for p in people}), shuffle the "
         "families, cut the list of families, then collect everybody of each."
     )
-    first = sides(called(answer, names, 0.75, 1))
+    parted, whole_dishes, sized, seeded, elsewhere = facts(
+        "each image is in one part",
+        "the images of a dish stay together",
+        "the share counts dishes, and training comes first",
+        "a seed gives one split, and other seeds other ones",
+        "other names and numbers of dishes are split as well",
+    )
+    with parted:
+        first = sides(called(answer, names, 0.75, 1))
+        each_in_one_part(first, names, neighbour)
+    dishes = [{dish_of(name) for name in side} for side in first]
+    with whole_dishes:
+        dishes_must_stay_together(dishes, first, neighbour)
+    with sized:
+        nine_must_train(answer, dishes, names, neighbour)
+    with seeded:
+        the_same_twice(answer, names, neighbour)
+        seeds_must_differ(answer, set(first[0]), names, neighbour)
+    with elsewhere:
+        other_sets(answer, neighbour)
+
+
+def each_in_one_part(first, names: list[str], neighbour: str) -> None:
     training, validation = first
     both = sorted(set(training) & set(validation))
     if both:
@@ -111,7 +140,9 @@ def split_by_dish(answer) -> None:
     if lost or len(training) + len(validation) != len(names):
         what = f"{lost[0]} is in neither part" if lost else "a name stands twice"
         raise Wrong(f"{what}.", "Every name belongs to one part, once.", neighbour)
-    dishes = [{dish_of(name) for name in side} for side in first]
+
+
+def dishes_must_stay_together(dishes: list[set[str]], first, neighbour: str) -> None:
     shared = sorted(dishes[0] & dishes[1])
     if shared:
         dish = shared[0]
@@ -121,6 +152,10 @@ def split_by_dish(answer) -> None:
             "Split the dishes, not the images: the dish is what stands before the underscore, name.split('_')[0].",
             neighbour,
         )
+
+
+def nine_must_train(answer, dishes: list[set[str]], names: list[str], neighbour: str) -> None:
+    """Nine of the twelve dishes are for training."""
     if dishes[0] and len(dishes[0]) == 3 and len(dishes[1]) == 9:
         raise Wrong("3 dishes for training and 9 for validation: the parts are swapped.", "Return training first.", neighbour)
     if len(dishes[0]) != 9:
@@ -140,17 +175,18 @@ def split_by_dish(answer) -> None:
         raise Wrong(
             f"{len(dishes[0])} of 12 dishes for training, expected round(12 * 0.75) = 9.", "The share counts dishes.", neighbour
         )
-    the_same_twice(answer, names, neighbour)
+
+
+def seeds_must_differ(answer, training: set[str], names: list[str], neighbour: str) -> None:
     other = sides(called(answer, names, 0.75, 2))
-    if set(other[0]) == set(training):
+    if set(other[0]) == training:
         third = sides(called(answer, names, 0.75, 3))
-        if set(third[0]) == set(training):
+        if set(third[0]) == training:
             raise Wrong(
                 "seeds 1, 2 and 3 give the same split: nothing is drawn at random.",
                 "Dishes are numbered by day; the last ones may differ in kind. Shuffle the dishes with the seed.",
                 neighbour,
             )
-    other_sets(answer, neighbour)
 
 
 def the_same_twice(answer, names, neighbour) -> None:

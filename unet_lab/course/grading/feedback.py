@@ -91,6 +91,7 @@ def feedback(mine: list[Row], points: Points, manual: tuple[str, str]) -> str:
 
 def exercise_line(name: str, row: Row, earned: float, most: float) -> list[str]:
     found = html.escape(row.finding) + (f"<br><small>Hint: {html.escape(row.hint)}</small>" if row.hint else "")
+    found += f"<br><small>{html.escape(row.facts[:1].upper() + row.facts[1:])}.</small>" if row.facts else ""
     state = row.state if row.state in ("right", "wrong", "error") else "none"
     return [html.escape(name), f'<span class="{state}">{_WORDS[row.state]}</span>', f"{earned:g} of {most:g}", found]
 

@@ -18,13 +18,14 @@ from unet_lab.course.grading.tables import best_rows, csv_bytes, is_flagged
 from unet_lab.files import write_whole
 
 FORMATS = ("plain", "moodle", "canvas")
-_CREDIT = {"right": 1.0, "flagged": 1.0, "wrong": 0.0, "error": 0.0, "reported": 0.0}
+_CREDIT = {"right": 1.0, "flagged": 1.0, "wrong": 0.0, "facts": 0.0, "error": 0.0, "reported": 0.0}
 
 
 class Points(NamedTuple):
     """What answers are worth.
 
-    points : for each exercise; credit : which share of them "right", "flagged", "wrong", "error" and "reported" answers get.
+    points : for each exercise; credit : which share of them "right", "flagged", "wrong", "error" and "reported" answers get;
+    "facts" is what a wrong answer would get in which all facts held: it gets as much of that as hold, if this is more.
     deadlines : for each lesson.  late : the share that a late answer keeps; per_day : what it loses of that each further day.
     """
 
@@ -107,12 +108,20 @@ def points_of(mine: list[Row], points: Points) -> dict[str, float]:
         if state == "right" and is_flagged(row, mine):
             state = "flagged"
         share = points.credit.get(state, 0.0)
+        if state == "wrong":
+            share = max(share, share_for_facts(row, mine, points))
         if row is not None and share:
             share *= share_when_late(row, mine, points)
         if name in reported:
             share = max(share, points.credit["reported"])
         earned[name] = round(worth * share, 4)
     return earned
+
+
+def share_for_facts(row: Row, mine: list[Row], points: Points) -> float:
+    """What a wrong answer gets for the facts that hold; no more than a right one would where it is flagged."""
+    share = points.credit["facts"] * row.share
+    return share * points.credit["flagged"] if is_flagged(row, mine) else share
 
 
 def share_when_late(row: Row, mine: list[Row], points: Points) -> float:

@@ -50,7 +50,8 @@ class Row(NamedTuple):
     """What became of one exercise, or, where `exercise` is empty, of a whole submission.
 
     state : one of `STATES`; "missing" where the notebook no longer asks for it, "reported" where only the student's own file
-    says so; "note" and "late" are remarks about a whole file.
+    says so; "note" and "late" are remarks about a whole file. share : of a wrong answer, between 0 and 1, how far it came;
+    facts : that in words.
     """
 
     student: str
@@ -61,6 +62,8 @@ class Row(NamedTuple):
     seconds: float = 0.0
     hint: str = ""
     code: str = ""
+    share: float = 0.0
+    facts: str = ""
 
 
 def grade(
@@ -150,7 +153,8 @@ def marked(submission: Submission, limits: Limits, host: Host) -> list[Row]:
             what = reason or "the notebook does not check it (any more)"
             entry = {"state": "error" if reason else "missing", "finding": what, "seconds": 0.0}
         code = own_code(cells, name, handed_out_cells(lesson))
-        rows.append(Row(student, file, name, entry["state"], entry["finding"], entry["seconds"], entry.get("hint", ""), code))
+        row = Row(student, file, name, entry["state"], entry["finding"], entry["seconds"], entry.get("hint", ""), code)
+        rows.append(row._replace(share=entry.get("share", 0.0), facts=entry.get("facts", "")))
     flags = [*flags_of(cells, list(handed_out_cells(lesson))), *found.get("flags", [])]
     rows += [Row(student, file, exercise, "flag", words) for exercise, words in dict.fromkeys(flags)]
     if reason:

@@ -34,8 +34,8 @@ def write_tables(
     path = Path(path)
     rows = list(rows)
     details = path.with_name(f"{path.stem}-details{path.suffix or '.csv'}")
-    head = ["student", "file", "exercise", "state", "finding", "seconds", "hint"]
-    write_whole(details, csv_bytes(head, [list(row[: len(head)]) for row in rows]))
+    head = ["student", "file", "exercise", "state", "finding", "seconds", "hint", "facts"]
+    write_whole(details, csv_bytes(head, [[*row[: len(head) - 1], row.facts] for row in rows]))
     names = [name for exercises in LESSONS.values() for name in exercises]
     head = [
         "student",
@@ -71,9 +71,10 @@ def write_similar(rows: Iterable[Row], path: str | Path) -> tuple[Path, int]:
 
 
 def best_rows(mine: list[Row]) -> dict[str, Row]:
-    """Of a student's rows the best for each exercise; of equally good ones one without a flag."""
+    """Of a student's rows the best for each exercise; of equally good ones one without a flag, and of these the one that came
+    furthest."""
     ranked = [row for row in mine if row.exercise and row.state in _RANK]
-    ranked.sort(key=lambda row: (_RANK[row.state], not is_flagged(row, mine)))
+    ranked.sort(key=lambda row: (_RANK[row.state], not is_flagged(row, mine), row.share))
     return {row.exercise: row for row in ranked}
 
 

@@ -135,7 +135,8 @@ def run_notebook(cells: list[str], job: dict, say) -> None:
         broke = verdict.state == "wrong" and verdict.finding.startswith("it stopped with")
         state = "error" if broke else verdict.state
         hint = verdict.hints[0] if verdict.hints else ""
-        say(exercise=name, state=state, finding=verdict.finding, hint=hint, seconds=round(clock() - began, 2))
+        holds = {"share": verdict.held.share, "facts": str(verdict.held)}
+        say(exercise=name, state=state, finding=verdict.finding, hint=hint, seconds=round(clock() - began, 2), **holds)
         own = library_s(answer) if state == "right" else ""
         if own:
             say(flag=f"this is the library's {own}: not the student's own", exercise=name)
