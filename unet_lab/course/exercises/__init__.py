@@ -25,6 +25,7 @@ from unet_lab.course.exercises import (
     start_here,
     the_block,
     the_count,
+    the_dishes,
     the_head,
     the_images,
     the_share,
@@ -74,7 +75,7 @@ LESSONS = {
     "12_large_images": {"tile_starts": large_images.tile_starts, "seamless_overlap": large_images.seamless_overlap},
     "13_fast_and_small": {"fold_norm": fast_and_small.fold_norm, "batch_plan": fast_and_small.batch_plan},
     "14_when_it_fails": {"diagnoses": when_it_fails.diagnoses, "own_doctor": when_it_fails.own_doctor},
-    "15_your_own_images": {"colour_codes": your_own_images.colour_codes, "split_by_dish": your_own_images.split_by_dish},
+    "15_your_own_images": {"colour_codes": your_own_images.colour_codes, "split_by_dish": the_dishes.split_by_dish},
     "16_more_than_one_machine": {
         "share_of_batch": the_share.share_of_batch,
         "data_parallel_step": more_than_one_machine.data_parallel_step,
