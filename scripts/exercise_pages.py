@@ -13,7 +13,7 @@ from typing import NamedTuple
 import nbformat
 from nbformat import NotebookNode
 
-from scripts.make_notebooks import BEGIN, END, KERNEL, NOTEBOOKS, SOURCES, read_source, student_notebook
+from scripts.make_notebooks import BEGIN, END, KERNEL, NOTEBOOKS, SOURCES, exercise_text, read_source, student_notebook
 from scripts.pages_for_students import LINK, notebook_for_students, title_of
 
 TO_GLOSSARY = re.compile(r"\[([^\]]+)\]\(glossary\.ipynb[^)]*\)")
@@ -81,7 +81,25 @@ def exercise_page(lesson: str, titles: dict[str, str]) -> list[NotebookNode | Ex
             page.append(exercise)
         elif cell.source and not cell.source.startswith(DRIVES_EXPLORERS):
             page.append(plain_cell(cell))
+            if "for-solution" in marked.metadata.get("tags", []):
+                page[-1].metadata["tags"] = ["for-solution"]
     return page
+
+
+def exercises_only(page: list[NotebookNode | Exercise], title: str) -> list[NotebookNode | Exercise]:
+    """Of a page the imports, what is tagged for solutions, and each exercise from its heading to its check: runs in seconds."""
+    words = f"# Exercises: {title}\n\nThe lesson itself is a notebook of the course; these are its exercises, to hand in."
+    kept, inside, imported = [nbformat.v4.new_markdown_cell(words)], False, False
+    for part in page[1:]:
+        if isinstance(part, Exercise):
+            kept, inside = [*kept, part], False
+        elif part.cell_type == "markdown":
+            text, inside = exercise_text(part.source, inside)
+            kept += [nbformat.v4.new_markdown_cell(text)] if text else []
+        elif inside or "tags" in part.metadata or (not imported and part.source.startswith(("import ", "from "))):
+            kept.append(part)
+            imported = True
+    return kept
 
 
 def plain_cell(cell: NotebookNode) -> NotebookNode:

@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from scripts.exercise_pages import Exercise, exercise_page, notebook_of, titles_of
+from scripts.exercise_pages import Exercise, notebook_of
 
 CONFIG = '''"""Settings of nbgrader for the exercises of U-Net Lab."""
 
@@ -22,15 +22,14 @@ c.Execute.timeout = 300  # seconds that one cell may take; some cells train a ne
 '''
 
 
-def write_for_nbgrader(folder: Path, lessons: list[str], points: dict[str, float]) -> str:
-    """Write nbgrader's folder of a course; returns in a line what to do with it."""
-    titles = titles_of(lessons)
-    for lesson in lessons:
+def write_for_nbgrader(folder: Path, pages: dict[str, list], points: dict[str, float]) -> str:
+    """Write nbgrader's folder of a course, from the pages of lessons; returns in a line what to do with it."""
+    for lesson, page in pages.items():
         place = folder / "source" / lesson
         place.mkdir(parents=True)
-        nbformat.write(nbgrader_notebook(exercise_page(lesson, titles), points), place / f"{lesson}.ipynb")
+        nbformat.write(nbgrader_notebook(page, points), place / f"{lesson}.ipynb")
     (folder / "nbgrader_config.py").write_text(CONFIG, encoding="utf-8", newline="\n")
-    return f"nbgrader generate_assignment {lessons[0]}"
+    return f"nbgrader generate_assignment {next(iter(pages))}"
 
 
 def nbgrader_notebook(page: list[NotebookNode | Exercise], points: dict[str, float]) -> NotebookNode:

@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from scripts.exercise_pages import Exercise, exercise_page, notebook_of, titles_of
+from scripts.exercise_pages import Exercise, notebook_of
 from scripts.make_notebooks import BEGIN, END
 
 CONFIG = """# ASSIGNMENT CONFIG
@@ -19,14 +19,14 @@ tests:
     ok_format: false"""
 
 
-def write_for_otter(folder: Path, lessons: list[str], points: dict[str, float]) -> str:
-    """Write a folder for each lesson; returns in a line what to do with one."""
-    for lesson in lessons:
+def write_for_otter(folder: Path, pages: dict[str, list], points: dict[str, float]) -> str:
+    """Write a folder for each of the lessons; returns in a line what to do with one."""
+    for lesson, page in pages.items():
         place = folder / lesson
         place.mkdir(parents=True)
-        page = exercise_page(lesson, titles_of([lesson]))  # links to other lessons become words: who knows where they will lie
         nbformat.write(otter_notebook(lesson, page, points), place / f"{lesson}.ipynb")
-    return f"otter assign {lessons[0]}/{lessons[0]}.ipynb dist/{lessons[0]}"
+    first = next(iter(pages))
+    return f"otter assign {first}/{first}.ipynb dist/{first}"
 
 
 def otter_notebook(lesson: str, page: list[NotebookNode | Exercise], points: dict[str, float]) -> NotebookNode:

@@ -1,7 +1,7 @@
 """Make the folder that students get: chosen notebooks, and nothing that tells an answer.
 
     python3 lab.py hand-out FOLDER [NAME ...] [--zip]
-    python3 lab.py hand-out FOLDER [NAME ...] --for nbgrader [--points FILE]     (or: --for otter)
+    python3 lab.py hand-out FOLDER [NAME ...] --for nbgrader [--points FILE] [--only-exercises]     (or: --for otter)
 
 NAME is the start of a notebook's name; without names all are handed out. Left out are the solutions, the sources (which hold
 them), the tests of the exercises (which hold right answers), marking, and git's history. Links, the list of lessons, the table of
@@ -26,9 +26,8 @@ import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
-import nbformat
-
 from scripts.pages_for_students import notebook_for_students, title_of
+from scripts.search_answers import answers_in, is_taught, right_answers
 from unet_lab.course import LESSONS
 
 HERE = Path(__file__).resolve().parents[1]
@@ -39,7 +38,7 @@ LEFT_OUT = (
     "benchmarks/network_reaction.py",
 )
 LECTURERS_SCRIPTS = ("make_notebooks", "grade", "hand_out", "new_exercise")
-LECTURERS_SCRIPTS += ("pages_for_students", "exercise_pages", "hand_out_for", "for_nbgrader", "for_otter")
+LECTURERS_SCRIPTS += ("pages_for_students", "search_answers", "exercise_pages", "hand_out_for", "for_nbgrader", "for_otter")
 FOR_LECTURERS = {f"scripts/{name}.py" for name in LECTURERS_SCRIPTS}
 # Tests of what is left out, or of the whole course.
 LEFT_OUT_TESTS = {
@@ -66,7 +65,6 @@ OF_LECTURERS = re.compile(
 BESIDE = """
 Beside the package: `notebooks/`, `data/` (stored cells, the weights with their card), `tests/`, `benchmarks/`, `docs/`,
 `scripts/` (what `lab.py` calls). [The generator and the shipped model](docs/model.md)."""
-SHORTEST = 40  # characters of an answer that is searched for; shorter ones are words that anybody writes
 
 
 def chosen_lessons(names: list[str]) -> list[str]:
@@ -224,52 +222,6 @@ def commands_for_students(code: str, lessons: list[str]) -> str:
     return code if "05_the_whole_u" in lessons else code.replace("05_the_whole_u.ipynb", first)
 
 
-# -- is an answer in it? ----------------------------------------------------------------------------------------------
-
-
-def flat(code: str) -> str:
-    """Code on one line, without blanks and comments."""
-    return re.sub(r"\s+", "", re.sub(r"(?m)(?<!['\"])#[^'\"\n]*$", "", code))
-
-
-def right_answers() -> dict[str, str]:
-    """What the hand-out is searched for: each part of each solution, and each right answer of the exercises' tests."""
-    found = {}
-    for path in sorted((HERE / "notebooks" / "source").glob("*.py")):
-        text = re.sub(r"(?m)^# %%.*$", "", path.read_text(encoding="utf-8"))
-        for number, part in enumerate(re.findall(r"### BEGIN SOLUTION\n(.*?)\n *### END SOLUTION", text, re.DOTALL), 1):
-            found[f"solution {number} of {path.stem}"] = part
-    for path in sorted((HERE / "tests" / "exercises").glob("*.py")):
-        text = path.read_text(encoding="utf-8")
-        for node in ast.parse(text).body:
-            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith(("test_", "_")):
-                found[f"{node.name} of {path.name}"] = ast.get_source_segment(text, node)
-    found = {name: re.sub(r"(?m)^\s*(from \S+ )?import .*$", "", code) for name, code in found.items()}
-    return {name: code for name, code in found.items() if len(flat(code)) >= SHORTEST}
-
-
-def answers_in(folder: Path, answers: dict[str, str]) -> list[str]:
-    """Which of these answers stand in a file of the folder: "NAME: FILE"."""
-    texts = {}
-    for path in folder.rglob("*"):
-        if path.suffix == ".ipynb":
-            cells = nbformat.read(path, as_version=4).cells
-            texts[path] = "\n".join(cell.source for cell in cells)
-        elif path.suffix in (".py", ".md", ".txt", ".toml", ".json", ".yml", ".js"):
-            texts[path] = path.read_text(encoding="utf-8", errors="replace")
-    flattened = {path: flat(text) for path, text in texts.items()}
-    wanted = {name: flat(code) for name, code in answers.items()}
-    return [
-        f"{name}: {path.relative_to(folder)}" for path, text in flattened.items() for name, code in wanted.items() if code in text
-    ]
-
-
-def is_taught(line: str) -> bool:
-    """Whether an answer that was found is the library's own code, or stands on the page of its lesson as what is taught there."""
-    answer, _, file = line.rpartition(": ")
-    return file.startswith("unet_lab/") or (answer.startswith("solution") and Path(file).stem == answer.split()[-1])
-
-
 def say_what_it_is(folder: Path, files: Iterable[str], lessons: list[str], found: list[str], searched: int) -> None:
     print(f"{folder}: {len(list(files))} files, {len(lessons)} notebooks. Searched for {searched} answers:")
     for line in found:
@@ -281,41 +233,43 @@ def say_what_it_is(folder: Path, files: Iterable[str], lessons: list[str], found
     )
 
 
-def zipped(folder: Path) -> int:
-    print(f"Zipped: {shutil.make_archive(str(folder), 'zip', folder.parent, folder.name)}")
-    return 0
+def from_caller(name: str) -> Path:
+    return Path(os.environ.get("UNET_LAB_CALLED_FROM", "."), name)  # lab.py works in its own folder
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="lab.py hand-out", description="Make the folder that students get.")
+    parser.add_argument("folder", type=from_caller, metavar="FOLDER", help="a new folder")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="the start of a notebook's name, e.g. 08; none takes all")
+    parser.add_argument("--zip", action="store_true", help="and a zip of it, beside it")
+    parser.add_argument("--for", dest="tool", choices=("nbgrader", "otter"), help="the lessons, as this program takes them")
+    parser.add_argument("--points", type=from_caller, metavar="FILE", help="with --for: what exercises are worth, a TOML file")
+    parser.add_argument("--only-exercises", action="store_true", help="with --for: without the rest of each lesson")
+    given = parser.parse_args()
+    if (given.points or given.only_exercises) and not given.tool:
+        sys.exit("lab.py hand-out: --points and --only-exercises go with --for nbgrader or --for otter: add one of these.")
+    return given
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="lab.py hand-out", description="Make the folder that students get.")
-    parser.add_argument("folder", metavar="FOLDER", help="a new folder")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="the start of a notebook's name, e.g. 08; none takes all")
-    parser.add_argument("--zip", action="store_true", help="and a zip of it, beside it")
-    parser.add_argument("--for", dest="tool", choices=("nbgrader", "otter"), help="the exercises, as this program takes them")
-    parser.add_argument("--points", type=Path, metavar="FILE", help="with --for: what exercises are worth, a TOML file")
-    given = parser.parse_args()
-    folder = Path(os.environ.get("UNET_LAB_CALLED_FROM", "."), given.folder)  # lab.py works in its own folder
+    given, found = arguments(), []
     if not (HERE / "notebooks" / "source").is_dir():
         sys.exit("lab.py hand-out: this copy was handed out itself: it has no sources and no solutions to leave out.")
-    if given.points and not given.tool:
-        sys.exit("lab.py hand-out: --points goes with --for nbgrader or --for otter; lab.py grade has --points of its own.")
     try:
         lessons = chosen_lessons(given.names)
+        refuse_what_is_there(given.folder)
         if given.tool:
             from scripts.hand_out_for import hand_out_for  # only here: students' folders need no jupytext to be made
 
-            refuse_what_is_there(folder)
-            points = given.points and Path(os.environ.get("UNET_LAB_CALLED_FROM", "."), given.points)
-            hand_out_for(given.tool, folder, lessons, points)
-            return zipped(folder) if given.zip else 0
-        files = hand_out(folder, lessons)
+            hand_out_for(given.tool, given.folder, lessons, given.points, given.only_exercises)
+        else:
+            files, answers = hand_out(given.folder, lessons), right_answers()
+            found = answers_in(given.folder, answers)
+            say_what_it_is(given.folder, files, lessons, found, len(answers))
     except (OSError, ValueError) as error:
         sys.exit(f"lab.py hand-out: {error}")
-    answers = right_answers()
-    found = answers_in(folder, answers)
-    say_what_it_is(folder, files, lessons, found, len(answers))
     if given.zip:
-        zipped(folder)
+        print(f"Zipped: {shutil.make_archive(str(given.folder), 'zip', given.folder.parent, given.folder.name)}")
     return 0 if all(map(is_taught, found)) else 1
 
 

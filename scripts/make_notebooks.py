@@ -153,6 +153,17 @@ def student_notebook(source: NotebookNode, name: str) -> NotebookNode:
     return made
 
 
+def exercise_text(text: str, inside: bool) -> tuple[str, bool]:
+    """What of a text belongs to an exercise, from a heading "## Exercise" to the next, and whether it ends inside of one."""
+    kept = []
+    for part in re.split(r"(?m)^(?=## )", text):
+        if part.startswith("## "):
+            inside = part.startswith("## Exercise")
+        if inside:
+            kept.append(part)
+    return "".join(kept).strip(), inside
+
+
 def solution_notebook(source: NotebookNode, name: str) -> NotebookNode:
     """The exercises, solved: from each heading "## Exercise" on to the next heading, and what they need."""
     made, exercise, imported = copy.deepcopy(source), False, False
@@ -164,14 +175,9 @@ def solution_notebook(source: NotebookNode, name: str) -> NotebookNode:
     cells = [nbformat.v4.new_markdown_cell(text, id="title")]
     for cell in made.cells[1:]:
         if cell.cell_type == "markdown":
-            kept = []
-            for part in re.split(r"(?m)^(?=## )", cell.source):
-                if part.startswith("## "):
-                    exercise = part.startswith("## Exercise")
-                if exercise:
-                    kept.append(part)
+            kept, exercise = exercise_text(cell.source, exercise)
             if kept:
-                cell.source = re.sub(r"\]\((?=\d\d_)", "](../", "".join(kept).strip())
+                cell.source = re.sub(r"\]\((?=\d\d_)", "](../", kept)
                 cells.append(cell)
             continue
         first_imports = not imported and re.match(r"(import|from) ", cell.source)

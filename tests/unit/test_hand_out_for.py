@@ -1,6 +1,7 @@
 """The exercises as nbgrader and Otter-Grader take them: whole pages, a test for each exercise, and both programs take them."""
 
 import ast
+import builtins
 import csv
 import importlib.util
 import json
@@ -18,7 +19,7 @@ from unet_lab.course import LESSON_NAMES, check
 pytestmark = needs_sources
 
 if (ROOT / "notebooks" / "source").exists():
-    from scripts.exercise_pages import Exercise, exercise_of, exercise_page, titles_of, with_return
+    from scripts.exercise_pages import Exercise, exercise_of, exercise_page, exercises_only, titles_of, with_return
     from scripts.for_nbgrader import nbgrader_notebook
     from scripts.for_otter import otter_notebook
     from scripts.make_notebooks import BEGIN, END, SOURCES, read_source, without_solution
@@ -94,6 +95,23 @@ def test_links_lead_to_lessons_that_are_there():
     assert set(re.findall(r"\]\(([^)#]*ipynb)", text)) == {f"../{LESSONS[4]}/{LESSONS[4]}.ipynb"}
     assert "automatic tests" not in text
     assert not re.search(r"\bsolutions?\b", text)
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_exercises_alone_have_all_that_their_cells_use(pages, lesson):
+    alone = exercises_only(pages[lesson], "a title")
+    assert [part for part in alone if isinstance(part, Exercise)] == [p for p in pages[lesson] if isinstance(p, Exercise)]
+    assert len(alone) < len(pages[lesson]) / 2
+    known = set(dir(builtins)) | {"passed"}
+    for part in alone:
+        code = f"{part.code}\n{part.follows}" if isinstance(part, Exercise) else part.source
+        if isinstance(part, Exercise) or part.cell_type == "code":
+            nodes = list(ast.walk(ast.parse(code)))
+            known |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+            known |= {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+            known |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+            known |= {(node.asname or node.name).split(".")[0] for node in nodes if isinstance(node, ast.alias)}
+            assert {node.id for node in nodes if isinstance(node, ast.Name)} <= known
 
 
 # -- what raises ------------------------------------------------------------------------------------------------------
@@ -248,5 +266,7 @@ def test_what_cannot_be_is_refused_and_nothing_is_left(tmp_path):
     assert "[points] has 'none_such'" in refused(tmp_path, "new", "00", "--for", "otter", "--points", "points.toml")
     assert "no notebook begins with '99'" in refused(tmp_path, "new", "99", "--for", "otter")
     assert "invalid choice: 'moodle'" in refused(tmp_path, "new", "00", "--for", "moodle")
-    assert "--points goes with --for nbgrader or --for otter" in refused(tmp_path, "new", "00", "--points", "points.toml")
+    assert "--points and --only-exercises go with --for nbgrader or --for otter" in refused(
+        tmp_path, "new", "00", "--points", "points.toml"
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "points.toml"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from types import FunctionType
 
 from unet_lab.course.checking import Verdict, run_check
@@ -9,6 +10,8 @@ from unet_lab.course.exercises import CHECKS, LESSON_NAMES
 from unet_lab.course.panel import progress_panel
 from unet_lab.course.progress import record
 from unet_lab.explorers.base import Explorer
+
+WIDTH = 70  # characters of a line in an error; `nbgrader validate` cuts off what is longer than 87
 
 
 class Passed(int):
@@ -55,8 +58,13 @@ def problem_of(name: str, verdict: Verdict, answer) -> str:
     if verdict.state == "right":
         return f"{name}: this is the library's own part. Write yours." if is_the_library_s(answer) else ""
     if verdict.state == "not tried":
-        return f"{name}: not tried yet. {verdict.finding}"
-    return "\n".join([f"{name}: {verdict.finding}", *(f"Hint: {hint}" for hint in verdict.hints[:1])])
+        return wrapped(f"{name}: not tried yet. {verdict.finding}")
+    said = [f"{name}: {verdict.finding}", *(f"Hint: {hint}" for hint in verdict.hints[:1])]
+    return "\n".join(wrapped(line) for text in said for line in text.splitlines())
+
+
+def wrapped(line: str) -> str:
+    return textwrap.fill(line, WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def is_the_library_s(answer) -> bool:
