@@ -13,7 +13,7 @@ from typing import NamedTuple
 import nbformat
 from nbformat import NotebookNode
 
-from scripts.make_notebooks import BEGIN, END, KERNEL, NOTEBOOKS, SOURCES, exercise_text, read_source, student_notebook
+from scripts.make_notebooks import BEGIN, END, KERNEL, NOTEBOOKS, SOURCES, exercise_parts, read_source, student_notebook
 from scripts.pages_for_students import LINK, notebook_for_students, title_of
 
 TO_GLOSSARY = re.compile(r"\[([^\]]+)\]\(glossary\.ipynb[^)]*\)")
@@ -94,7 +94,8 @@ def exercises_only(page: list[NotebookNode | Exercise], title: str) -> list[Note
         if isinstance(part, Exercise):
             kept, inside = [*kept, part], False
         elif part.cell_type == "markdown":
-            text, inside = exercise_text(part.source, inside)
+            texts, inside = exercise_parts(part.source, inside)
+            text = "".join(texts).strip()
             kept += [nbformat.v4.new_markdown_cell(text)] if text else []
         elif inside or "tags" in part.metadata or (not imported and part.source.startswith(("import ", "from "))):
             kept.append(part)

@@ -153,7 +153,7 @@ def student_notebook(source: NotebookNode, name: str) -> NotebookNode:
     return made
 
 
-def exercise_text(text: str, inside: bool) -> tuple[str, bool]:
+def exercise_parts(text: str, inside: bool) -> tuple[list[str], bool]:
     """What of a text belongs to an exercise, from a heading "## Exercise" to the next, and whether it ends inside of one."""
     kept = []
     for part in re.split(r"(?m)^(?=## )", text):
@@ -161,7 +161,7 @@ def exercise_text(text: str, inside: bool) -> tuple[str, bool]:
             inside = part.startswith("## Exercise")
         if inside:
             kept.append(part)
-    return "".join(kept).strip(), inside
+    return kept, inside
 
 
 def solution_notebook(source: NotebookNode, name: str) -> NotebookNode:
@@ -175,9 +175,9 @@ def solution_notebook(source: NotebookNode, name: str) -> NotebookNode:
     cells = [nbformat.v4.new_markdown_cell(text, id="title")]
     for cell in made.cells[1:]:
         if cell.cell_type == "markdown":
-            kept, exercise = exercise_text(cell.source, exercise)
+            kept, exercise = exercise_parts(cell.source, exercise)
             if kept:
-                cell.source = re.sub(r"\]\((?=\d\d_)", "](../", kept)
+                cell.source = re.sub(r"\]\((?=\d\d_)", "](../", "".join(kept).strip())
                 cells.append(cell)
             continue
         first_imports = not imported and re.match(r"(import|from) ", cell.source)
