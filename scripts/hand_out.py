@@ -245,7 +245,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--for", dest="tool", choices=("nbgrader", "otter"), help="the lessons, as this program takes them")
     parser.add_argument("--points", type=from_caller, metavar="FILE", help="with --for: what exercises are worth, a TOML file")
     parser.add_argument("--only-exercises", action="store_true", help="with --for: without the rest of each lesson")
-    given = parser.parse_args()
+    given = parser.parse_intermixed_args()  # names before and after options
     if (given.points or given.only_exercises) and not given.tool:
         sys.exit("lab.py hand-out: --points and --only-exercises go with --for nbgrader or --for otter: add one of these.")
     return given

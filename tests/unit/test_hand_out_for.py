@@ -244,7 +244,7 @@ def test_otter_assigns_it_without_solutions_and_marks_it(tmp_path):
 def test_the_command_takes_points_and_says_what_is_next(tmp_path):
     (tmp_path / "points.toml").write_text("[points]\ndefault = 2\nnucleus_pixels = 5\n", encoding="utf-8")
     (tmp_path / "course").mkdir()  # an empty folder is as good as a new one
-    line = ["course", "00", "--for", "nbgrader", "--points", "points.toml", "--zip"]
+    line = ["course", "--for", "nbgrader", "00", "--points", "points.toml", "--zip"]
     said = ran(tmp_path, str(ROOT / "scripts" / "hand_out.py"), *line)
     assert "1 notebook for nbgrader, with the solutions: for you, not for students." in said
     assert "nbgrader generate_assignment 00_start_here" in said
