@@ -44,7 +44,7 @@ def nbgrader_cells(exercise: Exercise, points: float) -> list[NotebookNode]:
     """The answer's cell and the test's, which carries the exercise's name."""
     answer = nbformat.v4.new_code_cell(exercise.code)
     answer.metadata["nbgrader"] = nbgrader_metadata(f"{exercise.name}-answer", solution=True)
-    test = nbformat.v4.new_code_cell(test_code(exercise))
+    test = nbformat.v4.new_code_cell(code_of_test(exercise))
     test.metadata["nbgrader"] = nbgrader_metadata(exercise.name, solution=False) | {"points": points}
     return [answer, test]
 
@@ -55,7 +55,7 @@ def nbgrader_metadata(grade_id: str, solution: bool) -> dict:
     return {"schema_version": 3, "grade_id": grade_id} | kind
 
 
-def test_code(exercise: Exercise) -> str:
+def code_of_test(exercise: Exercise) -> str:
     """A test that raises where the answer is wrong; `check` is imported anew, whatever an answer made of it."""
     call = f'check("{exercise.name}", {exercise.answer})'
     lines = [f"passed = {call}", exercise.follows, "passed.or_raise()"] if exercise.follows else [f"{call}.or_raise()"]

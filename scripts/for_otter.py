@@ -42,7 +42,7 @@ def otter_cells(exercise: Exercise, points: float) -> list[NotebookNode]:
     code = exercise.code.replace(BEGIN, "# BEGIN SOLUTION NO PROMPT").replace(END, "# END SOLUTION")
     question = raw(f"# BEGIN QUESTION\nname: {exercise.name}\npoints: {points:g}")
     answer = [raw("# BEGIN SOLUTION"), nbformat.v4.new_code_cell(code), raw("# END SOLUTION")]
-    test = [raw("# BEGIN TESTS"), nbformat.v4.new_code_cell(test_code(exercise)), raw("# END TESTS")]
+    test = [raw("# BEGIN TESTS"), nbformat.v4.new_code_cell(code_of_test(exercise)), raw("# END TESTS")]
     after = []
     if exercise.follows:
         call = f'passed = check("{exercise.name}", {exercise.answer})'
@@ -50,7 +50,7 @@ def otter_cells(exercise: Exercise, points: float) -> list[NotebookNode]:
     return [question, *answer, *test, raw("# END QUESTION"), *after]
 
 
-def test_code(exercise: Exercise) -> str:
+def code_of_test(exercise: Exercise) -> str:
     """Otter's test by exception: a function whose argument it takes from the notebook by its name."""
     lines = [
         f"def test_{exercise.name}({exercise.answer}):",

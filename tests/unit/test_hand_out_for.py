@@ -20,8 +20,9 @@ pytestmark = needs_sources
 
 if (ROOT / "notebooks" / "source").exists():
     from scripts.exercise_pages import Exercise, exercise_of, exercise_page, exercises_only, titles_of, with_return
-    from scripts.for_nbgrader import nbgrader_notebook
+    from scripts.for_nbgrader import code_of_test, nbgrader_notebook
     from scripts.for_otter import otter_notebook
+    from scripts.hand_out import main
     from scripts.make_notebooks import BEGIN, END, SOURCES, read_source, without_solution
 
 WORTH = {name: 1.5 for names in LESSON_NAMES.values() for name in names}
@@ -36,12 +37,16 @@ def ran(folder, *line):
     return done.stdout
 
 
-def refused(folder, *line):
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "UNET_LAB_CALLED_FROM": str(folder)}
-    line = [sys.executable, str(ROOT / "scripts" / "hand_out.py"), *line]
-    done = subprocess.run(line, env=environment, capture_output=True, text=True)
-    assert done.returncode != 0
-    return done.stderr
+@pytest.fixture
+def hand_out(tmp_path, monkeypatch):
+    """lab.py hand-out, called from `tmp_path`, with these arguments; what ends it is raised."""
+    monkeypatch.setenv("UNET_LAB_CALLED_FROM", str(tmp_path))
+
+    def called(*line):
+        monkeypatch.setattr(sys, "argv", ["hand_out.py", *line])
+        return main()
+
+    return called
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +117,30 @@ def test_exercises_alone_have_all_that_their_cells_use(pages, lesson):
             known |= {node.arg for node in nodes if isinstance(node, ast.arg)}
             known |= {(node.asname or node.name).split(".")[0] for node in nodes if isinstance(node, ast.alias)}
             assert {node.id for node in nodes if isinstance(node, ast.Name)} <= known
+
+
+def marks(page, left):
+    """What each exercise of a page gets, 1 or 0, where the answers named in `left` are left open and the others are ours."""
+    scope, found = {"__name__": "__main__"}, {}
+    for part in page:
+        if not isinstance(part, Exercise):
+            exec(part.source if part.cell_type == "code" else "", scope)
+            continue
+        exec(without_regions(part.code) if part.name in left else part.code, scope)
+        try:
+            exec(code_of_test(part), scope)
+            found[part.name] = 1
+        except AssertionError:
+            found[part.name] = 0
+    return found
+
+
+@pytest.mark.parametrize("number", [0, 1, 8, 15])  # 1, 8 and 15 go on with the student's answer where it is right
+def test_each_exercise_gets_its_own_mark_whatever_the_others_get(pages, number):
+    names = LESSON_NAMES[LESSONS[number]]
+    page = exercises_only(pages[LESSONS[number]], "a title")
+    for left in ((), names, *((name,) for name in names)):
+        assert marks(page, left) == {name: int(name not in left) for name in names}
 
 
 # -- what raises ------------------------------------------------------------------------------------------------------
@@ -241,11 +270,11 @@ def test_otter_assigns_it_without_solutions_and_marks_it(tmp_path):
 # -- the command ------------------------------------------------------------------------------------------------------
 
 
-def test_the_command_takes_points_and_says_what_is_next(tmp_path):
+def test_the_command_takes_points_and_says_what_is_next(tmp_path, hand_out, capsys):
     (tmp_path / "points.toml").write_text("[points]\ndefault = 2\nnucleus_pixels = 5\n", encoding="utf-8")
     (tmp_path / "course").mkdir()  # an empty folder is as good as a new one
-    line = ["course", "--for", "nbgrader", "00", "--points", "points.toml", "--zip"]
-    said = ran(tmp_path, str(ROOT / "scripts" / "hand_out.py"), *line)
+    assert hand_out("course", "--for", "nbgrader", "00", "--points", "points.toml", "--zip") == 0
+    said = capsys.readouterr().out
     assert "1 notebook for nbgrader, with the solutions: for you, not for students." in said
     assert "nbgrader generate_assignment 00_start_here" in said
     written = sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file())
@@ -258,15 +287,21 @@ def test_the_command_takes_points_and_says_what_is_next(tmp_path):
     assert points == [2, 5]
 
 
-def test_what_cannot_be_is_refused_and_nothing_is_left(tmp_path):
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (["mine", "00", "--for", "otter"], "mine is there already; give the name of a new folder"),
+        (["new", "00", "--for", "otter", "--points", "points.toml"], "[points] has 'none_such'"),
+        (["new", "99", "--for", "otter"], "no notebook begins with '99'"),
+        (["new", "00", "--for", "moodle"], "invalid choice: 'moodle'"),
+        (["new", "00", "--points", "points.toml"], "--points and --only-exercises go with --for nbgrader or --for otter"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_nothing_is_left(tmp_path, hand_out, capsys, line, words):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "precious.txt").touch()
     (tmp_path / "points.toml").write_text("[points]\nnone_such = 5\n", encoding="utf-8")
-    assert "mine is there already; give the name of a new folder" in refused(tmp_path, "mine", "00", "--for", "otter")
-    assert "[points] has 'none_such'" in refused(tmp_path, "new", "00", "--for", "otter", "--points", "points.toml")
-    assert "no notebook begins with '99'" in refused(tmp_path, "new", "99", "--for", "otter")
-    assert "invalid choice: 'moodle'" in refused(tmp_path, "new", "00", "--for", "moodle")
-    assert "--points and --only-exercises go with --for nbgrader or --for otter" in refused(
-        tmp_path, "new", "00", "--points", "points.toml"
-    )
+    with pytest.raises(SystemExit) as stop:
+        hand_out(*line)
+    assert words in f"{stop.value.code} {capsys.readouterr().err}"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "points.toml"]
