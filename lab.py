@@ -127,7 +127,7 @@ def test(arguments):
     threads = {"OMP_NUM_THREADS": threads_each, "MKL_NUM_THREADS": threads_each}
     pytest = [PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "-n", str(side_by_side)]
     where = ["tests", "unet_lab", "--doctest-modules", "--no-loadscope-reorder"]  # tests/conftest.py
-    nbval = ["--dist", "loadfile", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"]
+    nbval = ["--dist", "loadfile", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600", "-p", "tests.own_pages"]
     notebooks = ["notebooks"]
     if quick:
         where = ["tests/unit", "tests/test_project.py", "--no-loadscope-reorder", "-m", "not slow"]
@@ -135,8 +135,8 @@ def test(arguments):
     if coverage:
         where += ["--cov=unet_lab", "--cov-report=term", "--cov-fail-under=90"]
     steps = [
-        ("ruff", [PYTHON, "-m", "ruff", "check", HERE], {}),
-        ("format", [PYTHON, "-m", "ruff", "format", "--check", HERE], {}),
+        ("ruff", [PYTHON, "-m", "ruff", "check", HERE] + own_pages_aside(), {}),
+        ("format", [PYTHON, "-m", "ruff", "format", "--check", HERE] + own_pages_aside(), {}),
         ("mypy", [PYTHON, "-m", "mypy"], {}),
         ("pytest", pytest + where + arguments, threads),
         ("notebooks", pytest + nbval + notebooks, threads),
@@ -150,6 +150,21 @@ def test(arguments):
     passed = "All checks passed: " + ", ".join(name for name, _, _ in steps) + "."
     print("\n{0}".format("FAILED: " + ", ".join(failed) if failed else passed))
     return 1 if failed else 0
+
+
+def own_pages_aside():
+    """Options for ruff: no style is asked of pages that a lecturer has made her own (docs/teaching.md)."""
+    path, options, text = os.path.join(HERE, "notebooks", "own_pages.txt"), [], ""
+    if os.path.exists(path):
+        with open(path, "rb") as stream:
+            text = stream.read().decode("utf-8-sig", "replace")
+    for line in text.splitlines():
+        name = line.partition("#")[0].strip().replace(".ipynb", "")
+        if name:
+            start = "" if name == "all" else name
+            for place in ("{0}*.ipynb", "source/{0}*.py", "solutions/{0}*.ipynb"):
+                options += ["--extend-exclude", "notebooks/" + place.format(start)]
+    return options
 
 
 def call(line, settings=()):

@@ -13,7 +13,17 @@ from typing import NamedTuple
 import nbformat
 from nbformat import NotebookNode
 
-from scripts.make_notebooks import BEGIN, END, KERNEL, NOTEBOOKS, SOURCES, exercise_parts, read_source, student_notebook
+from scripts.make_notebooks import (
+    BEGIN,
+    END,
+    KERNEL,
+    NOTEBOOKS,
+    SOURCES,
+    exercise_parts,
+    read_source,
+    sections_of_exercises,
+    student_notebook,
+)
 from scripts.pages_for_students import LINK, notebook_for_students, title_of
 
 TO_GLOSSARY = re.compile(r"\[([^\]]+)\]\(glossary\.ipynb[^)]*\)")
@@ -89,15 +99,16 @@ def exercise_page(lesson: str, titles: dict[str, str]) -> list[NotebookNode | Ex
 def exercises_only(page: list[NotebookNode | Exercise], title: str) -> list[NotebookNode | Exercise]:
     """Of a page the imports, what is tagged for solutions, and each exercise from its heading to its check: runs in seconds."""
     words = f"# Exercises: {title}\n\nThe lesson itself is a notebook of the course; these are its exercises, to hand in."
-    kept, inside, imported = [nbformat.v4.new_markdown_cell(words)], False, False
+    kept, section, imported = [nbformat.v4.new_markdown_cell(words)], 0, False
+    asked = sections_of_exercises(page[1:], lambda part: isinstance(part, Exercise))
     for part in page[1:]:
         if isinstance(part, Exercise):
-            kept, inside = [*kept, part], False
+            kept, asked = [*kept, part], asked - {section}
         elif part.cell_type == "markdown":
-            texts, inside = exercise_parts(part.source, inside)
+            texts, section = exercise_parts(part.source, section, asked)
             text = "".join(texts).strip()
             kept += [nbformat.v4.new_markdown_cell(text)] if text else []
-        elif inside or "tags" in part.metadata or (not imported and part.source.startswith(("import ", "from "))):
+        elif section in asked or "tags" in part.metadata or (not imported and part.source.startswith(("import ", "from "))):
             kept.append(part)
             imported = True
     return kept

@@ -52,6 +52,7 @@ LEFT_OUT_TESTS = {
         "hand_out",
         "hand_out_for",
         "new_exercise",
+        "own_pages",
         "papers",
         "progress",
         "trust",
@@ -79,7 +80,8 @@ def course_files() -> list[str]:
     """The course's files: those that git knows, or, without git, all but what tests and set-up leave behind."""
     done = subprocess.run(["git", "ls-files", "-z"], cwd=HERE, capture_output=True, text=True)
     if done.returncode == 0 and done.stdout:
-        return [name for name in done.stdout.split("\0") if name and (HERE / name).is_file()]
+        names = {*done.stdout.split("\0"), "notebooks/own_pages.txt"} - {""}  # that one, git need not know (docs/teaching.md)
+        return sorted(name for name in names if (HERE / name).is_file())
     skipped = {".venv", "build", "dist", "__pycache__", ".git", ".hypothesis", ".ruff_cache", ".mypy_cache", ".pytest_cache"}
     found = (path.relative_to(HERE) for path in HERE.rglob("*") if path.is_file())
     return sorted(path.as_posix() for path in found if not skipped & set(path.parts) and path.name != "progress.json")

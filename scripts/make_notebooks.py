@@ -22,6 +22,7 @@ import copy
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -153,20 +154,31 @@ def student_notebook(source: NotebookNode, name: str) -> NotebookNode:
     return made
 
 
-def exercise_parts(text: str, inside: bool) -> tuple[list[str], bool]:
-    """What of a text belongs to an exercise, from a heading "## Exercise" to the next, and whether it ends inside of one."""
+def sections_of_exercises(cells: Iterable, is_exercise: Callable) -> set[int]:
+    """Which sections, counted by their headings "## …", hold an exercise, in whatever language their headings are."""
+    section, found = 0, set()
+    for cell in cells:
+        if is_exercise(cell):
+            found.add(section)
+        elif cell.cell_type == "markdown":
+            section += len(re.findall(r"(?m)^## ", cell.source))
+    return found
+
+
+def exercise_parts(text: str, section: int, asked: set[int]) -> tuple[list[str], int]:
+    """What of a text belongs to the sections `asked`, and the section in which it ends. section : the one in which it begins."""
     kept = []
     for part in re.split(r"(?m)^(?=## )", text):
-        if part.startswith("## "):
-            inside = part.startswith("## Exercise")
-        if inside:
+        section += part.startswith("## ")
+        if section in asked:
             kept.append(part)
-    return kept, inside
+    return kept, section
 
 
 def solution_notebook(source: NotebookNode, name: str) -> NotebookNode:
-    """The exercises, solved: from each heading "## Exercise" on to the next heading, and what they need."""
-    made, exercise, imported = copy.deepcopy(source), False, False
+    """The exercises, solved: each section, in whatever words, in which a student is to write something; and what they need."""
+    made, section, imported = copy.deepcopy(source), 0, False
+    asked = sections_of_exercises(made.cells[1:], lambda cell: cell.cell_type == "code" and BEGIN in cell.source)
     title = next(line for line in source.cells[0].source.splitlines() if line.startswith("# "))
     text = (
         f"# Solutions: {title[2:]}\n\nThe exercises of [{title[2:]}](../{name}.ipynb), solved. Look here when your own answer "
@@ -175,14 +187,16 @@ def solution_notebook(source: NotebookNode, name: str) -> NotebookNode:
     cells = [nbformat.v4.new_markdown_cell(text, id="title")]
     for cell in made.cells[1:]:
         if cell.cell_type == "markdown":
-            kept, exercise = exercise_parts(cell.source, exercise)
+            kept, section = exercise_parts(cell.source, section, asked)
             if kept:
                 cell.source = re.sub(r"\]\((?=\d\d_)", "](../", "".join(kept).strip())
                 cells.append(cell)
             continue
         first_imports = not imported and re.match(r"(import|from) ", cell.source)
         imported = imported or bool(first_imports)
-        wanted = first_imports or "for-solution" in cell.metadata.get("tags", []) or (exercise and "check(" in cell.source)
+        wanted = (
+            first_imports or "for-solution" in cell.metadata.get("tags", []) or (section in asked and "check(" in cell.source)
+        )
         if wanted:
             tags = [FACT] if "check(" in cell.source else []
             cell.source, cell.metadata = with_solution(cell.source), NotebookNode({"tags": tags} if tags else {})

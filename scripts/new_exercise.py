@@ -3,9 +3,9 @@
     python3 lab.py new-exercise NN NAME
 
 NN is the start of a notebook's name, NAME the exercise's (small letters and _). Written are: the check, in the notebook's file in
-unet_lab/course/exercises/; its name, in the list LESSONS; the task, in notebooks/source/, before the recap; right and wrong
-answers, in tests/exercises/exercise_NAME.py. The skeleton asks for the mean of some numbers. Change it to what you want, and run
-what it prints.
+unet_lab/course/exercises/; its name, in the list LESSONS; the task, in notebooks/source/, before the recap or at the end; right
+and wrong answers, in tests/exercises/exercise_NAME.py. The skeleton asks for the mean of some numbers. Change it to what you
+want, and run what it prints.
 """
 
 from __future__ import annotations
@@ -82,16 +82,14 @@ def new_exercise(root: Path, start: str, name: str) -> list[Path]:
     source = root / "notebooks" / "source" / f"{lesson}.py"
     answers = root / "tests" / "exercises" / f"exercise_{name}.py"
     page = source.read_text(encoding="utf-8")
-    if "# %% [markdown]\n# ## Recap" not in page:
-        raise ValueError(f"{source.name} has no cell that begins with ## Recap; the task would stand before it.")
     check = root / "unet_lab" / "course" / "exercises" / f"{module}.py"
     written = with_import(check.read_text(encoding="utf-8").rstrip() + "\n" + CHECK.format(name=name))
-    words = name.replace("_", " ")
+    words, recap = name.replace("_", " "), "# %% [markdown]\n# ## Recap"
     task = TASK.format(name=name, words=words, count=1 + len(re.findall(r"(?m)^# ## Exercise", page)))
     changed = {
         lessons: with_entry(code, lesson, entries, f"{module}.{name}", name),
         check: written,
-        source: page.replace("# %% [markdown]\n# ## Recap", f"{task}# %% [markdown]\n# ## Recap"),
+        source: page.replace(recap, task + recap) if recap in page else f"{page.rstrip()}\n\n{task}",
         answers: ANSWERS.format(name=name, number=lesson[:2]),
     }
     for path, text in changed.items():

@@ -7,6 +7,8 @@ import pytest
 import torch
 from hypothesis import settings
 
+from tests import own_pages
+
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=50)
 settings.load_profile("repeatable")
 
@@ -52,6 +54,7 @@ SLOW = (
     "test_new_exercise",
     "test_feedback",
     "test_own_experiment",
+    "test_own_pages",
     "test_rare_class",
     "test_places",
 )  # left out by --quick
@@ -63,13 +66,17 @@ def group_of(path: PurePath) -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what is slow; with several processes, the longest groups first."""
+    """Mark what is slow, skip what is not asked of a lecturer's own pages; with several processes, the longest groups first."""
+    own_pages.pytest_collection_modifyitems(items)
     for item in items:
         if group_of(item.path) in SLOW:
             item.add_marker(pytest.mark.slow)
     if hasattr(config, "workerinput"):
         order = {group: place for place, group in enumerate([*LONGEST_FIRST, "all others", *SPREAD])}
         items.sort(key=lambda item: order.get(group_of(item.path), order["all others"]))
+
+
+pytest_terminal_summary = own_pages.pytest_terminal_summary
 
 
 @pytest.hookimpl(optionalhook=True)

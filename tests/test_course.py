@@ -26,7 +26,7 @@ def test_lessons_are_the_notebooks_that_are_here():
 @pytest.mark.parametrize("stem", NOTEBOOKS)
 def test_a_notebook_asks_for_its_exercises(stem):
     code = "\n".join(texts(NOTEBOOKS[stem], "code"))
-    assert tuple(re.findall(r"""\bcheck\("(\w+)",""", code)) == LESSON_NAMES[stem]
+    assert tuple(re.findall(r"""\bcheck\(["'](\w+)["'],""", code)) == LESSON_NAMES[stem]
     assert "SOLUTION" not in code
 
 

@@ -84,10 +84,12 @@ def test_an_answer_that_is_in_it_is_found(tmp_path):
 def test_its_own_tests_of_the_course_pass_and_ruff_is_content(handed_out):
     folder, _ = handed_out
     assert not ran(folder, "pytest", "-q", "-p", "no:cacheprovider", "tests/test_course.py")
-    assert not ran(folder, "ruff", "check", "--no-cache", ".")
-    assert not ran(folder, "ruff", "format", "--no-cache", "--check", "-q", ".")
+    aside = runpy.run_path(str(ROOT / "lab.py"), run_name="lab")["own_pages_aside"]()
+    assert not ran(folder, "ruff", "check", "--no-cache", ".", *aside)
+    assert not ran(folder, "ruff", "format", "--no-cache", "--check", "-q", ".", *aside)
 
 
+@pytest.mark.our_text(*CHOSEN)
 def test_pages_lead_to_the_chosen_notebook_before_and_after(handed_out):
     folder, _ = handed_out
     first, last = (nbformat.read(folder / "notebooks" / f"{name}.ipynb", 4).cells for name in (CHOSEN[0], CHOSEN[-1]))

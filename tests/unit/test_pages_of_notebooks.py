@@ -17,6 +17,7 @@ def page():
     return RUNNER["as_page"](nbformat.read(ROOT / "notebooks" / f"{NAME}.ipynb", as_version=4))
 
 
+@pytest.mark.our_text(NAME)
 def test_every_picture_of_a_page_has_its_own_text(page):
     texts = re.findall(r'<img[^>]*\balt="([^"]*)"', page)
     assert len(texts) == page.count("<img") >= 4
