@@ -37,7 +37,7 @@ def test_what_a_paper_points_to_is_there(paper):
     for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", text):
         assert ((ROOT / paper).parent / target).exists(), target
     for name in re.findall(r"`((?:unet_lab|tests|scripts|benchmarks|notebooks|docs|data)/[\w./-]+)`", text):
-        if "NAME" not in name and "NN_" not in name and "jurkat" not in name:
+        if not any(word in name for word in ("NAME", "NN_", "jurkat", "own_pages.txt")):  # made by whoever needs it
             assert (ROOT / name).exists(), name
 
 
