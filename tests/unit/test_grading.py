@@ -149,7 +149,7 @@ MARKS = ORDINARY | {
     for student, marks in {
         "ada": "1111", "bob": "0111", "cleo": ["", "", "", ""], "dan": "0111", "eve": "e111", "finn": "e111", "gus": "e111",
         "hana": "eee1", "kai": "e111", "lou": "1111", "mia": "?111", "nia": ["1", "1", "", "1"], "otto": ["", "", "",
-        ""], "pia": "e111", "quin": "1111", "raj": "?111", "sam": "e111", "tom": "e111", "uma": "?111", "vic": "1011",
+        ""], "pia": "e111", "quin": "1111", "raj": "?111", "sam": "e111", "tom": "e111", "uma": "?111", "vic": "e0??",
         "wes": "0111", "xia": "?111", "yan": "?111", "yui": "?111", "zed": "?111", "eli": ["", "", "", ""], "nobody":
         ["", "", "", ""],
     }.items()
@@ -299,12 +299,9 @@ def test_a_submission_that_attacks_its_marker_costs_its_own_row_only(marked):
     assert states(marked["raj"]).keys() == states(marked["uma"]).keys() == set(ASKED)
     for student in ("tom", "uma"):
         assert "works below Python: ctypes" in flags(marked[student])
-    assert states(marked["vic"]) == {
-        "confusion_matrix": "right",
-        "iou": "wrong",
-        "audit": "right",
-        "interval": "right",
-    }  # forged lines do not count
+    forged = {"confusion_matrix": "error", "iou": "wrong", "audit": "right", "interval": "right"}  # its lines do not count
+    assert states(marked["vic"]) == forged
+    assert "writes into the marker's own channels" in flags(marked["vic"])
 
 
 def test_what_reaches_further_than_an_answer_needs_is_flagged(marked):

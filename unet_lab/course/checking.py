@@ -173,7 +173,9 @@ def short(text: str) -> str:
 
 
 def _place(error: Exception) -> str:
-    """Where in the student's own code it happened: the last line that is not of a library."""
+    """Where in the student's own code it happened: the last line that is not of a library. An error may bring its place along."""
+    if isinstance(known := getattr(error, "place", None), str):
+        return known
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         library = frame.filename.startswith((_PACKAGE, "<frozen")) or "site-packages" in frame.filename
         if not library:

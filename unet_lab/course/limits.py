@@ -21,6 +21,9 @@ SECONDS = 20.0  # of the processor, for one check; the slowest right answer take
 LINES, CHARACTERS = 8, 2000  # of what an answer prints, that many are shown
 
 
+CLOCK: Callable[[], float] = time.process_time  # seconds of the processor; where answers run in another process, both processes'
+
+
 class TooLong(BaseException):
     """The answer ran longer than it may. No Exception, so that `except Exception` in the answer does not keep it."""
 
@@ -86,7 +89,7 @@ class _Watchman:
         self._over, self._lock, self._here = threading.Event(), threading.Lock(), threading.get_ident()
         self._interval, self._tracing, self._throws = sys.getswitchinterval(), sys.gettrace(), 0
         self._pulled = False  # the bell, and nobody has heard it yet
-        self._began, self._worked = time.monotonic(), time.process_time()
+        self._began, self._worked = time.monotonic(), CLOCK()
         self._by_signal = threading.current_thread() is threading.main_thread()
         # Windows has no SIGALRM, and cannot signal one thread; of its signals only SIGINT, that of Ctrl-C, wakes a program that
         # sleeps. It comes to the main thread from whichever thread it is raised in.
@@ -110,7 +113,7 @@ class _Watchman:
     def _watch(self, seconds: float) -> None:
         wait = seconds
         while not self._over.wait(wait):
-            elapsed, worked = time.monotonic() - self._began, time.process_time() - self._worked
+            elapsed, worked = time.monotonic() - self._began, CLOCK() - self._worked
             if not self._throws and not has_had_its_time(seconds, elapsed, worked):
                 wait = max(0.02, seconds - worked)
                 continue

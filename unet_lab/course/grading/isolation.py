@@ -19,7 +19,7 @@ import psutil
 
 NOBODY = 65534
 _NEW_USER, _NEW_PROCESSES, _NEW_NETWORK, _NEW_IPC = 0x10000000, 0x20000000, 0x40000000, 0x08000000
-_SUBREAPER, _DIE_WITH_PARENT = 36, 1
+_SUBREAPER, _DIE_WITH_PARENT, _DUMPABLE = 36, 1, 4
 LINUX = sys.platform.startswith("linux")
 
 
@@ -38,6 +38,12 @@ def die_with_parent() -> None:
     """End this process when the one that started it ends, however that comes."""
     if LINUX:
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
+
+
+def hide_memory() -> None:
+    """Let no other process of the same user read or change this one's memory."""
+    if LINUX:
+        ctypes.CDLL(None).prctl(_DUMPABLE, 0, 0, 0, 0)
 
 
 def end_descendants() -> int:

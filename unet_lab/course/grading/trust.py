@@ -1,8 +1,9 @@
 """What speaks against a mark: an answer that reaches for the checks, for frames, for files that are none of its business.
 
-The checks run in the answer's own process, and Python keeps nothing from a program in it: who knows the marker's code can deceive
-it. So a flag is a reason to look, and no flag is no proof. What is put back before each check: functions and classes of the
-library, NumPy and PyTorch that were exchanged.
+The checks run in the answer's own process first, and Python keeps nothing from a program in it: who knows the marker's code can
+deceive them. Where processes can be copied (Linux), what is right there is asked again from another process, which the answer
+cannot reach (`outside`): but not networks. So a flag is a reason to look, and no flag is no proof. What is put back before each
+check: functions and classes of the library, NumPy and PyTorch that were exchanged.
 """
 
 from __future__ import annotations

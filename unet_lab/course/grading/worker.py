@@ -17,9 +17,10 @@ import json
 import linecache
 import os
 import random
+import socket
 import sys
 import tempfile
-import time
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -33,13 +34,15 @@ import unet_lab.explorers
 import unet_lab.inference
 import unet_lab.training  # noqa: F401  (what notebooks import is there before the first of them)
 from unet_lab.course import limits
-from unet_lab.course.checking import judge
 from unet_lab.course.grading import isolation
 from unet_lab.course.grading.notebooks import asked_checks
+from unet_lab.course.grading.outside import INSIDE
+from unet_lab.course.grading.presiding import judged_here, preside
 from unet_lab.course.grading.similarity import library_index, library_s_own, used_from_library
 from unet_lab.course.grading.slicing import needed_cells
 from unet_lab.course.grading.translating import HarmlessShell, plain_python, syntax_error
 from unet_lab.course.grading.trust import Seal, Watcher
+from unet_lab.course.grading.witness import Witness
 
 
 def main() -> int:
@@ -79,28 +82,55 @@ def alone(job: dict) -> None:
     os.setsid()
     results = os.open(job["results"], os.O_WRONLY | os.O_APPEND)
     isolation.close_files(results)
-    if not isolation.unshare():
-        do(job, results)
-    for level in range(2):  # the first process of a numbering takes no signals: the job is the second
-        child = os.fork()
-        if child == 0:
-            isolation.die_with_parent()
-        if child == 0 and level == 1:
-            do(job, results)
-        if child:
-            os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) & 255)
+    isolation.unshare()
+    child = os.fork()  # the first process of a numbering takes no signals from those below it
+    if child:
+        os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) & 255)
+    isolation.die_with_parent()
+    in_two(job, results)
 
 
-def do(job: dict, results: int | None = None) -> None:
-    """Run what was handed in, and end."""
-    cells = json.loads(Path(job["cells"]).read_text(encoding="utf-8"))
-    stream = open(job["results"] if results is None else results, "a", encoding="utf-8")  # noqa: SIM115
-    secret = job["secret"]
+def in_two(job: dict, results: int) -> None:
+    """Let one copy of this process run what was handed in, and another one judge it; end as the first of them does."""
+    ours, theirs = socket.socketpair()
+    doing = os.fork()
+    if doing == 0:
+        isolation.die_with_parent()
+        ours.close()
+        os.close(results)
+        do(job, Witness(theirs))
+    judging = os.fork()
+    if judging == 0:
+        isolation.die_with_parent()
+        isolation.hide_memory()
+        theirs.close()
+        say = lines_to(results, job["secret"])
+        limits.SECONDS = min(limits.SECONDS, job["seconds"] / 4)
+        preside(ours, doing, say)
+        os._exit(0)
+    ours.close()
+    theirs.close()
+    status = os.waitstatus_to_exitcode(os.waitpid(doing, 0)[1])
+    os.waitpid(judging, 0)
+    os._exit(status & 255)
+
+
+def lines_to(results: str | int, secret: str) -> Callable:
+    """A function that writes what it is given as a line."""
+    stream = open(results, "a", encoding="utf-8")  # noqa: SIM115
 
     def say(**what) -> None:
         stream.write(f"{secret} {json.dumps(what)}\n")
         stream.flush()
 
+    return say
+
+
+def do(job: dict, wire: Witness | None = None) -> None:
+    """Run what was handed in, and end. wire : to the process that judges it; None where there is none."""
+    cells = json.loads(Path(job["cells"]).read_text(encoding="utf-8"))
+    say = wire.say if wire is not None else lines_to(job["results"], job["secret"])
+    job = {key: value for key, value in job.items() if key != "secret"}
     folder, place = Path(job["folder"]), Path(job["folder"], job["place"])
     os.environ |= dict.fromkeys(("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP", "IPYTHONDIR"), str(folder))
     tempfile.tempdir = str(folder)
@@ -113,15 +143,17 @@ def do(job: dict, results: int | None = None) -> None:
     np.random.seed(0)  # noqa: NPY002
     torch.manual_seed(0)
     limits.SECONDS = min(limits.SECONDS, job["seconds"] / 4)
-    run_notebook(cells, job, say)
-    stream.close()
+    run_notebook(cells, job, say, wire)
     os._exit(0)  # whatever threads or hooks the notebook left behind
 
 
-def run_notebook(cells: list[str], job: dict, say) -> None:
-    """The cells that the checks need ("quick", "only:EXERCISE"), or "all" of them, with a line for each verdict."""
+def run_notebook(cells: list[str], job: dict, say, wire: Witness | None) -> None:
+    """The cells that the checks need ("quick", "only:EXERCISE"), or "all" of them, with a line for each verdict.
+
+    wire : to the process that judges once more what is right here; None where there is none.
+    """
     how, folder = job["how"], Path(job["folder"])
-    checks, judging, clock, library_s, seal = dict(course.CHECKS), judge, time.process_time, library_s_own, None
+    checks, judging, library_s, seal = dict(course.CHECKS), judged_here, library_s_own, None
     library_parts = used_from_library
 
     def graded(name, answer):
@@ -130,21 +162,20 @@ def run_notebook(cells: list[str], job: dict, say) -> None:
         changed = seal.restore()
         if changed:
             say(flag=f"exchanged {', '.join(changed[:3])}; put back before the check", exercise=name)
-        began = clock()
-        verdict = judging(checks[name], answer)
-        broke = verdict.state == "wrong" and verdict.finding.startswith("it stopped with")
-        state = "error" if broke else verdict.state
-        hint = verdict.hints[0] if verdict.hints else ""
-        holds = {"share": verdict.held.share, "facts": str(verdict.held)}
-        say(exercise=name, state=state, finding=verdict.finding, hint=hint, seconds=round(clock() - began, 2), **holds)
+        found = judging(name, checks[name], answer)
+        state = found["state"]
+        if state == "right" and wire is not None and name not in INSIDE:
+            state = wire.state(found, answer)
+        else:
+            say(**found)
         own = library_s(answer) if state == "right" else ""
         if own:
             say(flag=f"this is the library's {own}: not the student's own", exercise=name)
         elif state == "right":
             for part in library_parts(answer):
-                if judging(checks[name], part).state == "right":
+                if judging(name, checks[name], part)["state"] == "right":
                     say(flag=f"calls the library's {part.__module__}.{part.__qualname__}, which does it all", exercise=name)
-        return verdict.state == "right"
+        return state == "right"
 
     course.check = graded
     shell = HarmlessShell()

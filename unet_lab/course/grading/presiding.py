@@ -1,0 +1,93 @@
+"""The process that judges what another one answers: it alone can write down a verdict (`outside`)."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from collections.abc import Callable
+
+import psutil
+
+import unet_lab.course as course
+from unet_lab.course import limits
+from unet_lab.course.checking import judge
+from unet_lab.course.grading.carrying import NotPlain, receive, send, unpack
+from unet_lab.course.grading.outside import INSIDE, CannotBeCarried, Link
+
+_REMARKS = ({"flag", "exercise"}, {"begun"}, {"end"})
+
+
+def judged_here(name: str, check: Callable, answer) -> dict:
+    """The line of one verdict."""
+    began = limits.CLOCK()
+    verdict = judge(check, answer)
+    broke = verdict.state == "wrong" and verdict.finding.startswith("it stopped with")
+    state = "error" if broke else verdict.state
+    hint = verdict.hints[0] if verdict.hints else ""
+    seconds = round(limits.CLOCK() - began, 2)
+    holds = {"share": verdict.held.share, "facts": str(verdict.held)}
+    return {"exercise": name, "state": state, "finding": verdict.finding, "hint": hint, "seconds": seconds} | holds
+
+
+def preside(wire: socket.socket, child: int, say: Callable) -> None:
+    """Judge what comes over the wire, until the process `child` at its other end has ended."""
+    limits.CLOCK = both_clocks(child)
+    try:
+        while True:
+            message, buffers = receive(wire)
+            if "say" in message:
+                pass_on(message["say"], say)
+            else:
+                send(wire, answered(wire, message["judge"], message["answer"], buffers, say))
+    except (EOFError, OSError):
+        pass  # it has ended
+    except (ValueError, KeyError, TypeError, AttributeError, UnicodeError):
+        say(flag="writes into the marker's own channels", exercise="")
+    wire.close()
+
+
+def answered(wire: socket.socket, found: dict, tree, buffers: list[bytes], say: Callable) -> dict:
+    """Judge an answer that its own process found right, write down what it is, and return what to say to that process."""
+    name = str(found["exercise"])
+    try:
+        verdict = judged_outside(wire, name, tree, buffers)
+    except (CannotBeCarried, NotPlain) as why:
+        say(flag=f"judged in its own process only: {why}", exercise=name)
+        say(**found)
+        return {"inside": str(why)}
+    if verdict["state"] != "right":
+        say(flag="in its own process the checks found it right, asked from another one they do not", exercise=name)
+    say(**verdict)
+    return {"verdict": verdict["state"]}
+
+
+def judged_outside(wire: socket.socket, name: str, tree, buffers: list[bytes]) -> dict:
+    """The line of one verdict, for an answer at the other end of the wire."""
+    link = Link(wire)
+    if isinstance(tree, dict) and "unknown" in tree:
+        raise CannotBeCarried(str(tree["unknown"]))
+    answer = unpack(tree, buffers, lambda part: link.function(part) if "function" in part else NotPlain)
+    return judged_here(name, course.CHECKS[name], answer)
+
+
+def pass_on(what: dict, say: Callable) -> None:
+    """Write down what the other process says of itself: remarks, and verdicts; of these "right" only where it is the judge."""
+    if "state" in what:
+        if what["state"] != "right" or what["exercise"] in INSIDE:
+            say(**what)
+    elif set(what) in _REMARKS:
+        say(**what)
+
+
+def both_clocks(child: int) -> Callable[[], float]:
+    """Seconds of the processor that this process and the other one have used."""
+    other = psutil.Process(child)
+
+    def clock() -> float:
+        with contextlib.suppress(psutil.Error):
+            times = other.cpu_times()
+            return time.process_time() + times.user + times.system
+        return time.process_time()
+
+    return clock
