@@ -111,7 +111,7 @@ def in_jupyterlab(chromium) -> None:
     page.console_errors = []
     try:
         with running_lab(Path(tempfile.mkdtemp())) as lab:
-            open_and_run(page, lab, f"/doc/tree/{copy.name}?reset", 180)
+            open_and_run(page, lab, f"/doc/tree/{copy.name}?reset")
             page.wait_for_selector(".unl[data-ready]")
             page.locator(".unl").first.scroll_into_view_if_needed()
             page.wait_for_timeout(2000)

@@ -43,7 +43,7 @@ def main(names):
             copy = HERE / "notebooks" / f"see-{name}"
             copy.write_text((HERE / "notebooks" / name).read_text(encoding="utf-8"), encoding="utf-8")
             try:
-                open_and_run(page, lab, f"/doc/tree/{copy.name}?reset", 180)
+                open_and_run(page, lab, f"/doc/tree/{copy.name}?reset")
                 boxes = page.locator(".unet-lab-explorer")
                 for number in range(boxes.count()):
                     row(page, name, number, boxes.nth(number))

@@ -24,7 +24,7 @@ def walk(page, lab, copy):
     ]
     notebook = {"cells": cells, "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}}}
     where = copy("walk.ipynb", json.dumps(notebook | {"nbformat": 4, "nbformat_minor": 5}))
-    open_and_run(page, lab, where, 90)
+    open_and_run(page, lab, where)
     page.wait_for_selector(".unl[data-ready]")
 
     def ask(code):
