@@ -83,7 +83,8 @@ def test_an_answer_that_is_in_it_is_found(tmp_path):
 
 def test_its_own_tests_of_the_course_pass_and_ruff_is_content(handed_out):
     folder, _ = handed_out
-    assert not ran(folder, "pytest", "-q", "-p", "no:cacheprovider", "tests/test_course.py")
+    tests = ("tests/test_course.py", "tests/unit/test_predictions.py", "tests/unit/test_architecture.py")
+    assert not ran(folder, "pytest", "-q", "-p", "no:cacheprovider", *tests)
     aside = runpy.run_path(str(ROOT / "lab.py"), run_name="lab")["own_pages_aside"]()
     assert not ran(folder, "ruff", "check", "--no-cache", ".", *aside)
     assert not ran(folder, "ruff", "format", "--no-cache", "--check", "-q", ".", *aside)
