@@ -3,7 +3,8 @@
     python3 lab.py grade FOLDER [--roster roster.csv] [--points points.toml] [--format moodle|canvas] [--feedback] [--resume]
 
 FOLDER holds what was handed in, as Moodle, Canvas, nbgrader or GitHub Classroom give it, zips included; or it is a zip of that.
-Each notebook runs in a process of its own. That is the class's code, run with your rights: do it where it can do no harm.
+Each notebook runs in a process of its own. That is the class's code, run with your rights: do it where it can do no harm, or with
+--container docker (or podman), each in a container.
 """
 
 from __future__ import annotations
@@ -30,10 +31,14 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=120.0, help="at most so long for one notebook (120)")
     parser.add_argument("--memory", type=float, default=4.0, help="at most so many GB for one notebook (4)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="so many at a time; each uses one core")
+    parser.add_argument("--container", choices=("docker", "podman"), help="each submission in a container of that program's")
+    parser.add_argument("--image", help="the container's image, with the course in it; by default the course's own, built once")
     given = parser.parse_args()
     here = Path(os.environ.get("UNET_LAB_CALLED_FROM", "."))  # lab.py works in its own folder
     given.folder, given.out = here / given.folder, here / given.out
     given.roster, given.points = (here / name if name else None for name in (given.roster, given.points))
+    if given.image and not given.container:
+        sys.exit("lab.py grade: --image names what a container runs; say --container docker or podman too.")
     if given.seconds <= 0 or given.memory <= 0 or given.jobs < 1:
         sys.exit("lab.py grade: --seconds and --memory are numbers above 0, --jobs whole numbers from 1 up.")
     if not given.out.resolve().parent.is_dir():
@@ -48,6 +53,7 @@ def main() -> int:
 
     from tqdm import tqdm
 
+    from unet_lab.course import grading
     from unet_lab.course.grading import Journal, Limits, find_submissions, grade_with_journal, late_rows, read_points, read_roster
 
     try:
@@ -58,12 +64,20 @@ def main() -> int:
         sys.exit(f"lab.py grade: {error}")
     if not submissions:
         sys.exit(f"lab.py grade: no notebook and no exported progress below {given.folder}.")
+    limits, make_host = Limits(given.seconds, given.memory), grading.Host
+    if given.container:
+        image = given.image or grading.IMAGE
+        try:
+            grading.prepare(given.container, image, Path(__file__).resolve().parents[1])
+        except ValueError as error:
+            sys.exit(f"lab.py grade: {error}")
+        make_host = grading.container_hosts(given.container, image, limits)
     journal = Journal(given.out.with_name(f"{given.out.stem}-rows.jsonl"), given.resume)
     if journal.done:
         print(f"Going on: {len(journal.done)} are in {journal.path.name}.")
     rows, stopped = late_rows(submissions, points), False
     try:
-        marked = grade_with_journal(submissions, journal, Limits(given.seconds, given.memory), given.jobs)
+        marked = grade_with_journal(submissions, journal, limits, given.jobs, make_host)
         for found in tqdm(marked, total=len(submissions), desc="submissions", unit="file"):
             rows += found
     except KeyboardInterrupt:
@@ -75,7 +89,7 @@ def main() -> int:
     for row in rows:
         if not row.exercise or row.state == "flag":
             print(f"  {row.student}: {row.file}: {row.finding}")
-    print("A 1? was flagged; a 1 without a flag is no proof: the checks run in the answer's own process.")
+    print("A 1? was flagged; a 1 without a flag is no proof (docs/teaching.md: what a mark is worth).")
     print(f"{'Stopped (go on with --resume); what was marked is in' if stopped else 'Written:'} {', '.join(written)}.")
     return 130 if stopped else 0
 

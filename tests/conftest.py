@@ -50,6 +50,8 @@ SLOW = (
     "test_comparison",
     "test_planning",
     "test_hand_out",
+    "test_containers",
+    "test_outside",
     "test_hand_out_for",
     "test_new_exercise",
     "test_feedback",

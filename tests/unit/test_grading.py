@@ -570,6 +570,8 @@ def test_where_processes_cannot_be_copied_each_submission_has_a_new_one(tmp_path
     for student, text in texts.items():
         (tmp_path / student).mkdir()
         (tmp_path / student / "08_evaluation.ipynb").write_text(text, encoding="utf-8")
-    rows = [row for found in grade(find_submissions(tmp_path), Limits(30, 2), apart=False) for row in found]
+    rows = [
+        row for found in grade(find_submissions(tmp_path), Limits(30, 2), make_host=lambda: Host(apart=False)) for row in found
+    ]
     found = {student: "".join(states(row for row in rows if row.student == student).values()) for student in texts}
     assert found == {"ada": "right" * 4, "vic": "rightwrongrightright"}

@@ -2,7 +2,9 @@
 
 import json
 import os
+import signal
 import socket
+import time
 
 import nbformat
 import numpy as np
@@ -19,7 +21,7 @@ from unet_lab.course.grading import Limits, grade, isolation
 from unet_lab.course.grading.carrying import NotPlain, Packer, receive, send, unpack
 from unet_lab.course.grading.lending import Lent
 from unet_lab.course.grading.outside import INSIDE, CannotBeCarried, Link
-from unet_lab.course.grading.presiding import judged_here, preside
+from unet_lab.course.grading.presiding import both_clocks, judged_here, preside
 from unet_lab.course.grading.submissions import find_submissions
 from unet_lab.course.grading.witness import Giving, Witness
 
@@ -287,6 +289,26 @@ def test_an_endless_answer_is_stopped_and_the_next_question_answered(asked, monk
     with pytest.raises(limits.TooLong):
         outside(False)
     assert outside(True) == "done"
+
+
+@needs_copies
+def test_the_time_of_the_answer_s_process_counts():
+    ready, go = socket.socketpair()
+    child = os.fork()
+    if child == 0:
+        isolation.die_with_parent()
+        began = time.process_time()
+        while time.process_time() - began < 0.3:
+            pass
+        go.sendall(b"x")
+        signal.pause()
+        os._exit(0)
+    before = time.process_time()
+    assert ready.recv(1) == b"x"
+    worked = both_clocks(child)() - before
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert worked > 0.3
 
 
 def test_functions_are_given_by_number():

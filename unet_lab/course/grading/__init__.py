@@ -1,5 +1,6 @@
 """A class's submissions, checked again: each in a process of its own, with limits, into one table."""
 
+from unet_lab.course.grading.containers import IMAGE, TOOLS, container_hosts, prepare
 from unet_lab.course.grading.feedback import write_feedback, write_overview
 from unet_lab.course.grading.gradebook import (
     FORMATS,
@@ -20,6 +21,8 @@ from unet_lab.course.grading.tables import write_similar, write_tables
 
 __all__ = [
     "FORMATS",
+    "IMAGE",
+    "TOOLS",
     "Host",
     "Journal",
     "Limits",
@@ -27,6 +30,7 @@ __all__ = [
     "Row",
     "Student",
     "Submission",
+    "container_hosts",
     "find_submissions",
     "grade",
     "grade_with_journal",
@@ -35,6 +39,7 @@ __all__ = [
     "mark",
     "needed_cells",
     "points_of",
+    "prepare",
     "read_points",
     "read_roster",
     "similar_pairs",

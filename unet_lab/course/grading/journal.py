@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from unet_lab.course.grading.hosting import Limits
+from unet_lab.course.grading.hosting import Host, Limits
 from unet_lab.course.grading.marking import Row, grade_each
 from unet_lab.course.grading.submissions import Submission
 from unet_lab.files import to_the_disk
@@ -63,7 +63,11 @@ def key_of(submission: Submission) -> str:
 
 
 def grade_with_journal(
-    submissions: Sequence[Submission], journal: Journal, limits: Limits | None = None, jobs: int = 1, apart: bool | None = None
+    submissions: Sequence[Submission],
+    journal: Journal,
+    limits: Limits | None = None,
+    jobs: int = 1,
+    make_host: Callable[[], Host] = Host,
 ) -> Iterator[list[Row]]:
     """As `grade`, but what is in the journal is not marked again, and what is marked is noted in it at once."""
     new = []
@@ -73,6 +77,6 @@ def grade_with_journal(
             new.append(submission)
         else:
             yield rows
-    for submission, rows in grade_each(new, limits, jobs, apart):
+    for submission, rows in grade_each(new, limits, jobs, make_host):
         journal.add(submission, rows)
         yield rows

@@ -8,7 +8,7 @@ import secrets
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -67,25 +67,25 @@ class Row(NamedTuple):
 
 
 def grade(
-    submissions: Sequence[Submission], limits: Limits | None = None, jobs: int = 1, apart: bool | None = None
+    submissions: Sequence[Submission], limits: Limits | None = None, jobs: int = 1, make_host: Callable[[], Host] = Host
 ) -> Iterator[list[Row]]:
     """The rows of each submission, in the order in which they become ready; `jobs` of them at a time.
 
-    Whatever a submission does, it gets its rows and the next one is next. apart : as for `hosting.Host`.
+    Whatever a submission does, it gets its rows and the next one is next. make_host : what it runs in (`containers` has another).
     """
-    for _, rows in grade_each(submissions, limits, jobs, apart):
+    for _, rows in grade_each(submissions, limits, jobs, make_host):
         yield rows
 
 
 def grade_each(
-    submissions: Sequence[Submission], limits: Limits | None = None, jobs: int = 1, apart: bool | None = None
+    submissions: Sequence[Submission], limits: Limits | None = None, jobs: int = 1, make_host: Callable[[], Host] = Host
 ) -> Iterator[tuple[Submission, list[Row]]]:
     """As `grade`, with each submission beside its rows."""
     limits, hosts, mine = limits or Limits(), [], threading.local()
 
     def host() -> Host:
         if not hasattr(mine, "host"):
-            mine.host = Host(apart)
+            mine.host = make_host()
             hosts.append(mine.host)
         return mine.host
 

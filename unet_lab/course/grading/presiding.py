@@ -7,8 +7,6 @@ import socket
 import time
 from collections.abc import Callable
 
-import psutil
-
 import unet_lab.course as course
 from unet_lab.course import limits
 from unet_lab.course.checking import judge
@@ -81,13 +79,15 @@ def pass_on(what: dict, say: Callable) -> None:
 
 
 def both_clocks(child: int) -> Callable[[], float]:
-    """Seconds of the processor that this process and the other one have used."""
-    other = psutil.Process(child)
+    """Seconds of the processor that this process and the other one have used.
+
+    Asked of the kernel itself: /proc counts processes otherwise than this one does, where it has a numbering of its own.
+    """
+    other = (~child << 3) | 2  # what clock_getcpuclockid(3) gives for a process, on Linux
 
     def clock() -> float:
-        with contextlib.suppress(psutil.Error):
-            times = other.cpu_times()
-            return time.process_time() + times.user + times.system
+        with contextlib.suppress(OSError):
+            return time.process_time() + time.clock_gettime(other)
         return time.process_time()
 
     return clock
