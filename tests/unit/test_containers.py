@@ -51,7 +51,7 @@ def hand_in(folder):
 
 
 def marks(submissions, tool):
-    limits = Limits(seconds=20)
+    limits = Limits(seconds=10)
     rows = [row for found in grade(submissions, limits, 1, container_hosts(tool, IMAGE, limits)) for row in found]
     of = lambda student: "".join(row.state[0] for row in rows if row.student == student and row.state != "flag" and row.exercise)  # noqa: E731
     return {student: of(student) for student in ("ada", "bob", "raj", "eve")}, rows
@@ -62,7 +62,7 @@ def test_each_submission_has_a_container_that_is_closed(stand_in, tmp_path):
     found, rows = marks(hand_in(tmp_path / "class"), "docker")
     assert found["ada"] == "rrrr" and found["bob"] == "rwrr"  # noqa: PT018
     assert found["eve"] == "eeee"
-    assert any("stopped after 20 seconds" in row.finding for row in rows if row.student == "eve")
+    assert any("stopped after 10 seconds" in row.finding for row in rows if row.student == "eve")
     told = (stand_in.parent / "told").read_text().splitlines()
     runs = [line for line in told if line.startswith("run ")]
     assert len(runs) >= 4
