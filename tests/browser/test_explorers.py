@@ -52,8 +52,8 @@ def agrees(page, box):
     shown = box.evaluate(SHOWN)
     for said in ask(page, shown["png"]):
         drawn_anew = (said["words"], shown["png"]) == (said["fresh"], said["fresh_png"])  # not while a change is on its way
-        if drawn_anew and said["words"].split() == shown["words"].split():
-            assert shown["alt"] == said["alt"]
+        arrived = said["words"].split() == shown["words"].split() and said["alt"] == shown["alt"]
+        if drawn_anew and arrived:
             assert shown["wide"] > 400
             return shown["png"]
     return None
