@@ -32,7 +32,8 @@ from unet_lab.course import LESSONS
 
 HERE = Path(__file__).resolve().parents[1]
 LEFT_OUT = (
-    *(".ci/", ".git", ".pre-commit", "CHANGELOG.md", "CONTRIBUTING.md", "docs/teaching.md", "docs/measurements.md"),
+    *(".ci/", ".git", ".pre-commit", ".dockerignore", "Containerfile", "CHANGELOG.md", "CONTRIBUTING.md"),
+    *("docs/teaching.md", "docs/measurements.md"),
     *("notebooks/solutions/", "notebooks/source/", "unet_lab/course/grading/"),
     *("tests/browser/", "tests/exercises/", "tests/robustness/", "tests/test_project.py", "benchmarks/reaction.py"),
     "benchmarks/network_reaction.py",
@@ -47,6 +48,7 @@ LEFT_OUT_TESTS = {
         "benchmark_table",
         "pages_of_notebooks",
         "collecting",
+        "containers",
         "grading",
         "feedback",
         "hand_out",
@@ -55,6 +57,7 @@ LEFT_OUT_TESTS = {
         "own_pages",
         "papers",
         "progress",
+        "outside",
         "trust",
     )
 }

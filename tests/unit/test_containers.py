@@ -1,5 +1,6 @@
 """Submissions in containers: what docker and podman are told, and, where one of them runs and has the image, what they do."""
 
+import shutil
 import stat
 import subprocess
 import sys
@@ -41,10 +42,10 @@ def stand_in(tmp_path, monkeypatch):
     return program
 
 
-def hand_in(folder):
+def hand_in(folder, students):
     texts = {"ada": notebook(), "bob": notebook(WRONG["iou"]), "raj": CLASS["raj"]}
     texts["eve"] = notebook((DEF, "while True: pass\n" + DEF))
-    for student, text in texts.items():
+    for student, text in ((student, texts[student]) for student in students):
         (folder / student).mkdir(parents=True)
         (folder / student / "08_evaluation.ipynb").write_text(text, encoding="utf-8")
     return find_submissions(folder)
@@ -54,18 +55,17 @@ def marks(submissions, tool):
     limits = Limits(seconds=10)
     rows = [row for found in grade(submissions, limits, 1, container_hosts(tool, IMAGE, limits)) for row in found]
     of = lambda student: "".join(row.state[0] for row in rows if row.student == student and row.state != "flag" and row.exercise)  # noqa: E731
-    return {student: of(student) for student in ("ada", "bob", "raj", "eve")}, rows
+    return {submission.student: of(submission.student) for submission in submissions}, rows
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for docker is a script with a #! line")
 def test_each_submission_has_a_container_that_is_closed(stand_in, tmp_path):
-    found, rows = marks(hand_in(tmp_path / "class"), "docker")
-    assert found["ada"] == "rrrr" and found["bob"] == "rwrr"  # noqa: PT018
-    assert found["eve"] == "eeee"
+    found, rows = marks(hand_in(tmp_path / "class", ["bob", "eve"]), "docker")
+    assert found == {"bob": "rwrr", "eve": "eeee"}
     assert any("stopped after 10 seconds" in row.finding for row in rows if row.student == "eve")
     told = (stand_in.parent / "told").read_text().splitlines()
     runs = [line for line in told if line.startswith("run ")]
-    assert len(runs) >= 4
+    assert len(runs) >= 2
     assert all(option in line for line in runs for option in ["--rm", IMAGE, *CLOSED])
     assert all(":/handed-in:ro" in line for line in runs)
     names = [word.removeprefix("--name=") for line in runs for word in line.split() if word.startswith("--name=")]
@@ -90,13 +90,11 @@ def test_what_does_not_work_is_said_before_anything_is_marked(stand_in, tmp_path
 
 @pytest.mark.parametrize("tool", TOOLS)
 def test_a_real_container_marks_as_without_one(tmp_path, tool):
+    if not shutil.which(tool) or subprocess.run([tool, "image", "inspect", IMAGE], capture_output=True).returncode != 0:
+        pytest.skip(f"there is no {tool} here with the image {IMAGE}, which lab.py grade FOLDER --container {tool} builds")
     try:
-        has_it = subprocess.run([tool, "image", "inspect", IMAGE], capture_output=True).returncode == 0
-    except OSError:
-        has_it = False
-    if not has_it:
-        pytest.skip(
-            f"there is no {tool} here that has the image {IMAGE} (python3 lab.py grade FOLDER --container {tool} builds it)"
-        )
-    found, _ = marks(hand_in(tmp_path / "class"), tool)
+        prepare(tool, IMAGE, COURSE)
+    except ValueError as why:
+        pytest.skip(str(why))
+    found, _ = marks(hand_in(tmp_path / "class", ["ada", "bob", "raj", "eve"]), tool)
     assert found == {"ada": "rrrr", "bob": "rwrr", "raj": "rrrr", "eve": "eeee"}
