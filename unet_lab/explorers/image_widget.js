@@ -23,6 +23,11 @@ function render({ model, el }) {
     return model.get("panels").some(([left, top, right, bottom]) => left <= x && x <= right && top <= y && y <= bottom);
   }
 
+  // Two settings may give the same picture; its text then changes alone.
+  function describe() {
+    image.alt = model.get("alt");
+  }
+
   function press(event) {
     const at = place(event);
     if (!inside(at)) return;
@@ -64,12 +69,14 @@ function render({ model, el }) {
   image.addEventListener("pointerdown", press);
   image.addEventListener("pointermove", move);
   model.on("change:png", show);
+  model.on("change:alt", describe);
   show();
   el.append(image);
   return () => {
     window.removeEventListener("resize", ask_for_resolution);
     watcher?.disconnect();
     model.off("change:png", show);
+    model.off("change:alt", describe);
     URL.revokeObjectURL(url);
   };
 }
