@@ -122,22 +122,28 @@ def test_a_message_that_is_none_is_refused():
             receive(ours)
 
 
+def at_the_other_end(work):
+    """Do that in a copy of this process, with a wire to this one; returns this end, and the copy's number."""
+    ours, theirs = socket.socketpair()
+    child = os.fork()
+    if child == 0:
+        try:
+            isolation.die_with_parent()
+            ours.close()
+            work(Witness(theirs))
+        finally:
+            os._exit(0)
+    theirs.close()
+    return ours, child
+
+
 @pytest.fixture
 def asked():
     """Gives functions that run in another process, at the end of a wire, and look like those that they were made of."""
     opened = []
 
     def from_outside(function):
-        ours, theirs = socket.socketpair()
-        child = os.fork()
-        if child == 0:
-            try:
-                isolation.die_with_parent()
-                ours.close()
-                Witness(theirs).ask({"exercise": "x"}, function)
-            finally:
-                os._exit(0)
-        theirs.close()
+        ours, child = at_the_other_end(lambda witness: witness.ask({"exercise": "x"}, function))
         opened.append((ours, child))
         message, buffers = receive(ours)
         link = Link(ours)
@@ -318,17 +324,12 @@ def test_functions_are_given_by_number():
 
 def from_outside(name, source):
     """The lines that are written about an answer: judged in a process of its own, and then from this one."""
-    ours, theirs = socket.socketpair()
-    child = os.fork()
-    if child == 0:
-        try:
-            isolation.die_with_parent()
-            ours.close()
-            answer = tried.answer(source)
-            Witness(theirs).state(judged_here(name, CHECKS[name], answer), answer)
-        finally:
-            os._exit(0)
-    theirs.close()
+
+    def work(witness):
+        answer = tried.answer(source)
+        witness.state(judged_here(name, CHECKS[name], answer), answer)
+
+    ours, child = at_the_other_end(work)
     clock, said = limits.CLOCK, []
     try:
         preside(ours, child, lambda **line: said.append(line))
@@ -373,17 +374,35 @@ FORGERIES = {
 }
 
 
+def marked_alone(folder, cells):
+    """The rows of a student's notebook 08 with these cells."""
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in cells])
+    (folder / "Ada").mkdir()
+    nbformat.write(made, folder / "Ada" / "08_evaluation.ipynb")
+    return next(grade(find_submissions(folder), Limits(seconds=120)))
+
+
 @needs_copies
 @pytest.mark.parametrize("how", FORGERIES)
 def test_who_deceives_the_checks_beside_him_gets_no_mark(tmp_path, how):
     forged = FORGERIES[how] if "def my_iou" in FORGERIES[how] else f"{FORGERIES[how]}\n{WRONG}"
     other = "def my_confusion(a, b, n=3):\n    return np.bincount(n * a.ravel() + b.ravel(), minlength=n * n).reshape(n, n)"
     cells = [IMPORTS, f'{forged}\n\ncheck("iou", my_iou)', f'{other}\n\ncheck("confusion_matrix", my_confusion)']
-    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in cells])
-    folder = tmp_path / "Ada"
-    folder.mkdir()
-    nbformat.write(made, folder / "08_evaluation.ipynb")
-    rows = next(grade(find_submissions(tmp_path), Limits(seconds=120)))
+    rows = marked_alone(tmp_path, cells)
     states = {row.exercise: row.state for row in rows if row.state in ("right", "wrong", "error", "not tried")}
     assert states["iou"] != "right", rows
     assert any(row.state == "flag" for row in rows), "and it is said"
+
+
+LOOKS = """def my_iou(matrix):
+    import gc
+    known = [d for d in gc.get_objects() if isinstance(d, dict) and isinstance(d.get("secret"), str)]
+    raise ValueError(f"{len(known)} found")
+
+check("iou", my_iou)"""
+
+
+@needs_copies
+def test_the_answer_s_process_does_not_know_what_lines_are_signed_with(tmp_path):
+    rows = marked_alone(tmp_path, [IMPORTS, LOOKS])
+    assert any("ValueError: 0 found" in row.finding for row in rows), rows

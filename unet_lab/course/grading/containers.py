@@ -9,18 +9,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import queue
 import shutil
 import subprocess
-import sys
 import tempfile
-import threading
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 import unet_lab
-from unet_lab.course.grading.hosting import PATIENCE, Limits, listen
+from unet_lab.course.grading.hosting import PATIENCE, Limits, listened_to, next_line
 
 TOOLS = ("docker", "podman")
 IMAGE = f"unet-lab-marking:{unet_lab.__version__}"
@@ -49,7 +46,7 @@ def prepare(tool: str, image: str, course: Path) -> None:
             raise ValueError(f"--container {tool}: the image {image} could not be built; its last lines say why.")
     with ContainerHost(tool, image) as host:
         host.spare = host.start()
-        if host.answer(host.spare, PATIENCE) is None:
+        if next_line(host.spare, PATIENCE) is None:
             raise ValueError(f"--image {image}: the course does not start in it: {host.complaint(host.spare)}")
 
 
@@ -71,7 +68,7 @@ class ContainerHost:
         """Do a job. Returns which limit ended it ("" for none), the seconds of the processor that it used, and its status."""
         process, self.spare = self.spare or self.start(), None
         try:
-            if self.answer(process, PATIENCE) is None:
+            if next_line(process, PATIENCE) is None:
                 return f"its container could not be started: {self.complaint(process)}", 0.0, None
             self.spare = self.start()
             shutil.copytree(job["folder"], process.shown / "folder")
@@ -80,7 +77,7 @@ class ContainerHost:
             with contextlib.suppress(OSError):
                 process.stdin.write(json.dumps(request).encode() + b"\n")
                 process.stdin.flush()
-            found = self.answer(process, 10 * limits.seconds + PATIENCE)
+            found = next_line(process, 10 * limits.seconds + PATIENCE)
         finally:
             self.end(process)
         if found is None:
@@ -97,15 +94,8 @@ class ContainerHost:
         line += [f"--volume={shown}:{INSIDE}:ro", self.image, "python", "-m", "unet_lab.course.grading.in_container", INSIDE]
         kept = open(shown.with_suffix(".log"), "w+b")  # noqa: SIM115
         process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=kept)
-        process.shown, process.name, process.kept, process.answers = shown, name, kept, queue.Queue()
-        threading.Thread(target=listen, args=(process,), daemon=True).start()
-        return process
-
-    def answer(self, process: subprocess.Popen, seconds: float) -> dict | None:
-        """The next line that comes out of it; None where it has ended, or is silent for that long."""
-        with contextlib.suppress(queue.Empty):
-            return process.answers.get(timeout=seconds)
-        return None
+        process.shown, process.name, process.kept = shown, name, kept
+        return listened_to(process)
 
     def complaint(self, process: subprocess.Popen) -> str:
         """The last line of what docker or podman said."""
@@ -131,7 +121,3 @@ class ContainerHost:
 def container_hosts(tool: str, image: str, limits: Limits) -> Callable[[], ContainerHost]:
     """A function that makes the hosts for `marking.grade`."""
     return lambda: ContainerHost(tool, image, limits)
-
-
-if sys.platform == "win32":  # docker on Windows runs Linux; paths are shown to it as Windows has them
-    CLOSED = [option for option in CLOSED if not option.startswith("--ulimit")]

@@ -56,7 +56,7 @@ class Host:
         """Do a job. Returns which limit ended it ("" for none), the seconds of the processor that it used, and its status."""
         if self.process is None or self.process.poll() is not None:
             self.process, self.spare = self.spare or self.start(), None
-            if self.answer(self.process, PATIENCE) is None:
+            if next_line(self.process, PATIENCE) is None:
                 self.end(self.process)
                 self.process = None
                 return "the process that runs submissions could not be started", 0.0, None
@@ -70,7 +70,7 @@ class Host:
             self.process = None
             return "the process that runs submissions has ended", 0.0, None
         reason, worked = self.watch(process, limits)
-        found = self.answer(process, GRACE) if self.apart and reason else self.answered
+        found = next_line(process, GRACE) if self.apart and reason else self.answered
         if found is None:  # it does one job, or was ended itself, or hangs
             self.end(process)
             self.process = None
@@ -90,15 +90,8 @@ class Host:
             line, cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             start_new_session=os.name == "posix",
         )  # fmt: skip
-        process.folder, process.answers = folder, queue.Queue()
-        threading.Thread(target=listen, args=(process,), daemon=True).start()
-        return process
-
-    def answer(self, process: subprocess.Popen, seconds: float) -> dict | None:
-        """The next line that the process says; None where it has ended, or is silent for that long."""
-        with contextlib.suppress(queue.Empty):
-            return process.answers.get(timeout=seconds)
-        return None
+        process.folder = folder
+        return listened_to(process)
 
     def watch(self, process: subprocess.Popen, limits: Limits) -> tuple[str, float]:
         """Wait until the job is done; end what it started at a limit. Returns which limit, and the seconds of the processor."""
@@ -137,6 +130,13 @@ class Host:
         shutil.rmtree(process.folder, ignore_errors=True)
 
 
+def listened_to(process: subprocess.Popen) -> subprocess.Popen:
+    """The process, whose output is from now on read line by line (`next_line`)."""
+    process.answers = queue.Queue()
+    threading.Thread(target=listen, args=(process,), daemon=True).start()
+    return process
+
+
 def listen(process: subprocess.Popen) -> None:
     """Hand on what the process says, line by line; None when it has ended."""
     for line in process.stdout:
@@ -144,6 +144,13 @@ def listen(process: subprocess.Popen) -> None:
             process.answers.put(json.loads(line))
     process.stdout.close()
     process.answers.put(None)
+
+
+def next_line(process: subprocess.Popen, seconds: float) -> dict | None:
+    """What the process says next; None where it has ended, or is silent for that long."""
+    with contextlib.suppress(queue.Empty):
+        return process.answers.get(timeout=seconds)
+    return None
 
 
 def too_much(members: list[psutil.Process], limits: Limits, elapsed: float, worked: float, loaded: int) -> str:

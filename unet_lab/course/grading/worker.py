@@ -56,8 +56,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         as_nobody = apart and isolation.nobody_can_work(Path(folder))
     print(json.dumps({"ready": True, "as_nobody": as_nobody}), flush=True)
-    for line in sys.stdin:
-        job = json.loads(line) | {"as_nobody": as_nobody}
+    for job in map(json.loads, sys.stdin):
+        job["as_nobody"] = as_nobody
         if not apart:
             do(job)
         status = in_a_copy(job)
@@ -98,6 +98,7 @@ def in_two(job: dict, results: int) -> None:
         isolation.die_with_parent()
         ours.close()
         os.close(results)
+        del job["secret"], job["results"]  # from here on only the judge knows them
         do(job, Witness(theirs))
     judging = os.fork()
     if judging == 0:
@@ -130,7 +131,6 @@ def do(job: dict, wire: Witness | None = None) -> None:
     """Run what was handed in, and end. wire : to the process that judges it; None where there is none."""
     cells = json.loads(Path(job["cells"]).read_text(encoding="utf-8"))
     say = wire.say if wire is not None else lines_to(job["results"], job["secret"])
-    job = {key: value for key, value in job.items() if key != "secret"}
     folder, place = Path(job["folder"]), Path(job["folder"], job["place"])
     os.environ |= dict.fromkeys(("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP", "IPYTHONDIR"), str(folder))
     tempfile.tempdir = str(folder)
