@@ -104,7 +104,7 @@ def judged(function: Callable, answer) -> Verdict:
         if isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY):
             clue = "Look at the shapes of what you make: print them before. Is there one of (H, W, H, W)?"
             return Verdict("wrong", f"it needs more memory than there is: {short(str(error)) or 'no room left'}.", (clue,))
-        finding = f"it stopped with {type(error).__name__}: {short(str(error))}{_place(error)}"
+        finding = f"it stopped with {type(error).__name__}: {short(str(error))}{place_of(error)}"
         hints = (usual_cause(error),)
         return Verdict("wrong", finding, hints)
     return Verdict("right")
@@ -172,7 +172,7 @@ def short(text: str) -> str:
     return first if len(first) < 200 else first[:200] + " …"
 
 
-def _place(error: Exception) -> str:
+def place_of(error: Exception) -> str:
     """Where in the student's own code it happened: the last line that is not of a library. An error may bring its place along."""
     if isinstance(known := getattr(error, "place", None), str):
         return known

@@ -8,7 +8,7 @@ import random
 import numpy as np
 import torch
 
-from unet_lab.course.checking import _place
+from unet_lab.course.checking import place_of
 
 
 def described(error: BaseException) -> dict:
@@ -18,7 +18,7 @@ def described(error: BaseException) -> dict:
         words = str(error)
     except Exception:
         words = ""
-    return {"error": names, "words": words[:10_000], "place": _place(error)}
+    return {"error": names, "words": words[:10_000], "place": place_of(error)}
 
 
 def error_of(reply: dict) -> BaseException:

@@ -30,10 +30,8 @@ from unet_lab.course.grading.circumstances import (
 from unet_lab.course.grading.lending import KEPT, Lent, put_back
 
 # Answers that are networks or work on networks, and two that are watched at each draw, or run with others in a room.
-INSIDE = frozenset(
-    {"conv_block", "encoder_stage", "decoder_stage", "unet", "training_step", "attention_gate", "hook_layer", "rank_skips"}
-    | {"interval", "data_parallel_step"}
-)
+INSIDE = {"conv_block", "encoder_stage", "decoder_stage", "unet", "training_step", "attention_gate", "hook_layer", "rank_skips"}
+INSIDE |= {"interval", "data_parallel_step"}
 MISSING = {"missing": True}  # a parameter without a default
 
 
