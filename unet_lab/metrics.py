@@ -122,13 +122,9 @@ def scores(matrix: np.ndarray, average: str | None = "macro", zero_division: flo
     weights = in_truth
     if average == "micro":
         true_positive, in_truth, in_prediction = (v.sum(keepdims=True) for v in (true_positive, in_truth, in_prediction))
-    ratios = (
-        (true_positive, in_prediction),
-        (true_positive, in_truth),
-        (2 * true_positive, in_truth + in_prediction),
-        (true_positive, in_truth + in_prediction - true_positive),
-    )
-    values = [np.divide(a, b, out=np.full_like(a, zero_division), where=b > 0) for a, b in ratios]
+    above = np.array([true_positive, true_positive, 2 * true_positive, true_positive])  # precision, recall, F1, IoU
+    below = np.array([in_prediction, in_truth, in_truth + in_prediction, in_truth + in_prediction - true_positive])
+    values = np.divide(above, below, out=np.full_like(above, zero_division), where=below > 0)
     if average is None:
         return Scores(accuracy, *values)
     return Scores(accuracy, *(mean(v, weights if average == "weighted" else np.ones_like(v)) for v in values))
@@ -155,7 +151,8 @@ def mean(values: np.ndarray, weights: np.ndarray) -> float:
 
 def macro_iou(matrix: np.ndarray) -> float:
     """The macro IoU of a confusion matrix, as a plain number."""
-    return float(scores(matrix, average="macro").iou)
+    iou = scores(matrix, average=None).iou
+    return mean(iou, np.ones_like(iou))
 
 
 def bootstrap_interval(

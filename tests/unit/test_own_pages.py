@@ -93,7 +93,7 @@ def copy(tmp_path_factory):
     """What the tests of pages read, in a folder of its own, with a translated page and a changed one."""
     folder = tmp_path_factory.mktemp("lecturer")
     for name in ("notebooks", "tests", "scripts"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "see-*"))  # browser tests'
     for path in ROOT.iterdir():
         if path.name in ("unet_lab", "data", "docs", "benchmarks"):
             (folder / path.name).symlink_to(path)

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.ndimage import uniform_filter1d
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from unet_lab.datasets.standardise import Sliceable
 
@@ -80,7 +80,7 @@ def meeting(ends: Sequence[Edge], starts: Sequence[Edge], by_chance: float) -> I
     likeness = np.clip(fine_before @ fine_after.T, -0.9999, 0.9999)  # correlation, (n, n)
     z = np.arctanh(likeness) * np.sqrt(np.maximum(independent - 3, 0))
     np.fill_diagonal(z, 0)
-    least = norm.isf(by_chance)
+    least = -ndtri(by_chance)
     ranked = [np.sort(z, axis=axis) for axis in (0, 1)]
     second = np.maximum(ranked[0][-2][None, :], ranked[1][:, -2][:, None])
     inside = [np.array([rms(edge.outer - edge.inner) for edge in side]) for side in (ends, starts)]

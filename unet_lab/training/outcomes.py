@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.stats import ttest_ind
 
 from unet_lab.files import DATA, write_whole
 from unet_lab.training.candidate import Candidate, Protocol
@@ -63,6 +62,8 @@ def p_value(outcome: Outcome, baseline: Outcome) -> float:
 
     Over the seeds; NaN where one side has a single one, and where both have no variation and no difference.
     """
+    from scipy.stats import ttest_ind  # more than a second to load, which not every notebook should pay
+
     return float(ttest_ind(outcome.ious, baseline.ious, equal_var=False).pvalue) if min_seeds(outcome, baseline) > 1 else math.nan
 
 

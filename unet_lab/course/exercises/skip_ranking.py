@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cache
@@ -36,6 +37,12 @@ Tables = list[list[np.ndarray]]  # for all skips on, then each level cut: a conf
 
 def setting(seed: int) -> tuple[nn.Module, list[Cell]]:
     """A small U-Net with weights drawn at random, and pairs whose truths are its own predictions, spoilt in one corner."""
+    return copy.deepcopy(made_setting(seed))
+
+
+@cache
+def made_setting(seed: int) -> tuple[nn.Module, list[Cell]]:
+    """What `setting` copies."""
     torch.manual_seed(seed)
     model = UNet(base_channels=4, depth=4).eval()
     shake([module for module in model.modules() if isinstance(module, nn.BatchNorm2d)], seed)
@@ -141,6 +148,12 @@ def levels(got) -> list[int]:
     return found
 
 
+@cache
+def runs_of(seed: int) -> dict[str, Callable[[], list[int]]]:
+    """What other ways of measuring, that need the network, give for this setting; each is measured once."""
+    return {finding: cache(run) for finding, run in from_runs(*setting(seed)).items()}
+
+
 def known_mistake(given: list[list[int]]) -> str:
     """What was measured instead: the mistake that gives the student's own order for every network; "" where none does."""
     with np.errstate(all="ignore"):
@@ -153,7 +166,7 @@ def known_mistake(given: list[list[int]]) -> str:
             return fitting[0]
         left: set[str] | None = None
         for mine, seed in zip(given, SEEDS, strict=True):
-            runs = from_runs(*setting(seed))
+            runs = runs_of(seed)
             left = {key for key in (runs if left is None else left) if runs[key]() == mine}
             if not left:
                 return ""

@@ -23,6 +23,18 @@ def segmented(seed: int, size: int) -> np.ndarray:
     return segment(generate_cell(seed, size).image)
 
 
+@cache
+def in_one_view() -> int:
+    """Nucleus pixels that `predict` finds."""
+    return int((predict(load_pretrained("small"), generate_cell(SEED, SIZE).image) == 2).sum())
+
+
+@cache
+def in_the_mask() -> int:
+    """Nucleus pixels that `segment` finds where it is given the mask."""
+    return int((segment(generate_cell(SEED, SIZE).mask) == 2).sum())
+
+
 def nucleus_pixels(answer) -> None:
     """How many pixels of the cell of seed 7 (160 pixels) does `segment` call nucleus?"""
     if isinstance(answer, bool | np.bool_):
@@ -71,10 +83,10 @@ def nucleus_pixels(answer) -> None:
             wrong = f"the cell of seed {seed}" if seed != SEED else f"a cell of size {size}"
             finding = f"yours {given:,.0f}: that is the nucleus of {wrong}; asked is seed {SEED}, size {SIZE}."
             raise Wrong(finding, f"generate_cell(seed={SEED}, size={SIZE}) draws the cell that is meant.", count)
-    if given == int((predict(load_pretrained("small"), generate_cell(SEED, SIZE).image) == 2).sum()):
+    if given == in_one_view():
         finding = f"yours {given:,.0f}: that is what predict finds, with one view; segment takes the mean of several."
         raise Wrong(finding, "segment(image), as on the page above.", count)
-    if given == int((segment(truth) == 2).sum()):
+    if given == in_the_mask():
         finding = f"yours {given:,.0f}: the mask was segmented; segment takes the image, cell.image."
         raise Wrong(finding, "segment(cell.image), and then compare what comes out with 2.", count)
     if 0 < given < 1:

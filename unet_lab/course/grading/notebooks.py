@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-
-import nbformat
+from typing import TYPE_CHECKING
 
 from unet_lab.course.exercises import LESSONS
+
+if TYPE_CHECKING:
+    import nbformat
 
 LARGEST = 50_000_000  # bytes of a notebook that is read
 
@@ -18,6 +20,8 @@ class Unreadable(ValueError):
 
 def read_notebook(path: Path) -> nbformat.NotebookNode:
     """A notebook of any program and version, byte order mark or not. Raises Unreadable, saying why, for whatever is none."""
+    import nbformat  # seconds to load (a grammar of web addresses): not for each process that runs submissions
+
     if path.is_symlink():
         raise Unreadable("a link to another file; only what was handed in is read")
     if not path.is_file():

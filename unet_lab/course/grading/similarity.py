@@ -11,12 +11,13 @@ import keyword
 import sys
 import tokenize
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from types import CodeType, FunctionType, ModuleType
 from typing import NamedTuple
 
 FEWEST = 25  # tokens: shorter answers are alike by themselves
+NO_ANSWERS = ("unet_lab.course", "unet_lab.explorers", "unet_lab.plots")  # rooms that only ask, or show
 ALIKE = 0.9  # share of equal tokens from which a pair is in the table
 _SKIPPED = {
     tokenize.COMMENT,
@@ -121,17 +122,26 @@ def own_lines(code: str, handed_out: Sequence[str]) -> str:
 
 @cache
 def library_index() -> dict[str, Tokens]:
-    """The tokens of every function and class of the library that is loaded, by its name."""
+    """The tokens of every function and class of the library that is loaded and could be an answer, by its name."""
     found = {}
     for name, module in list(sys.modules.items()):
-        if not name.startswith("unet_lab") or name.startswith("unet_lab.course"):
-            continue
-        for key, value in vars(module).items():
-            if isinstance(value, FunctionType | type) and value.__module__ == name:
-                tokens = source_tokens(value)
-                if len(tokens) >= FEWEST:
-                    found[f"{name}.{key}"] = tokens
+        if name.startswith("unet_lab") and not name.startswith(NO_ANSWERS):
+            parts = {key: tokens_of(code) for key, code in functions_and_classes(module)}
+            found |= {f"{name}.{key}": tokens for key, tokens in parts.items() if len(tokens) >= FEWEST}
     return found
+
+
+def functions_and_classes(module: ModuleType) -> Iterator[tuple[str, str]]:
+    """The name and the source, decorators included, of each that a module makes at its outermost level."""
+    try:
+        source = inspect.getsource(module)
+    except (OSError, TypeError):  # a module that is empty, or has no file
+        return
+    lines = source.splitlines()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            yield node.name, "\n".join(lines[first - 1 : node.end_lineno])
 
 
 def source_tokens(value) -> Tokens:

@@ -26,13 +26,14 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+import sklearn.metrics
 import torch
 
 import unet_lab.course as course
 import unet_lab.datasets
 import unet_lab.explorers
 import unet_lab.inference
-import unet_lab.training  # noqa: F401  (what notebooks import is there before the first of them)
+import unet_lab.training
 from unet_lab.course import limits
 from unet_lab.course.grading import isolation
 from unet_lab.course.grading.notebooks import asked_checks
@@ -43,6 +44,8 @@ from unet_lab.course.grading.slicing import needed_cells
 from unet_lab.course.grading.translating import HarmlessShell, plain_python, syntax_error
 from unet_lab.course.grading.trust import Seal, Watcher
 from unet_lab.course.grading.witness import Witness
+
+LOADED = (sklearn.metrics, unet_lab.datasets, unet_lab.explorers, unet_lab.inference, unet_lab.training)  # what notebooks import
 
 
 def main() -> int:
