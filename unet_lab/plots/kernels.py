@@ -40,10 +40,9 @@ def draw_numbers(
         edge = padding and not (padding <= row < height - padding and padding <= column < width - padding)
         colour = "#999999" if edge else "black"
         axes.text(column, row, text, ha="center", va="center", fontsize=8 if small else 10, color=colour)
-    axes.set_xticks(np.arange(width + 1) - 0.5, labels=[])
-    axes.set_yticks(np.arange(height + 1) - 0.5, labels=[])
-    axes.grid(color="#999999", lw=0.6)
-    axes.tick_params(length=0)
+    axes.set(xticks=[], yticks=[])
+    axes.vlines(np.arange(width + 1) - 0.5, -0.5, height - 0.5, colors="#999999", lw=0.6)  # a grid of ticks takes far longer
+    axes.hlines(np.arange(height + 1) - 0.5, -0.5, width - 0.5, colors="#999999", lw=0.6)
     if padding:
         inner = (padding - 0.5, padding - 0.5)
         axes.add_patch(Rectangle(inner, width - 2 * padding, height - 2 * padding, fill=False, lw=1.2, ls="--", ec="black"))
