@@ -112,9 +112,9 @@ def in_two(job: dict, results: int) -> None:
         limits.SECONDS = min(limits.SECONDS, job["seconds"] / 4)
         preside(ours, doing, say)
         os._exit(0)
-    ours.close()
     theirs.close()
     status = os.waitstatus_to_exitcode(os.waitpid(doing, 0)[1])
+    ours.shutdown(socket.SHUT_RD)  # the judge reads to the end, even where something that was started holds the wire open
     os.waitpid(judging, 0)
     os._exit(status & 255)
 
