@@ -14,8 +14,6 @@ import nbformat
 from nbformat import NotebookNode
 
 from scripts.make_notebooks import (
-    BEGIN,
-    END,
     KERNEL,
     NOTEBOOKS,
     SOURCES,
@@ -25,6 +23,7 @@ from scripts.make_notebooks import (
     student_notebook,
 )
 from scripts.pages_for_students import LINK, notebook_for_students, title_of
+from scripts.solution_marks import BEGIN, END
 
 TO_GLOSSARY = re.compile(r"\[([^\]]+)\]\(glossary\.ipynb[^)]*\)")
 DRIVES_EXPLORERS = "# For the automatic tests"

@@ -40,6 +40,7 @@ LEFT_OUT = (
 )
 LECTURERS_SCRIPTS = ("make_notebooks", "grade", "hand_out", "new_exercise")
 LECTURERS_SCRIPTS += ("pages_for_students", "search_answers", "exercise_pages", "hand_out_for", "for_nbgrader", "for_otter")
+LECTURERS_SCRIPTS += ("solution_marks",)
 FOR_LECTURERS = {f"scripts/{name}.py" for name in LECTURERS_SCRIPTS}
 # Tests of what is left out, or of the whole course.
 LEFT_OUT_TESTS = {
@@ -57,6 +58,7 @@ LEFT_OUT_TESTS = {
         "own_pages",
         "papers",
         "progress",
+        "solution_marks",
         "outside",
         "trust",
     )

@@ -2,7 +2,8 @@
 
     python3 lab.py make-notebooks [NAME ...]
 
-In a source, what a student writes stands between `### BEGIN SOLUTION` and `### END SOLUTION`, as nbgrader has it. From it come
+In a source, what a student writes stands between `### BEGIN SOLUTION` and `### END SOLUTION`, as nbgrader has it; an exercise
+without these marks is refused. From it come
 
 - notebooks/NAME.ipynb: without those lines; a part that returns leaves `return None`. The first use of each word of the glossary
   becomes a link. Outputs of cells that stay are kept, so run `python3 lab.py run NAME --update` afterwards to store new ones.
@@ -33,15 +34,16 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from tqdm import tqdm
 
+from scripts.solution_marks import BEGIN, END, refuse_unmarked, with_solution, without_solution
 from unet_lab.files import write_whole
 
 HERE = Path(__file__).resolve().parents[1]
 NOTEBOOKS = HERE / "notebooks"
 SOURCES, SOLUTIONS = NOTEBOOKS / "source", NOTEBOOKS / "solutions"
 GLOSSARY = "glossary"
-BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 FACT = "nbval-check-output"
+FOR_MAKING = ("for-solution", "given")  # tags of a source that its page does not have
 # In a text, where no link is made: fences, code, links and pictures, HTML, headings.
 PROTECTED = re.compile(
     r"```.*?```|`[^`]*`|!?\[[^\]]*\]\([^)]*\)|<details>.*?</details>|<[^>]+>|^#+ .*?$|https?://\S+", re.DOTALL | re.MULTILINE
@@ -49,39 +51,23 @@ PROTECTED = re.compile(
 
 
 def read_source(path: Path) -> NotebookNode:
-    """A source as a notebook, marks included. Raises ValueError where a mark has no partner."""
-    notebook = jupytext.read(path, fmt="py:percent")
+    """A source as a notebook, marks included. Raises ValueError where a mark has no partner, or an exercise has none."""
+    return parsed_source(path.read_text(encoding="utf-8"), path.name)
+
+
+def parsed_source(text: str, name: str) -> NotebookNode:
+    """`read_source` of a text; errors call it `name`."""
+    notebook = jupytext.reads(text, fmt="py:percent")
     notebook.metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
     for number, cell in enumerate(notebook.cells):
         marks = [line.strip() for line in cell.source.splitlines() if line.strip() in (BEGIN, END)]
         if marks != [BEGIN, END] * (len(marks) // 2):
-            raise ValueError(f"{path.name}: in cell {number} the marks of a solution do not come in pairs: {marks}.")
+            raise ValueError(f"{name}: in cell {number} the marks of a solution do not come in pairs: {marks}.")
+        if cell.cell_type == "code":
+            refuse_unmarked(cell, name)
         cell["id"] = f"cell-{number}"
         cell.metadata.pop("lines_to_next_cell", None)
     return notebook
-
-
-def without_solution(code: str) -> str:
-    """A cell as the student gets it."""
-    lines, inside = [], None
-    for line in code.splitlines():
-        if line.strip() == BEGIN:
-            inside = []
-        elif line.strip() == END:
-            indent = line[: len(line) - len(line.lstrip())]
-            if any(re.match(rf"{indent}return\b", kept) for kept in inside):
-                lines.append(f"{indent}return None")
-            inside = None
-        elif inside is None:
-            lines.append(line)
-        else:
-            inside.append(line)
-    return "\n".join(lines).strip("\n")
-
-
-def with_solution(code: str) -> str:
-    """A cell as it is solved, without the marks."""
-    return "\n".join(line for line in code.splitlines() if line.strip() not in (BEGIN, END))
 
 
 class Term(NamedTuple):
@@ -148,7 +134,7 @@ def student_notebook(source: NotebookNode, name: str) -> NotebookNode:
             cell.metadata.pop(key, None)
         if cell.cell_type == "code":
             cell.source = without_solution(cell.source)
-        cell.metadata["tags"] = [tag for tag in cell.metadata.get("tags", []) if tag != "for-solution"]
+        cell.metadata["tags"] = [tag for tag in cell.metadata.get("tags", []) if tag not in FOR_MAKING]
         if not cell.metadata["tags"]:
             del cell.metadata["tags"]
     return made
@@ -253,9 +239,12 @@ def main() -> int:
     chosen = [p for p in known if not names or any(p.name.startswith(Path(n).name) for n in names)]
     if not chosen:
         sys.exit(f"lab.py make-notebooks: no source begins with {names[0]!r}; there are {', '.join(p.stem for p in known)}.")
+    try:
+        sources = {path: read_source(path) for path in chosen}  # all, before anything is written
+    except ValueError as error:
+        sys.exit(f"lab.py make-notebooks: {error}")
     failed = []
-    for path in tqdm(chosen, unit="notebook"):
-        source = read_source(path)
+    for path, source in tqdm(sources.items(), unit="notebook"):
         target, solution = NOTEBOOKS / f"{path.stem}.ipynb", SOLUTIONS / f"{path.stem}.ipynb"
         made = keep_outputs(student_notebook(source, path.stem), target)
         write_whole(target, (nbformat.writes(made) + "\n").encode("utf-8"))

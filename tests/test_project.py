@@ -200,7 +200,7 @@ def test_a_stored_solution_passes_every_check_of_its_page(path):
 @needs_sources
 def test_a_solution_does_not_leak_into_the_student_s_notebook():
     for path in NOTEBOOKS:
-        source = MAKER["read_source"](MAKER["SOURCES"] / f"{path.stem}.py")
+        source = MAKER["read_source"](MAKER["SOURCES"] / f"{path.stem}.py")  # refuses an exercise without marks, by its name
         text = "".join(c.source for c in nbformat.read(path, 4).cells)
         assert "SOLUTION" not in text
         for cell in source.cells:

@@ -375,7 +375,7 @@ for place, values in opening.items():
 # `theta` brings the skip to the gating signal's size (2x2, stride 2, no bias), `phi` the gating signal to as many channels (1x1). Add, ReLU, `psi` to one channel (1x1), sigmoid: the
 # map. Enlarge it to the skip's size by bilinear interpolation (corners not aligned), and multiply the skip with it.
 
-# %%
+# %% tags=["given"]
 ### BEGIN SOLUTION
 from torch.nn import functional as F
 
