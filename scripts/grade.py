@@ -59,6 +59,7 @@ def main() -> int:
     try:
         roster = read_roster(given.roster) if given.roster else None
         points = read_points(given.points)
+        grading.manual_columns(given.out)  # what cannot be kept is said before an hour of marking
         submissions = find_submissions(given.folder, roster, given.layout)
     except (OSError, ValueError) as error:
         sys.exit(f"lab.py grade: {error}")
@@ -82,7 +83,10 @@ def main() -> int:
             rows += found
     except KeyboardInterrupt:
         stopped = True
-    written = write_all(given, rows, points, roster)
+    try:
+        written = write_all(given, rows, points, roster)
+    except (OSError, ValueError) as error:
+        sys.exit(f"lab.py grade: {error} What was marked is in {journal.path.name}: mend this, and go on with --resume.")
     students, counts = {row.student for row in rows}, Counter(row.state for row in rows if row.exercise)
     counts = Counter({state: n for state, n in counts.items() if state not in ("flag", "tries")})
     print(f"{len(students)} students; answers: {', '.join(f'{n} {state}' for state, n in counts.most_common()) or 'none'}.")
@@ -99,6 +103,7 @@ def write_all(given: argparse.Namespace, rows: list, points, roster) -> list[str
     from unet_lab.course import grading
 
     manual = grading.manual_columns(given.out)
+    rows += grading.left_behind(rows, manual)
     students = {row.student: [] for row in rows}
     for row in rows:
         students[row.student].append(row)

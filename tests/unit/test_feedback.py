@@ -19,6 +19,7 @@ from unet_lab.course.grading import (
     Student,
     find_submissions,
     late_rows,
+    left_behind,
     manual_columns,
     points_of,
     read_points,
@@ -28,6 +29,7 @@ from unet_lab.course.grading import (
     write_overview,
     write_tables,
 )
+from unet_lab.course.grading.by_hand import as_number
 from unet_lab.course.grading.similarity import share_of_equal, tokens_of
 from unet_lab.course.progress import export_progress
 
@@ -179,10 +181,78 @@ def test_what_was_written_by_hand_survives_a_second_run(tmp_path):
     kept = manual_columns(path)
     write_tables(ROWS, path, {row.student: 2 for row in ROWS}, kept)
     table = {line["student"]: line for line in csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines())}
-    assert (table["Ada Lovelace"]["points"], table["Ada Lovelace"]["manual"]) == ("2", "-0.5")
+    columns = ("points", "by checks", "manual")
+    assert [table["Ada Lovelace"][column] for column in columns] == ["1.5", "2", "-0.5"]  # added, and the sum is seen
+    assert [table["Bob Hope"][column] for column in columns] == ["2", "2", ""]
     assert table["Ada Lovelace"]["comment"] == "late, but fine"
-    assert table["Bob Hope"]["manual"] == ""
     assert manual_columns(tmp_path / "none.csv") == {}
+
+
+TABLE = [
+    ["student", "points", "manual", "comment", "iou"],
+    ["Ada Lovelace", "2", "1,5", "schön; und gut", "1"],
+    ["Zoë Müller", "1", "-1", "", ""],
+]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_what_was_written_by_hand_is_read_as_spreadsheets_save_it(tmp_path, encoding, delimiter):
+    path = tmp_path / "grades.csv"
+    with open(path, "w", newline="", encoding=encoding) as stream:
+        csv.writer(stream, delimiter=delimiter).writerows(TABLE)
+    assert manual_columns(path) == {"Ada Lovelace": ("1,5", "schön; und gut"), "Zoë Müller": ("-1", "")}
+    path.write_text("sep=;\n" + "\n".join(";".join(line[:3] + line[4:3:-1] + ["x"]) for line in TABLE[:1]), "utf-8")
+    with pytest.raises(ValueError, match="no columns student, manual and comment"):
+        manual_columns(path)
+
+
+@pytest.mark.parametrize("manual", ["see mail", "1.234,5", "nan", "1e3", "01. Mai", "1;", "=1+1"])
+def test_what_is_no_number_by_hand_is_refused_with_its_line(tmp_path, manual):
+    with open(tmp_path / "grades.csv", "w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([*TABLE, ["Bob", "0", manual, "", ""]])
+    with pytest.raises(ValueError, match=re.escape(f"line 4 (Bob): {manual!r} in the column manual is no number")):
+        manual_columns(tmp_path / "grades.csv")
+
+
+@pytest.mark.parametrize(
+    ("manual", "added"), [("", 0), ("2", 2), ("1,5", 1.5), ("1.5", 1.5), ("-0,5", -0.5), ("−1", -1), (".5", 0.5)]
+)
+def test_a_number_by_hand_may_be_written_as_one_writes_numbers(tmp_path, manual, added):
+    with open(tmp_path / "grades.csv", "w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([*TABLE, ["Bob", "0", manual, "", ""]])
+    assert as_number(manual_columns(tmp_path / "grades.csv")["Bob"][0]) == added
+
+
+def test_nothing_that_was_written_by_hand_is_lost_by_a_second_run(tmp_path):
+    path = tmp_path / "grades.csv"
+    with open(path, "w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([*TABLE, ["Gone", "", "2", "in hospital", ""], ["'=Eve", "", "", "'- late", ""]])
+    manual = manual_columns(path)
+    rows = [Row("Ada Lovelace", "8.ipynb", "iou", "right"), Row("=Eve", "8.ipynb", "iou", "right")]
+    rows += left_behind(rows, manual)
+    write_tables(rows, path, {row.student: 0 for row in rows}, manual)
+    assert manual_columns(path) == manual
+    assert manual["=Eve"] == ("", "- late")
+    table = {line["student"]: line for line in csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines())}
+    assert "what was written by hand is kept" in table["Gone"]["remarks"]
+    with open(path, "a", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerow(["Gone", "", "3", "", ""])
+    with pytest.raises(ValueError, match="twice"):
+        manual_columns(path)
+
+
+def test_the_command_overwrites_nothing_where_it_cannot_read_what_was_written_by_hand(tmp_path):
+    export_progress(tmp_path / "class_p.json", "Ada", {})
+    before = "student;points;manual;comment\r\nAda;0;see mail;\r\n".encode("cp1252")
+    (tmp_path / "grades.csv").write_bytes(before)
+    line = [sys.executable, str(ROOT / "scripts" / "grade.py"), "."]
+    env = os.environ | {"UNET_LAB_CALLED_FROM": str(tmp_path)}
+    done = subprocess.run(line, env=env, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "grades.csv, line 2 (Ada): 'see mail' in the column manual is no number" in done.stderr
+    assert (tmp_path / "grades.csv").read_bytes() == before
+    assert not (tmp_path / "grades-rows.jsonl").exists()
 
 
 class Text(HTMLParser):
@@ -210,8 +280,7 @@ def test_a_student_s_page_says_what_was_found_and_the_hint(tmp_path, points):
     assert [page.name for page in pages] == ["Ada_Lovelace.html", "Bob_Hope.html"]
     ada, bob = (Text(page).text for page in pages)
     for words in (
-        "6.5 of",
-        "1 by hand",
+        "7.5 of 91 points: 6.5 by the checks, and 1 added by hand.",
         "Come and see me.",
         "f1 is <b>another</b> number.",
         "Hint: F1 = 2·IoU/(1 + IoU)",

@@ -1,11 +1,11 @@
 """A class's submissions, checked again: each in a process of its own, with limits, into one table."""
 
+from unet_lab.course.grading.by_hand import left_behind, manual_columns
 from unet_lab.course.grading.containers import IMAGE, TOOLS, container_hosts, prepare
 from unet_lab.course.grading.feedback import write_feedback, write_overview
 from unet_lab.course.grading.gradebook import (
     FORMATS,
     late_rows,
-    manual_columns,
     points_of,
     read_points,
     write_gradebook,
@@ -35,6 +35,7 @@ __all__ = [
     "grade",
     "grade_with_journal",
     "late_rows",
+    "left_behind",
     "manual_columns",
     "mark",
     "needed_cells",

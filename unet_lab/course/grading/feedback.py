@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from unet_lab.course.exercises import LESSONS
+from unet_lab.course.grading.by_hand import as_number
 from unet_lab.course.grading.gradebook import Points, points_of
 from unet_lab.course.grading.marking import Row
 from unet_lab.course.grading.tables import best_rows, is_flagged
@@ -76,9 +77,8 @@ def file_name(student: str, taken: set[str]) -> str:
 def feedback(mine: list[Row], points: Points, manual: tuple[str, str]) -> str:
     """The body of a student's page."""
     best, earned = best_rows(mine), points_of(mine, points)
-    parts = [f"<p>{sum(earned.values()):g} of {points.most:g} points by the checks"]
-    parts.append(f"; {html.escape(manual[0])} by hand" if manual[0] else "")
-    parts.append(f".</p><p>{html.escape(manual[1])}</p>" if manual[1] else ".</p>")
+    parts = [f"<p><strong>{total_line(sum(earned.values()), manual[0], points.most)}</strong></p>"]
+    parts.append(f"<p>{html.escape(manual[1])}</p>" if manual[1] else "")
     for lesson, names in LESSONS.items():
         there = [name for name in names if name in best]
         if there:
@@ -87,6 +87,19 @@ def feedback(mine: list[Row], points: Points, manual: tuple[str, str]) -> str:
     notes = [f"{row.file}: {row.finding}" for row in mine if not row.exercise and row.state in ("error", "late")]
     parts += [f"<p>{html.escape(note)}</p>" for note in dict.fromkeys(notes)]
     return "".join(parts)
+
+
+def total_line(by_checks: float, by_hand: str, most: float) -> str:
+    """The sum of the points, and where points by hand were added, of what.
+
+    >>> total_line(3, "", 8), total_line(3, "1,5", 8)
+    ('3 of 8 points.', '4.5 of 8 points: 3 by the checks, and 1.5 added by hand.')
+    """
+    added = as_number(by_hand)
+    if not by_hand:
+        return f"{by_checks:g} of {most:g} points."
+    change = f"{added:g} added" if added >= 0 else f"{-added:g} taken off"
+    return f"{by_checks + added:g} of {most:g} points: {by_checks:g} by the checks, and {change} by hand."
 
 
 def exercise_line(name: str, row: Row, earned: float, most: float) -> list[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import tomllib
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -11,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from unet_lab.course.exercises import LESSONS
+from unet_lab.course.grading.by_hand import as_number
 from unet_lab.course.grading.marking import Row
 from unet_lab.course.grading.roster import Roster, Student
 from unet_lab.course.grading.submissions import Submission
@@ -128,22 +127,6 @@ def share_when_late(row: Row, mine: list[Row], points: Points) -> float:
     """What an answer keeps for being late: all of it where its file was in time."""
     late = [r.seconds for r in mine if r.state == "late" and r.file == row.file]
     return max(0.0, points.late - points.per_day * (max(late) // 86400)) if late else 1.0
-
-
-def manual_columns(path: Path) -> dict[str, tuple[str, str]]:
-    """What a lecturer wrote in the columns "manual" and "comment" of a table that is there: by student."""
-    if not path.is_file():
-        return {}
-    lines = csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8-sig", "replace")))
-    return {line.get("student") or "": (line.get("manual") or "", line.get("comment") or "") for line in lines}
-
-
-def as_number(text: str) -> float:
-    """What is in the column "manual": a number, with a comma or a point; anything else counts nothing."""
-    try:
-        return float(text.replace(",", ".").lstrip("'"))
-    except ValueError:
-        return 0.0
 
 
 def write_gradebook(rows: Iterable[Row], path: Path, form: str, points: Points, roster: Roster | None, manual) -> Path:

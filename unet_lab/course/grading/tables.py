@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from unet_lab.course.exercises import LESSONS
+from unet_lab.course.grading.by_hand import as_number
 from unet_lab.course.grading.marking import Row
 from unet_lab.course.grading.similarity import similar_pairs
 from unet_lab.files import write_whole
@@ -29,7 +30,8 @@ def write_tables(
     empty not tried, (1) only reported by the student's own file. Of several submissions the best answer counts. What a student
     wrote never becomes a formula. Raises OSError where it cannot be written.
 
-    points, manual : by student, what the checks earn, and what the lecturer wrote into the columns "manual" and "comment".
+    points, manual : by student, what the checks earn, and what the lecturer wrote into the columns "manual" and "comment". The
+    column "points" is the sum of both, "by checks" the first alone.
     """
     path = Path(path)
     rows = list(rows)
@@ -40,6 +42,7 @@ def write_tables(
     head = [
         "student",
         "points",
+        "by checks",
         "manual",
         "comment",
         "passed",
@@ -54,7 +57,8 @@ def write_tables(
     lines = []
     for student, *line in students(rows, names):
         by_hand, comment = (manual or {}).get(student, ("", ""))
-        lines.append([student, f"{points[student]:g}" if points else line[0], by_hand, comment, *line])
+        checked = points[student] if points else line[0]
+        lines.append([student, f"{checked + as_number(by_hand):g}", f"{checked:g}", by_hand, comment, *line])
     write_whole(path, csv_bytes(head, lines))
     return path, details
 
