@@ -9,6 +9,7 @@ from nbformat import NotebookNode
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 CHECKED = re.compile(r"""\bcheck\(["'](\w+)["'],""")
+SOLUTION = re.compile(rf"{BEGIN}\n(.*?)\n *{END}", re.DOTALL)
 
 
 def exercise_in(code: str) -> str | None:

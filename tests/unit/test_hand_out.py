@@ -3,6 +3,7 @@
 import os
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -12,6 +13,9 @@ import pytest
 
 from tests.conftest import ROOT, needs_sources
 
+if (ROOT / "notebooks" / "source").exists():
+    from scripts import hand_out, search_answers
+    from scripts.solution_marks import exercise_in
 MAKER = runpy.run_path(str(ROOT / "scripts" / "hand_out.py"))
 CHOSEN = ["01_the_images", "05_the_whole_u", "08_evaluation"]
 
@@ -26,6 +30,11 @@ def handed_out(tmp_path_factory):
     done = subprocess.run(line, env=os.environ | {"UNET_LAB_CALLED_FROM": str(where)}, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return where / "students", done.stdout
+
+
+@pytest.fixture(scope="module")
+def answers():
+    return MAKER["right_answers"]()
 
 
 def ran(folder, *line):
@@ -59,26 +68,139 @@ def test_what_tells_an_answer_is_left_out(handed_out):
         assert {name.removeprefix("students/").rstrip("/") for name in archive.namelist()} - {""} == names
 
 
-def test_no_answer_is_found_in_it_but_what_the_lesson_itself_shows(handed_out):
+def test_no_answer_is_found_in_it_but_what_the_lesson_itself_shows(handed_out, answers):
     folder, said = handed_out
-    answers = MAKER["right_answers"]()
     assert len(answers) > 100
-    assert all(MAKER["is_taught"](line) for line in MAKER["answers_in"](folder, answers))
-    assert "FOUND" not in said
+    assert [str(one) for one in MAKER["answers_in"](folder, answers) if not one.harmless] == []
+    assert f"Searched for the code of {len(answers)} answers" in said
+    assert "notebooks/05_the_whole_u.ipynb, cell 18 (class UNetByHand(nn.Module):) (its source teaches it there)" in said
     for path in folder.rglob("*.md"):
         assert not re.search(r"\bsolutions?\b", path.read_text(encoding="utf-8")), path
 
 
-def test_an_answer_that_is_in_it_is_found(tmp_path):
+def test_an_answer_that_is_in_it_is_found(tmp_path, answers):
     """In any layout, in a notebook or a module."""
-    answers = MAKER["right_answers"]()
     first, second, *_ = (name for name in answers if name.startswith("solution"))
     cell = nbformat.v4.new_code_cell("# look:\n" + answers[first].replace("\n", "\n    "))
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "a.ipynb")
     (tmp_path / "b.py").write_text("x = 1\n" + answers[second], encoding="utf-8")
     found = MAKER["answers_in"](tmp_path, answers)
-    assert {f"{first}: a.ipynb", f"{second}: b.py"} <= set(found)
-    assert not any(map(MAKER["is_taught"], found))
+    assert {f"{first}: a.ipynb, cell 1 (# look:)", f"{second}: b.py"} <= {str(one) for one in found}
+    assert not any(one.harmless for one in found)
+
+
+SOLVED = (
+    "    table = np.zeros((num_classes, num_classes), np.int64)\n"
+    "    np.add.at(table, (truth.ravel(), prediction.ravel()), 1)\n    return table"
+)
+
+
+def page_of(folder, lesson, change):
+    """A lesson's page in `folder`, whose cells a function of (name of the exercise, cell) has changed."""
+    notebook = nbformat.read(ROOT / "notebooks" / f"{lesson}.ipynb", as_version=4)
+    for cell in notebook.cells:
+        change(exercise_in(cell.source), cell)
+    (folder / "notebooks").mkdir(exist_ok=True)
+    nbformat.write(notebook, folder / "notebooks" / f"{lesson}.ipynb")
+
+
+def solved(name, cell, code=SOLVED):
+    if name == "confusion_matrix":
+        cell.source = cell.source.replace("    return None", code)
+
+
+def passed(name, cell):
+    if name == "confusion_matrix":
+        cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text="✓ confusion_matrix: right. …")]
+
+
+def fenced(name, cell):
+    if cell.cell_type == "markdown" and cell.source.startswith("# 08"):
+        cell.source += f"\n\n> ```\n> {SOLVED.replace(chr(10), chr(10) + '> ')}\n> ```"
+
+
+def in_other_code(name, cell):
+    solved(name, cell, "    return np.bincount(num_classes * truth.ravel() + prediction.ravel()).reshape(num_classes, -1)")
+
+
+def in_german(name, cell):
+    if cell.cell_type == "markdown":
+        cell.source = cell.source.replace("the", "die")
+    else:
+        cell.source = cell.source.replace('"""truth, ', '"""Wahrheit, ').replace('print("', 'print("Also: ')
+
+
+@pytest.mark.parametrize("own", [(), ("08_evaluation",)], ids=["our page", "her own page"])
+@pytest.mark.parametrize("change", [solved, passed, fenced, in_other_code], ids=lambda change: change.__name__)
+def test_what_only_the_notebook_holds_is_no_lesson_but_a_leak(tmp_path, answers, change, own):
+    page_of(tmp_path, "08_evaluation", change)
+    leaks = [one for one in MAKER["answers_in"](tmp_path, answers, own) if not one.harmless]
+    if own and change is in_other_code:  # not run, and in words of her own: nothing tells it from her page
+        assert not leaks
+        return
+    (leak,) = leaks
+    assert leak.file == "notebooks/08_evaluation.ipynb"
+    assert re.match(r"cell \d+ \((def my_confusion\(|# 08)", leak.cell)
+
+
+def test_her_own_page_in_german_leaks_nothing_and_what_its_source_teaches_is_no_leak(tmp_path, answers):
+    page_of(tmp_path, "08_evaluation", in_german)
+    page_of(tmp_path, "05_the_whole_u", in_german)
+    found = MAKER["answers_in"](tmp_path, answers, ("08_evaluation", "05_the_whole_u"))
+    assert [str(one) for one in found if not one.harmless] == []
+    assert any(one.answer == "solution 3 of 05_the_whole_u" for one in found)
+
+
+def test_what_a_page_teaches_is_a_leak_in_the_cell_of_its_exercise(tmp_path, answers):
+    """Lesson 05 writes a U-Net by hand, and asks for one later."""
+    taught = answers["solution 3 of 05_the_whole_u"]
+
+    def write(name, cell):
+        if name == "unet":
+            cell.source = cell.source.replace("        return None", taught)
+
+    page_of(tmp_path, "05_the_whole_u", write)
+    for own in ((), ("05_the_whole_u",)):
+        (leak,) = [one for one in MAKER["answers_in"](tmp_path, answers, own) if not one.harmless]
+        assert "exercise unet is not as students are to get it" in leak.answer
+
+
+def test_a_folder_with_an_answer_is_refused_in_words_and_goes(tmp_path, monkeypatch):
+    def write(folder, lessons):
+        folder.mkdir()
+        page_of(folder, "08_evaluation", solved)
+        return []
+
+    monkeypatch.setattr(hand_out, "hand_out", write)
+    monkeypatch.setattr("sys.argv", ["hand_out.py", str(tmp_path / "students"), "08"])
+    with pytest.raises(SystemExit) as stop:
+        hand_out.main()
+    assert "nothing is handed out: students would get answers." in stop.value.code
+    assert re.search(r"notebooks/08_evaluation\.ipynb, cell \d+ \(def my_confusion", stop.value.code)
+    assert "Make the pages again (python3 lab.py make-notebooks 08" in stop.value.code
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_page_without_a_source_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(search_answers, "HERE", tmp_path)
+    with pytest.raises(ValueError, match=r"notebooks/source/08_evaluation\.py is missing, and git has none: .*, or leave 08 out"):
+        search_answers.source_of("08_evaluation")
+    monkeypatch.setenv("PATH", "")  # no git at all
+    with pytest.raises(ValueError, match="is missing, and git has none"):
+        search_answers.source_of("08_evaluation")
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")
+def test_a_source_that_is_missing_is_read_from_git(tmp_path, monkeypatch):
+    source = (ROOT / "notebooks" / "source" / "08_evaluation.py").read_text(encoding="utf-8")
+    monkeypatch.setattr(search_answers, "HERE", tmp_path)
+    (tmp_path / "notebooks" / "source").mkdir(parents=True)
+    (tmp_path / "notebooks" / "source" / "08_evaluation.py").write_text(source, encoding="utf-8")
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.example"]
+    for line in (["init", "-q"], ["add", "."], ["commit", "-qm", "a"]):
+        subprocess.run([*git, *line], cwd=tmp_path, check=True)
+    (tmp_path / "notebooks" / "source" / "08_evaluation.py").unlink()
+    assert search_answers.source_of("08_evaluation") == source
 
 
 def test_its_own_tests_of_the_course_pass_and_ruff_is_content(handed_out):
