@@ -1,10 +1,19 @@
 """Answers judged from another process: what travels arrives as it was, and who deceives the checks beside him gets no mark."""
 
+import array
+import collections
+import decimal
+import enum
+import fractions
+import itertools
 import json
+import math
 import os
 import signal
 import socket
 import time
+import types
+from concurrent.futures import ThreadPoolExecutor
 
 import nbformat
 import numpy as np
@@ -17,7 +26,7 @@ from tests.conftest import ROOT
 from tests.exercises import tried
 from unet_lab.course import CHECKS, limits
 from unet_lab.course.checking import Wrong, called
-from unet_lab.course.grading import Limits, grade, isolation
+from unet_lab.course.grading import Journal, Limits, grade, isolation, write_tables
 from unet_lab.course.grading.carrying import NotPlain, Packer, receive, send, unpack
 from unet_lab.course.grading.lending import Lent
 from unet_lab.course.grading.outside import INSIDE, CannotBeCarried, Link
@@ -103,6 +112,46 @@ def test_other_things_that_travel():
         assert found == value
         assert type(found) is type(value)
     assert carried(torch.Size([1, 2])) == torch.Size([1, 2])
+
+
+class Whole(int, enum.Enum):
+    """Numbers with names."""
+
+    TWO = 2
+
+
+class Own(list):
+    """A list of one's own kind."""
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        (collections.deque([1, 2]), [1, 2]),
+        (Own([1, [2]]), [1, [2]]),
+        (array.array("d", [1.5]), [1.5]),
+        ((n * n for n in range(3)), [0, 1, 4]),
+        ({"a": 1}.keys(), ["a"]),
+        (collections.defaultdict(int, a=1), {"a": 1}),
+        (types.MappingProxyType({"a": Whole.TWO}), {"a": 2}),
+        (fractions.Fraction(2, 3), fractions.Fraction(2, 3)),
+        (decimal.Decimal("0.1"), decimal.Decimal("0.1")),
+        (np.str_("ab"), "ab"),
+    ],
+)
+def test_what_stands_for_a_plain_value_arrives_as_that(value, plain):
+    assert carried(value) == plain
+
+
+def test_a_table_of_pandas_arrives_as_its_numbers():
+    table = pytest.importorskip("pandas").DataFrame({"a": [1, 2], "b": [3, 4]})
+    np.testing.assert_array_equal(carried(table), [[1, 3], [2, 4]])
+
+
+@pytest.mark.parametrize("value", [10**5000, itertools.count()], ids=["a number too large", "an iterator without an end"])
+def test_what_is_too_much_is_refused(value):
+    with pytest.raises(NotPlain, match="cannot be carried"):
+        carried([value])
 
 
 @pytest.mark.parametrize("value", [object(), torch.nn.ReLU(), np.array([object()]), lambda: 1, torch.zeros(2).to_sparse(), open])
@@ -298,6 +347,76 @@ def test_an_endless_answer_is_stopped_and_the_next_question_answered(asked, monk
 
 
 @needs_copies
+def test_a_default_that_is_no_number_is_no_obstacle(asked):
+    assert asked(lambda x, empty=math.nan, most=math.inf: x + 1)(1) == 2
+
+
+@needs_copies
+def test_networks_are_functions_where_a_function_is_asked_for(asked):
+    assert torch.equal(asked(torch.nn.ReLU())(torch.tensor([-1.0, 2.0])), torch.tensor([0.0, 2.0]))
+
+
+@needs_copies
+def test_an_answer_may_call_what_it_is_given_from_many_threads(asked):
+    def in_threads(given):
+        with ThreadPoolExecutor(4) as pool:
+            return list(pool.map(given, range(40)))
+
+    assert asked(in_threads)(lambda k: 2 * k) == [2 * k for k in range(40)]
+
+
+class Mute(ValueError):
+    """An error that ends the program where it is asked what it is."""
+
+    def __str__(self):
+        raise SystemExit
+
+
+@needs_copies
+def test_whatever_an_answer_does_there_is_a_reply_and_the_next_question_is_answered(asked):
+    def odd(how):
+        if how == "mute":
+            raise Mute
+        return 10**5000 if how == "huge" else [10**5000] if how == "inside" else how
+
+    outside = asked(odd)
+    with pytest.raises(ValueError, match=r"^$"):
+        outside("mute")
+    for how in ("huge", "inside"):
+        with pytest.raises(CannotBeCarried, match="bits cannot be carried"):
+            outside(how)
+    assert outside("plain") == "plain"
+
+
+@needs_copies
+def test_an_answer_that_ends_its_process_is_told_so():
+    """Asked for the eighteenth time: the check in its own process asks less often."""
+    source = "calls = []\ndef f(matrix):\n    import os\n    calls.append(1)\n    if len(calls) > MOST: os._exit(3)\n" + (
+        "    with np.errstate(all='ignore'):\n        d = matrix.diagonal()\n"
+        "        return d / (matrix.sum(0) + matrix.sum(1) - d)\n"
+    )
+    counting = tried.answer(source.replace("MOST", "1000"))
+    assert judged_here("iou", CHECKS["iou"], counting)["state"] == "right"
+    (line,) = from_outside("iou", source.replace("MOST", str(len(counting.__globals__["calls"]))))
+    assert (line["state"], line["exercise"]) == ("error", "iou")
+    assert "its process ended by itself" in line["finding"]
+
+
+@needs_copies
+def test_a_late_reply_is_no_forgery(monkeypatch):
+    """The judge gives up first, since both processes' time counts for it; the other one then still says what it had found."""
+    monkeypatch.setattr(limits, "SECONDS", 1.0)
+    source = "calls = []\ndef f(matrix):\n    calls.append(1)\n    t = time.process_time()\n" + (
+        "    while len(calls) > 17 and time.process_time() - t < 0.3: pass\n    with np.errstate(all='ignore'):\n"
+        "        d = matrix.diagonal()\n        return d / (matrix.sum(0) + matrix.sum(1) - d)\n"
+    )
+    said = from_outside("iou", "import time\n" + source)
+    assert [line["state"] for line in said if "state" in line] == ["wrong"]
+    assert "it was stopped after" in said[-1]["finding"]
+    assert not any("channels" in line.get("flag", "") for line in said)
+
+
+@needs_copies
 def test_the_time_of_the_answer_s_process_counts():
     ready, go = socket.socketpair()
     child = os.fork()
@@ -378,7 +497,7 @@ def marked_alone(folder, cells):
     """The rows of a student's notebook 08 with these cells."""
     made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in cells])
     (folder / "Ada").mkdir()
-    nbformat.write(made, folder / "Ada" / "08_evaluation.ipynb")
+    (folder / "Ada" / "08_evaluation.ipynb").write_text(json.dumps(made), encoding="utf-8")
     return next(grade(find_submissions(folder), Limits(seconds=120)))
 
 
@@ -392,6 +511,31 @@ def test_who_deceives_the_checks_beside_him_gets_no_mark(tmp_path, how):
     states = {row.exercise: row.state for row in rows if row.state in ("right", "wrong", "error", "not tried")}
     assert states["iou"] != "right", rows
     assert any(row.state == "flag" for row in rows), "and it is said"
+
+
+ODD = """import json, os, struct
+def tell(**what):
+    text = json.dumps({"say": what}).encode()
+    for number in range(3, 64):
+        try: os.write(number, struct.pack("<QQ", len(text), 0) + text)
+        except OSError: pass
+tell(flag={"a": 1}, exercise="iou")
+tell(flag=3)
+tell(exercise="interval", state="wrong", finding=["a"], seconds="x", share="lots", hint=None)
+tell(exercise="confusion_matrix", state="wrong", finding="nearly", hint="", seconds=0.0, share=9.0, facts="all")
+def my_iou(matrix):  # half of an emoji: \ud83d
+    raise ValueError("caf" + chr(0xDCE9))"""
+
+
+@needs_copies
+def test_lines_that_make_no_sense_and_halves_of_characters_cost_no_other_student_anything(tmp_path):
+    rows = marked_alone(tmp_path, [IMPORTS, f'{ODD}\n\ncheck("iou", my_iou)'])
+    Journal(tmp_path / "rows.jsonl").add(find_submissions(tmp_path)[0], rows)
+    write_tables(rows, tmp_path / "table.csv")
+    found = {row.exercise: row for row in rows if row.state in ("wrong", "error")}
+    assert "ValueError: caf?" in found["iou"].finding
+    assert all(0 <= row.share <= 1 for row in rows)
+    assert "works with file descriptors: os.write" in " ".join(row.finding for row in rows if row.state == "flag")
 
 
 LOOKS = """def my_iou(matrix):

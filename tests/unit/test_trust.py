@@ -1,10 +1,12 @@
 """What speaks against a mark: reaching for the checks, exchanging the library, handing in what is the library's own."""
 
+import functools
 import inspect
 
 import nbformat
 import numpy as np
 import pytest
+import sklearn.metrics
 from torch import nn
 
 import unet_lab.metrics
@@ -127,3 +129,52 @@ def test_a_watcher_says_once_what_comes_from_a_student_s_cell(tmp_path):
     hook("open", (str(tmp_path / "others" / "ada.ipynb"), "r", 0))
     hook("open", (str(tmp_path / "data.txt"), "r", 0))
     assert said == ["looks at all objects", f"opens {str(tmp_path / 'others' / 'ada.ipynb')[-80:]}"]
+
+
+def test_a_part_of_the_library_one_step_removed_is_found():
+    """By way of a helper, a partial, a default, a closure, a list, an object, an import inside; another library's is not ours."""
+
+    def helper(*given):
+        return confusion_matrix(*given)
+
+    def again(function):
+        return lambda *given: function(*given)
+
+    class Asks:
+        def __call__(self, *given):
+            return helper(*given)
+
+    def imports(*given):
+        from unet_lab.metrics import confusion_matrix as theirs
+
+        return theirs(*given)
+
+    parts = [confusion_matrix]
+    for answer in (
+        lambda *given: helper(*given),
+        functools.partial(confusion_matrix),
+        lambda *given, by=confusion_matrix: by(*given),
+        again(confusion_matrix),
+        lambda *given: parts[0](*given),
+        Asks(),
+        Asks().__call__,
+        imports,
+        lambda *given: unet_lab.metrics.confusion_matrix(*given),
+    ):
+        assert used_from_library(answer) == [confusion_matrix]
+    assert used_from_library(lambda truth, found: sklearn.metrics.confusion_matrix(truth, found)) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("from unet_lab.course import CHECKS", "imports the checks: unet_lab.course.CHECKS"),
+        ("import unet_lab.course as c\nc.CHECKS", "reaches for the checks: CHECKS"),
+        ("import inspect\ninspect.getmodule(check)", "looks into frames: inspect.getmodule"),
+        ("from inspect import getclosurevars", "looks into frames: inspect.getclosurevars"),
+        ("import os\nos.write(5, b'x')", "works with file descriptors: os.write"),
+        ("from socket import socket", "works with file descriptors: socket.socket"),
+    ],
+)
+def test_ways_around_the_checks_are_flagged(code, words):
+    assert suspicious(code) == [words]

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
+from types import CodeType, FrameType
 
 import numpy as np
 import torch
@@ -59,9 +59,12 @@ def answer_at_work(work: Callable[[], object]) -> None:
     work()
 
 
+UNDISTURBED: set[CodeType] = set()  # functions that are not stopped half-way
+
+
 def is_at_work(frame: FrameType | None) -> bool:
-    """Whether the answer runs just now, and not Python's import on its behalf: a module that is half there stays broken."""
-    while frame is not None and frame.f_code.co_filename != "<frozen importlib._bootstrap>":
+    """Whether the answer runs just now, and may be stopped: not in Python's import (a module that is half there stays broken)."""
+    while frame is not None and frame.f_code.co_filename != "<frozen importlib._bootstrap>" and frame.f_code not in UNDISTURBED:
         if frame.f_code is answer_at_work.__code__:
             return True
         frame = frame.f_back

@@ -5,17 +5,25 @@ Not pickle, which runs what it is given. What has no plain form is refused with 
 
 from __future__ import annotations
 
+import array
+import itertools
 import json
 import math
 import socket
 import struct
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator, KeysView, Mapping, ValuesView
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import torch
 
+from unet_lab.course import limits
+
 MOST = 2_000_000_000  # bytes of one message
+LARGEST_NUMBER, LONGEST = 10_000, 1_000_000  # bits of a whole number; things that an iterator gives
 _KINDS = "biufcSU"  # NumPy's kinds of numbers and text
 _DTYPES = {str(value): value for value in vars(torch).values() if isinstance(value, torch.dtype)}
 _SEQUENCES: dict[str, Callable] = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset, "size": torch.Size}
@@ -40,6 +48,8 @@ class Packer:
         if known is not None:
             return known
         kind = type(value)
+        if kind is int and value.bit_length() > LARGEST_NUMBER:
+            raise NotPlain(f"a number of {value.bit_length():,} bits cannot be carried to another process")
         if value is None or kind in (bool, int, str):
             return value
         if kind is float:
@@ -53,6 +63,10 @@ class Packer:
             return {"dict": [[self.pack(key), self.pack(part)] for key, part in value.items()]}
         if isinstance(value, tuple) and hasattr(value, "_fields"):
             return {"tuple": [self.pack(part) for part in tuple(value)]}
+        if kind is Fraction:
+            return {"fraction": [value.numerator, value.denominator]}
+        if kind is Decimal:
+            return {"decimal": str(value)}
         if kind in (complex, bytes, range, slice):
             return {kind.__name__: self.parts(value)}
         if isinstance(value, torch.dtype):
@@ -61,9 +75,9 @@ class Packer:
             return self.tensor(value)
         if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in _KINDS:
             return self.array(np.asarray(value), isinstance(value, np.generic))
-        if isinstance(value, np.dtype | type) and np.dtype(value).kind in _KINDS:
+        if is_data_type(value):
             return {"dtype": np.dtype(value).str, "type": isinstance(value, type)}
-        raise NotPlain(f"a {kind.__module__}.{kind.__qualname__} cannot be carried to another process")
+        return self.pack(as_plain(value))
 
     def parts(self, value) -> list:
         if isinstance(value, complex):
@@ -84,6 +98,33 @@ class Packer:
         self.buffers.append(plain.reshape(-1).view(torch.uint8).numpy().tobytes() if plain.numel() else b"")
         tree = {"tensor": len(self.buffers) - 1, "dtype": str(value.dtype), "shape": list(value.shape)}
         return tree | {"strides": list(value.stride()), "needs": value.requires_grad}
+
+
+def is_data_type(value) -> bool:
+    """Whether it is float32, say, or the class of such numbers: of a kind that is carried."""
+    try:
+        return isinstance(value, np.dtype | type) and np.dtype(value).kind in _KINDS
+    except TypeError:
+        return False
+
+
+def as_plain(value) -> Any:
+    """The list, dictionary, number or array that something else stands for. Raises NotPlain where it stands for none."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    for kind in (str, int, float):
+        if isinstance(value, kind):
+            return kind(value)
+    if isinstance(value, list | tuple | set | frozenset | deque | array.array | Iterator | KeysView | ValuesView):
+        found = list(itertools.islice(value, LONGEST + 1))
+        if len(found) <= LONGEST:
+            return found
+    elif hasattr(type(value), "__array__") and not isinstance(value, np.ndarray | np.generic | torch.Tensor):
+        found = np.asarray(value)
+        if found.dtype.kind in _KINDS:
+            return found
+    kind = type(value)
+    raise NotPlain(f"a {kind.__module__}.{kind.__qualname__} cannot be carried to another process")
 
 
 def unpack(tree, buffers: list[bytes], special: Callable[[dict], Any] = lambda tree: NotPlain) -> Any:
@@ -115,6 +156,10 @@ def unpack(tree, buffers: list[bytes], special: Callable[[dict], Any] = lambda t
             return kind(*(unpack(part, buffers, special) for part in tree[kind.__name__]))
     if "bytes" in tree:
         return bytes(tree["bytes"])
+    if "fraction" in tree:
+        return Fraction(*map(int, tree["fraction"]))
+    if "decimal" in tree:
+        return Decimal(tree["decimal"])
     raise NotPlain(f"unknown: {list(tree)[:3]}")
 
 
@@ -156,6 +201,9 @@ def send(wire: socket.socket, tree: dict, buffers: list[bytes] = ()) -> None:
     wire.sendall(b"".join((head, text, *buffers)))
 
 
+limits.UNDISTURBED.add(send.__code__)
+
+
 def receive(wire: socket.socket) -> tuple[dict, list[bytes]]:
     """The next message. Raises EOFError where the other side has gone, ValueError where it sends no message."""
     length, count = struct.unpack("<QQ", exactly(wire, 16))
@@ -168,6 +216,9 @@ def receive(wire: socket.socket) -> tuple[dict, list[bytes]]:
     if not isinstance(tree, dict):
         raise ValueError("no message")
     return tree, [exactly(wire, size) for size in sizes]
+
+
+limits.UNDISTURBED.add(receive.__code__)  # half a message would be taken for another one
 
 
 def exactly(wire: socket.socket, size: int) -> bytes:

@@ -16,7 +16,7 @@ def described(error: BaseException) -> dict:
     names = [kind.__name__ for kind in type(error).__mro__]
     try:
         words = str(error)
-    except Exception:
+    except BaseException:  # an error that fails at saying what it is
         words = ""
     return {"error": names, "words": words[:10_000], "place": place_of(error)}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import secrets
 import shutil
@@ -23,6 +24,7 @@ from unet_lab.course.grading.notebooks import (
     code_cells,
     is_course_solution,
     lesson_of,
+    printable,
     read_cells,
     read_notebook,
 )
@@ -113,7 +115,8 @@ def mark(submission: Submission, limits: Limits | None = None, host: Host | None
     file = submission.place or submission.path.name
     notes = [("note", submission.remark)] if submission.remark and submission.kind not in ("nothing", "refused") else []
     notes += [("late", "handed in late, says Canvas")] if submission.late else []
-    return rows + [Row(submission.student, file, "", state, words) for state, words in notes]
+    rows = rows + [Row(submission.student, file, "", state, words) for state, words in notes]
+    return [Row(*(printable(value) if isinstance(value, str) else value for value in row)) for row in rows]
 
 
 def flags_of(cells: list[str], handed_out: list[str]) -> list[tuple[str, str]]:
@@ -237,20 +240,31 @@ def read(results: Path, secret: str) -> tuple[dict[str, dict], bool]:
     for line in results.read_text(encoding="utf-8", errors="replace").splitlines():
         key, _, text = line.partition(" ")
         try:
-            entry = json.loads(text)
-        except json.JSONDecodeError:
+            entry = believable(json.loads(text))
+        except (ValueError, TypeError, AttributeError, RecursionError):
             continue  # the last line of a process that was killed
-        if key != secret or not isinstance(entry, dict):
+        if key != secret:
             continue
         ended = ended or bool(entry.get("end"))
         if "flag" in entry:
-            found["flags"].append((entry["exercise"], entry["flag"]))
+            found["flags"].append((entry.get("exercise", ""), entry["flag"]))
         if entry.get("state") in STATES and isinstance(entry.get("exercise"), str):
-            entry = {"finding": "", "seconds": 0.0} | entry
+            entry = {"finding": "", "seconds": 0.0, "hint": ""} | entry
             before = found.get(entry["exercise"])
             if before is None or before["state"] != "right":
                 found[entry["exercise"]] = entry
     return found, ended
+
+
+def believable(entry: dict) -> dict:
+    """A line of the process that runs a submission, each of its entries of the type that it must have, shares between 0 and 1."""
+    found = {
+        name: str(entry[name])[:10_000] for name in ("exercise", "state", "finding", "hint", "facts", "flag") if name in entry
+    }
+    for name, most in (("seconds", math.inf), ("share", 1.0)):
+        if name in entry:
+            found[name] = min(max(0.0, float(entry[name])), most)
+    return found | {"end": bool(entry.get("end"))}
 
 
 def from_export(submission: Submission) -> list[Row]:

@@ -43,9 +43,14 @@ def read_notebook(path: Path) -> nbformat.NotebookNode:
         raise Unreadable(f"no notebook: {first[0][:120] if first else type(error).__name__}") from None
 
 
+def printable(text: str) -> str:
+    """The text without halves of characters, which no file takes: half an emoji, a byte that no encoding knew."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def code_cells(notebook: nbformat.NotebookNode) -> list[str]:
     """The code of a notebook, a text for each cell, without byte order marks."""
-    return ["".join(cell.source).lstrip("\ufeff") for cell in notebook.cells if cell.cell_type == "code"]
+    return [printable("".join(cell.source)).lstrip("\ufeff") for cell in notebook.cells if cell.cell_type == "code"]
 
 
 def read_cells(path: Path) -> list[str]:

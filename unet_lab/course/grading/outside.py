@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 import socket
+from collections.abc import Callable
 from types import FunctionType, MethodType
 
 import numpy as np
@@ -39,6 +40,10 @@ class CannotBeCarried(BaseException):
     """Something on its way is no plain value. No Exception, so that a check does not take it for the answer's own error."""
 
 
+class AnswerHasGone(BaseException):
+    """The process at the other end of the wire has ended. No Exception, for the same reason."""
+
+
 class Lending(Packer):
     """Packs arguments; random generators among them go along, functions stay and are called from there."""
 
@@ -61,16 +66,26 @@ class Lending(Packer):
 class Link:
     """The judge's end of a wire."""
 
-    def __init__(self, wire: socket.socket):
-        self.wire, self.number, self.known = wire, 0, None
+    def __init__(self, wire: socket.socket, heard: Callable[[dict], None] = lambda what: None):
+        """heard : what to do with what the other side says meanwhile, of itself."""
+        self.wire, self.number, self.known, self.heard = wire, 0, None, heard
 
     def ask(self, tree: dict, buffers: list[bytes], lent: Lent) -> tuple[dict, list[bytes]]:
         """The other side's reply to this question."""
         self.number += 1
-        send(self.wire, tree | {"question": self.number}, buffers)
-        while True:  # the reply to a question that was given up may come first
+        try:
+            send(self.wire, tree | {"question": self.number}, buffers)
+            return self.reply(lent)
+        except (EOFError, OSError):
+            raise AnswerHasGone from None
+
+    def reply(self, lent: Lent) -> tuple[dict, list[bytes]]:
+        """What comes back for the question asked last; the reply to one that was given up may come first."""
+        while True:
             reply, found = receive(self.wire)
-            if "callback" in reply:
+            if "say" in reply:
+                self.heard(reply["say"])
+            elif "callback" in reply:
                 self.called_back(reply, found, lent)
             elif reply.get("question") == self.number:
                 return reply, found

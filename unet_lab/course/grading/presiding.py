@@ -11,7 +11,7 @@ import unet_lab.course as course
 from unet_lab.course import limits
 from unet_lab.course.checking import judge
 from unet_lab.course.grading.carrying import NotPlain, receive, send, unpack
-from unet_lab.course.grading.outside import INSIDE, CannotBeCarried, Link
+from unet_lab.course.grading.outside import INSIDE, AnswerHasGone, CannotBeCarried, Link
 
 _REMARKS = ({"flag", "exercise"}, {"begun"}, {"end"})
 
@@ -23,7 +23,7 @@ def judged_here(name: str, check: Callable, answer) -> dict:
     broke = verdict.state == "wrong" and verdict.finding.startswith("it stopped with")
     state = "error" if broke else verdict.state
     hint = verdict.hints[0] if verdict.hints else ""
-    seconds = round(limits.CLOCK() - began, 2)
+    seconds = round(max(0.0, limits.CLOCK() - began), 2)
     holds = {"share": verdict.held.share, "facts": str(verdict.held)}
     return {"exercise": name, "state": state, "finding": verdict.finding, "hint": hint, "seconds": seconds} | holds
 
@@ -36,9 +36,11 @@ def preside(wire: socket.socket, child: int, say: Callable) -> None:
             message, buffers = receive(wire)
             if "say" in message:
                 pass_on(message["say"], say)
-            else:
+            elif "callback" in message:  # by an answer that was given up
+                send(wire, {"error": ["TimeoutError"], "words": "the check is over", "place": "", "called back": True})
+            elif "question" not in message:  # the reply to one that was given up
                 send(wire, answered(wire, message["judge"], message["answer"], buffers, say))
-    except (EOFError, OSError):
+    except (EOFError, OSError, AnswerHasGone):
         pass  # it has ended
     except (ValueError, KeyError, TypeError, AttributeError, UnicodeError):
         say(flag="writes into the marker's own channels", exercise="")
@@ -49,20 +51,23 @@ def answered(wire: socket.socket, found: dict, tree, buffers: list[bytes], say: 
     """Judge an answer that its own process found right, write down what it is, and return what to say to that process."""
     name = str(found["exercise"])
     try:
-        verdict = judged_outside(wire, name, tree, buffers)
+        verdict = judged_outside(Link(wire, lambda what: pass_on(what, say)), name, tree, buffers)
     except (CannotBeCarried, NotPlain) as why:
         say(flag=f"judged in its own process only: {why}", exercise=name)
         say(**found)
         return {"inside": str(why)}
+    except AnswerHasGone:
+        ended = "its process ended by itself while it was asked: does the answer call exit, or os._exit?"
+        say(exercise=name, state="error", finding=ended, seconds=0.0)
+        raise
     if verdict["state"] != "right":
         say(flag="in its own process the checks found it right, asked from another one they do not", exercise=name)
     say(**verdict)
     return {"verdict": verdict["state"]}
 
 
-def judged_outside(wire: socket.socket, name: str, tree, buffers: list[bytes]) -> dict:
-    """The line of one verdict, for an answer at the other end of the wire."""
-    link = Link(wire)
+def judged_outside(link: Link, name: str, tree, buffers: list[bytes]) -> dict:
+    """The line of one verdict, for an answer at the other end of a wire."""
     if isinstance(tree, dict) and "unknown" in tree:
         raise CannotBeCarried(str(tree["unknown"]))
     answer = unpack(tree, buffers, lambda part: link.function(part) if "function" in part else NotPlain)

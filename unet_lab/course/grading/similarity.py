@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import dis
 import inspect
 import io
 import itertools
@@ -12,10 +13,11 @@ import sys
 import tokenize
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
-from types import CodeType, FunctionType, ModuleType
+from functools import cache, partial
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import NamedTuple
 
+GIVEN_BY = {"iou": "scores"}  # functions of the library whose result holds the answer to an exercise
 FEWEST = 25  # tokens: shorter answers are alike by themselves
 NO_ANSWERS = ("unet_lab.course", "unet_lab.explorers", "unet_lab.plots")  # rooms that only ask, or show
 ALIKE = 0.9  # share of equal tokens from which a pair is in the table
@@ -170,19 +172,66 @@ def library_s_own(answer) -> str:
 
 
 def used_from_library(answer, most: int = 5) -> list:
-    """The functions and classes of the library that an answer's code names, `most` at most."""
-    methods = [f for f in vars(answer).values() if isinstance(f, FunctionType)] if isinstance(answer, type) else [answer]
-    found = {}
-    for method in methods:
-        if not isinstance(method, FunctionType):
+    """The functions and classes of the library that an answer's code names, itself or by way of helpers, `most` at most."""
+    found, seen, waiting = {}, set(), [answer]
+    while waiting and len(seen) < 500:
+        value = waiting.pop()
+        if id(value) in seen:
             continue
-        names, codes = set(), [method.__code__]
-        while codes:
-            code = codes.pop()
-            names |= set(code.co_names)
-            codes += [inner for inner in code.co_consts if isinstance(inner, CodeType)]
-        known = method.__globals__
-        values = [known[name] for name in names if name in known]
-        values += [getattr(module, name, None) for module in values if isinstance(module, ModuleType) for name in names]
-        found |= {id(v): v for v in values if isinstance(v, FunctionType | type) and str(v.__module__).startswith("unet_lab.")}
+        seen.add(id(value))
+        if isinstance(value, FunctionType | type) and str(value.__module__).startswith("unet_lab."):
+            found[id(value)] = value
+        elif not isinstance(value, FunctionType | type) or not is_installed(value):
+            waiting += parts_of(value)
     return list(found.values())[:most]
+
+
+def parts_of(value) -> list:
+    """What an answer, or a helper of it, is made of: what its code names, defaults, cells, methods, what a partial holds."""
+    if isinstance(value, FunctionType):
+        cells = [cell.cell_contents for cell in value.__closure__ or () if cell != CellType()]
+        return [*named_by(value), *(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values(), *cells]
+    if isinstance(value, partial):
+        return [value.func, *value.args, *value.keywords.values()]
+    if isinstance(value, staticmethod | classmethod | MethodType):
+        return [value.__func__, getattr(value, "__self__", None)]
+    if isinstance(value, type):
+        return [*vars(value).values(), *value.__bases__]
+    if isinstance(value, dict):
+        return list(value.values())[:50]
+    if isinstance(value, list | tuple | set):
+        return list(value)[:50]
+    kind = type(value)
+    return [] if is_installed(kind) else [kind, *getattr(value, "__dict__", {}).values()]
+
+
+def is_installed(made: FunctionType | type) -> bool:
+    """Whether a function or class is Python's or a library's, and not made in the notebook or beside it."""
+    module = sys.modules.get(str(made.__module__))
+    if made.__module__ == "__main__" or module is None:
+        return False
+    place = getattr(module, "__file__", None) or ""
+    return not place or "site-packages" in place or place.startswith(sys.base_prefix)
+
+
+def named_by(function: FunctionType) -> list:
+    """The values of the global names in a function's code, and of the attributes that it takes of modules among them."""
+    names, attributes, imported, codes = set(), set(), set(), [function.__code__]
+    while codes:
+        code = codes.pop()
+        for step in dis.get_instructions(code):
+            if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+                names.add(step.argval)
+            elif step.opname in ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM"):
+                attributes.add(step.argval)
+            elif step.opname == "IMPORT_NAME":
+                imported.add(step.argval)
+        codes += [inner for inner in code.co_consts if isinstance(inner, CodeType)]
+    known = function.__globals__
+    values = [known[name] for name in names if name in known]
+    modules = [value for value in (*values, *map(sys.modules.get, imported)) if isinstance(value, ModuleType)]
+    for module in modules:  # a module among the attributes of another one is the next
+        inner = [getattr(module, name, None) for name in attributes]
+        modules += [m for m in inner if isinstance(m, ModuleType) and m not in modules]
+        values += inner
+    return [value for value in values if not isinstance(value, ModuleType)]

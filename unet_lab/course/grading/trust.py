@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import FunctionType, ModuleType
 
 from unet_lab.course.limits import ThrowsLater
@@ -28,7 +28,10 @@ _FRAMES |= {
     "__subclasses__",
 }
 _LOOKING = {("inspect", "stack"), ("inspect", "trace"), ("sys", "modules"), ("traceback", "walk_stack"), ("sys", "meta_path")}
-_FILES = {"dup", "dup2", "fdopen", "pread", "pwrite", "memfd_create"}
+_LOOKING |= {("inspect", f"get{what}") for what in ("module", "closurevars", "source", "sourcefile", "sourcelines", "file")}
+_FILES = {"dup", "dup2", "fdopen", "pread", "pwrite", "memfd_create", "writev", "sendfile", "fromfd", "socketpair"}
+_BELOW = {("os", "write"), ("os", "read"), ("os", "open"), ("socket", "socket")}
+_CHECKS = {"CHECKS", "checks", "checking", "exercises", "grading", "LESSONS"}  # what unet_lab.course has for itself
 _COMPARING = {"__eq__", "__ne__", "__array_function__", "__torch_function__", "__array_ufunc__", "__instancecheck__", "__array__"}
 _EVENTS = {
     "sys._getframe": "looks into frames",
@@ -71,11 +74,15 @@ def reasons(node: ast.AST, modules: set[str]) -> list[tuple[str, str]]:
         found += [("works with file descriptors", node.attr)] if node.attr in _FILES else []
         base = node.value.id if isinstance(node.value, ast.Name) else ""
         found += [("looks into frames", f"{base}.{node.attr}")] if (base, node.attr) in _LOOKING else []
+        found += [("works with file descriptors", f"{base}.{node.attr}")] if (base, node.attr) in _BELOW else []
+        found += [("reaches for the checks", node.attr)] if node.attr == "CHECKS" else []
         changed = not isinstance(node.ctx, ast.Load) and isinstance(node.value, ast.Name) and node.value.id in modules
         return found + ([("changes a library", f"{node.value.id}.{node.attr}")] if changed else [])
     if isinstance(node, ast.Import | ast.ImportFrom):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
         found = [("imports the checks", name) for name in names if name.startswith("unet_lab.course.")]
+        if isinstance(node, ast.ImportFrom):
+            found += [*imported_parts(node)]
         return found + [("works below Python", name) for name in names if name.split(".")[0] in ("ctypes", "cffi", "gc")]
     if (
         isinstance(node, ast.Call)
@@ -96,6 +103,17 @@ def reasons(node: ast.AST, modules: set[str]) -> list[tuple[str, str]]:
         found = [("names the solutions", text[:60])] if named else []
         return found + ([("imports the checks", text[:60])] if text.startswith("unet_lab.course.") else [])
     return []
+
+
+def imported_parts(node: ast.ImportFrom) -> Iterator[tuple[str, str]]:
+    """The reasons that the names of one `from … import …` give."""
+    for alias in node.names:
+        if node.module == "unet_lab.course" and alias.name in _CHECKS:
+            yield "imports the checks", f"unet_lab.course.{alias.name}"
+        if (node.module, alias.name) in _LOOKING:
+            yield "looks into frames", f"{node.module}.{alias.name}"
+        if (node.module, alias.name) in _BELOW or alias.name in _FILES:
+            yield "works with file descriptors", f"{node.module}.{alias.name}"
 
 
 class Watcher:

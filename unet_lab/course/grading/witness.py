@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import math
 import socket
+import threading
 import time
 from types import FunctionType
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from unet_lab.course import limits
 from unet_lab.course.grading.carrying import NotPlain, Packer, receive, send, unpack
@@ -37,7 +39,7 @@ class Giving(Packer):
         if self.lent is not None and isinstance(value, Tensor | np.ndarray | list | dict | set):
             return self.lent.name_of(value)
         plain = isinstance(value, type | np.dtype | torch.dtype | Tensor | np.ndarray | np.generic)
-        if not callable(value) or plain or isinstance(value, nn.Module):
+        if not callable(value) or plain:
             return None
         self.witness.functions.append(value)
         name = str(getattr(value, "__name__", type(value).__name__))
@@ -56,6 +58,8 @@ class Witness:
 
     def __init__(self, wire: socket.socket):
         self.wire, self.functions, self.graphs = wire, [], []
+        self.answering = False  # while it does what it is asked, checks that the answer itself calls have no say
+        self.speaking = threading.Lock()  # an answer may call what it is lent from several threads
 
     def ask(self, found: dict, answer) -> dict:
         """What the other side says about an answer of which this side has found so much; {"inside": why} where it cannot tell."""
@@ -65,6 +69,8 @@ class Witness:
             tree = packer.pack(answer)
         except (NotPlain, RecursionError) as error:
             tree, packer.buffers = {"unknown": str(error)}, []
+        except Exception as error:
+            tree, packer.buffers = {"unknown": f"an answer that stops where it is read: {described(error)['error'][0]}"}, []
         send(self.wire, {"judge": found, "answer": tree}, packer.buffers)
         left = limits.SECONDS
         while True:
@@ -74,7 +80,9 @@ class Witness:
             if "question" not in question:
                 return question
             began = time.process_time()
+            self.answering = True
             reply, found = self.reply(question, buffers, max(0.05, left))
+            self.answering = False
             left -= time.process_time() - began
             send(self.wire, reply | {"question": question["question"]}, found)
 
@@ -97,13 +105,18 @@ class Witness:
         before, chance, found = packed(given), chances(), []
         apply_settings(question["settings"])
         packer = Giving(self, lent)
+
+        def answer() -> None:
+            found.append(self.functions[question["call"]](*given[0], **given[1]))
+            found.append(packer.pack(found[0]))  # which may run the answer's code too: a generator's
+
         try:
-            limits.within(seconds, lambda: found.append(self.functions[question["call"]](*given[0], **given[1])))
-            reply = {"result": packer.pack(found[0])}
+            limits.within(seconds, answer)
+            reply = {"result": found[1]}
         except limits.TooLong:
             reply = {"too long": True}
         except BaseException as error:  # the answer's own, whatever it is
-            reply = {"refused": str(error)} if found and isinstance(error, NotPlain) else described(error)
+            reply = {"refused": str(error)} if found and isinstance(error, NotPlain | RecursionError) else described(error)
         after, kept = settings(), Keeping()
         kept.buffers = packer.buffers
         if packed(given) != before:
@@ -143,8 +156,10 @@ class Witness:
 
         def lent_function(*arguments, **named):
             packer = Packer()
-            send(self.wire, {"callback": which, "given": packer.pack([list(arguments), named])}, packer.buffers)
-            reply, buffers = receive(self.wire)
+            tree = {"callback": which, "given": packer.pack([list(arguments), named])}
+            with self.speaking:
+                send(self.wire, tree, packer.buffers)
+                reply, buffers = receive(self.wire)
             if "error" in reply:
                 raise error_of(reply)
             return unpack(reply["result"], buffers)
@@ -168,7 +183,13 @@ def parameters_of(function) -> list | None:
         found = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
         return None
-    plain = (int, float, str, bool, type(None))
-    return [
-        [p.name, int(p.kind), MISSING if p.default is p.empty else p.default if type(p.default) in plain else "…"] for p in found
-    ]
+    return [[p.name, int(p.kind), MISSING if p.default is p.empty else plain_default(p.default)] for p in found]
+
+
+def plain_default(value):
+    """A default value as JSON can say it; "…" for others: NaN, a function."""
+    if type(value) is float:
+        return value if math.isfinite(value) else "…"
+    if type(value) is int:
+        return value if abs(value) < 1 << 64 else "…"
+    return value if value is None or type(value) in (str, bool) else "…"
