@@ -3,12 +3,13 @@
     python3 lab.py hand-out FOLDER [NAME ...] [--zip]
     python3 lab.py hand-out FOLDER [NAME ...] --for nbgrader [--points FILE] [--only-exercises]     (or: --for otter)
 
-NAME is the start of a notebook's name; without names all are handed out. Left out are the solutions, the sources (which hold
-them), the tests of the exercises (which hold right answers), marking, and git's history. Links, the list of lessons, the table of
-progress and the tests follow the choice. In the end it is searched for every solution and every right answer of the tests.
+NAME is the start of a notebook's name, or its file; without names all are handed out. Left out are the solutions, the sources
+(which hold them), the tests of the exercises (which hold right answers), marking, and git's history. Links, the list of lessons,
+the table of progress and the tests follow the choice. In the end it is searched for the code of every solution and every right
+answer of the tests (search_answers.py); where one is found that is not taught there, nothing is handed out.
 
 --for writes the lessons, with the solutions, as nbgrader or Otter-Grader takes them: for you, not for students; their version is
-what those programs make of it. The points are in the same file as those of lab.py grade.
+what those programs make of it; a --zip of it is named so. The points are in the same file as those of lab.py grade.
 
 What cannot be left out: the library, which does what the exercises ask for, and the checks, which compare with it.
 """
@@ -17,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import os
 import re
 import shutil
 import sys
@@ -26,6 +26,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from scripts.hand_out_for import hand_out_for
+from scripts.hand_out_names import chosen_lessons, from_caller, new_folder
 from scripts.pages_for_students import notebook_for_students, title_of
 from scripts.search_answers import Found, answers_in, own_pages, right_answers, said_by_git, taught_by
 from unet_lab.course import LESSONS
@@ -40,7 +41,7 @@ LEFT_OUT = (
 )
 LECTURERS_SCRIPTS = ("make_notebooks", "grade", "hand_out", "new_exercise")
 LECTURERS_SCRIPTS += ("pages_for_students", "search_answers", "exercise_pages", "hand_out_for", "for_nbgrader", "for_otter")
-LECTURERS_SCRIPTS += ("solution_marks",)
+LECTURERS_SCRIPTS += ("hand_out_names", "solution_marks")
 FOR_LECTURERS = {f"scripts/{name}.py" for name in LECTURERS_SCRIPTS}
 # Tests of what is left out, or of the whole course.
 LEFT_OUT_TESTS = {
@@ -68,17 +69,10 @@ OF_LECTURERS = re.compile(
     r"CHANGELOG|(teaching|measurements)\.md|in a class",
     re.IGNORECASE,
 )
+TO_TEACHING = re.compile(r" \(docs/teaching\.md[^)]*\)")
 BESIDE = """
 Beside the package: `notebooks/`, `data/` (stored cells, the weights with their card), `tests/`, `benchmarks/`, `docs/`,
 `scripts/` (what `lab.py` calls). [The generator and the shipped model](docs/model.md)."""
-
-
-def chosen_lessons(names: list[str]) -> list[str]:
-    """The notebooks whose names begin so, in the course's order. Raises ValueError for a beginning that none has."""
-    for name in names:
-        if not any(lesson.startswith(name) for lesson in LESSONS):
-            raise ValueError(f"no notebook begins with {name!r}; there are {', '.join(LESSONS)}.")
-    return [lesson for lesson in LESSONS if not names or lesson.startswith(tuple(names))]
 
 
 def course_files() -> list[str]:
@@ -133,6 +127,7 @@ def follow_choice(folder: Path, lessons: list[str]) -> None:
     for path in (folder / "docs").glob("*.md"):
         rewrite(path, lambda text: text_for_students(text))
     rewrite(folder / "lab.py", lambda text: commands_for_students(text, lessons))
+    rewrite(folder / "tests" / "own_pages.py", lambda text: TO_TEACHING.sub("", text))
     rewrite(folder / "unet_lab" / "course" / "__init__.py", lambda text: text.replace(", progress, grading.", ", progress."))
 
 
@@ -224,6 +219,7 @@ def commands_for_students(code: str, lessons: list[str]) -> str:
         if script in FOR_LECTURERS:
             code = code.replace(f'    "{command}": "{script}",\n', "")
             code = re.sub(rf"(?m)^    python3 lab\.py {command} .*\n", "", code)
+    code = TO_TEACHING.sub("", code.replace("or Binder (docs/teaching.md)", "or ask whoever gave you this course"))
     first = f"{lessons[0]}.ipynb"
     code = code.replace("00_start_here.ipynb", first)
     return code if "05_the_whole_u" in lessons else code.replace("05_the_whole_u.ipynb", first)
@@ -260,14 +256,12 @@ def say_what_it_is(folder: Path, files: Iterable[str], lessons: list[str], found
     )
 
 
-def from_caller(name: str) -> Path:
-    return Path(os.environ.get("UNET_LAB_CALLED_FROM", "."), name)  # lab.py works in its own folder
-
-
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="lab.py hand-out", description="Make the folder that students get.")
-    parser.add_argument("folder", type=from_caller, metavar="FOLDER", help="a new folder")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="the start of a notebook's name, e.g. 08; none takes all")
+    parser.add_argument("folder", type=new_folder, metavar="FOLDER", help="a new folder")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="the start of a notebook's name, e.g. 08, or its file; none takes all"
+    )
     parser.add_argument("--zip", action="store_true", help="and a zip of it, beside it")
     parser.add_argument("--for", dest="tool", choices=("nbgrader", "otter"), help="the lessons, as this program takes them")
     parser.add_argument("--points", type=from_caller, metavar="FILE", help="with --for: what exercises are worth, a TOML file")
@@ -298,7 +292,9 @@ def main() -> int:
     except (OSError, ValueError) as error:
         sys.exit(f"lab.py hand-out: {error}")
     if given.zip:
-        print(f"Zipped: {shutil.make_archive(str(given.folder), 'zip', given.folder.parent, given.folder.name)}")
+        kind, words = ("-for-instructors", ", with the solutions: for you, not for students") if given.tool else ("", "")
+        written = shutil.make_archive(f"{given.folder}{kind}", "zip", given.folder.parent, given.folder.name)
+        print(f"Zipped{words}: {written}")
     return 0
 
 

@@ -223,6 +223,13 @@ def test_pages_lead_to_the_chosen_notebook_before_and_after(handed_out):
     assert "09_looking_inside" not in text
 
 
+def test_nothing_in_it_leads_to_the_lecturer_s_page(handed_out):
+    folder, _ = handed_out
+    for path in folder.rglob("*"):
+        if path.suffix in (".py", ".md", ".ipynb", ".toml"):
+            assert "teaching.md" not in path.read_text(encoding="utf-8"), path
+
+
 def test_lab_py_has_the_commands_that_are_there(handed_out):
     folder, _ = handed_out
     lab = runpy.run_path(str(folder / "lab.py"), run_name="lab")
@@ -232,10 +239,53 @@ def test_lab_py_has_the_commands_that_are_there(handed_out):
     assert "lab.py grade" not in lab["__doc__"]
 
 
-def test_a_folder_with_something_in_it_and_a_name_that_is_none_are_refused(tmp_path):
+def test_a_folder_with_something_in_it_is_refused(tmp_path):
     (tmp_path / "precious.txt").touch()
     with pytest.raises(FileExistsError, match="is there already"):
         MAKER["hand_out"](tmp_path, CHOSEN)
-    with pytest.raises(ValueError, match="no notebook begins with '99'; there are 00_start_here"):
-        MAKER["chosen_lessons"](["08", "99"])
-    assert [lesson[:2] for lesson in MAKER["chosen_lessons"](["08", "00"])] == ["00", "08"]
+
+
+@pytest.mark.parametrize(
+    ("names", "lessons"),
+    [
+        (["08", "00"], ["00", "08"]),
+        (["5"], ["05"]),
+        (["1"], ["01"]),
+        (["05_the_whole_u.ipynb", "notebooks/04_expansive_path.ipynb"], ["04", "05"]),
+        (["05_the"], ["05"]),
+    ],
+)
+def test_lessons_are_chosen_by_number_start_or_file(names, lessons):
+    assert [lesson[:2] for lesson in MAKER["chosen_lessons"](names)] == lessons
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("99", "no notebook begins with '99'; there are 00_start_here"),
+        ("", "no notebook begins with ''"),
+        ("glossary", "'glossary' need not be named: the glossary goes with every choice"),
+        ("glossary.ipynb", "the glossary goes with every choice"),
+        ("00,01", "'00,01' is one word: write the lessons with spaces between them, 00 01."),
+        ("00-03", "'00-03' is a range: write each of its lessons"),
+    ],
+)
+def test_a_name_that_is_none_is_refused_with_what_to_write(name, words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        MAKER["chosen_lessons"](["08", name])
+
+
+@pytest.mark.parametrize("name", ["00", "5", "99", "05_the_whole_u", "05_the_whole_u.ipynb", "00,01", "glossary"])
+def test_a_lesson_where_the_folder_should_be_is_refused(tmp_path, monkeypatch, capsys, name):
+    monkeypatch.setenv("UNET_LAB_CALLED_FROM", str(tmp_path))
+    monkeypatch.setattr("sys.argv", ["hand_out.py", name, "01"])
+    with pytest.raises(SystemExit):
+        hand_out.main()
+    said = capsys.readouterr().err
+    assert f"{name!r} looks like a lesson, and the folder's name comes first. Write e.g. lab.py hand-out students" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["students", "2026", "week-01", "./05", "01st"])
+def test_other_folders_are_taken(name):
+    assert MAKER["new_folder"](name).name == name.removeprefix("./")

@@ -277,9 +277,10 @@ def test_the_command_takes_points_and_says_what_is_next(tmp_path, hand_out, caps
     said = capsys.readouterr().out
     assert "1 notebook for nbgrader, with the solutions: for you, not for students." in said
     assert "nbgrader generate_assignment 00_start_here" in said
+    assert "Zipped, with the solutions: for you, not for students: " in said
     written = sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file())
     assert written == [
-        *("course.zip", "course/nbgrader_config.py", "course/source/00_start_here/00_start_here.ipynb"),
+        *("course-for-instructors.zip", "course/nbgrader_config.py", "course/source/00_start_here/00_start_here.ipynb"),
         "points.toml",
     ]
     notebook = nbformat.read(tmp_path / "course" / "source" / "00_start_here" / "00_start_here.ipynb", as_version=4)
