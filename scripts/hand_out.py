@@ -123,6 +123,9 @@ def follow_choice(folder: Path, lessons: list[str]) -> None:
     titles = {lesson: title_of(HERE / "notebooks" / f"{lesson}.ipynb") for lesson in lessons}
     for path in (folder / "notebooks").glob("*.ipynb"):
         rewrite(path, lambda text, stem=path.stem: notebook_for_students(text, stem, titles))
+    own = folder / "notebooks" / "own_pages.txt"
+    if own.exists():
+        rewrite(own, lambda text: list_for_students(text, lessons))
     rewrite(folder / "README.md", lambda text: readme_for_students(text, lessons))
     for path in (folder / "docs").glob("*.md"):
         rewrite(path, lambda text: text_for_students(text))
@@ -210,6 +213,15 @@ def readme_for_students(text: str, lessons: list[str]) -> str:
     text = re.sub(r"\nBeside the package: .*?(?=\n\n)", BESIDE, text, flags=re.DOTALL)
     text = re.sub(r"\d+ Jupyter notebooks", f"{len(lessons)} Jupyter notebook{'s' if len(lessons) > 1 else ''}", text)
     return text_for_students(text)
+
+
+def list_for_students(text: str, lessons: list[str]) -> str:
+    """The list of a lecturer's own pages, without those that are not there."""
+    names = {line: line.partition("#")[0].strip().removesuffix(".ipynb") for line in text.removeprefix("\ufeff").splitlines()}
+    there = [
+        line for line, name in names.items() if name in ("", "all") or any(p.startswith(name) for p in (*lessons, "glossary"))
+    ]
+    return "\n".join(there) + "\n"
 
 
 def commands_for_students(code: str, lessons: list[str]) -> str:

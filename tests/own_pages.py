@@ -16,6 +16,7 @@ import pytest
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 LIST = NOTEBOOKS / "own_pages.txt"
+LAST = 18  # the highest number of a page in the whole course; a copy may have fewer pages
 HOW_TO_OWN = (
     "What failed holds a page to U-Net Lab's own text or to its stored outputs. If you changed the page on purpose, write its "
     "number into notebooks/own_pages.txt (docs/teaching.md, Change it)."
@@ -31,10 +32,21 @@ def read_own_pages(text: str, pages: list[str]) -> set[str]:
     found: set[str] = set()
     for line in text.splitlines():
         name = line.partition("#")[0].strip().removesuffix(".ipynb")
-        if name and not re.fullmatch(rf"\d\d\w*|{'|'.join(pages)}|all", name):
-            raise ValueError(f"{LIST.name}: {name!r} is no page; write 05 or 05_the_whole_u, a line each, or all.")
-        found |= {page for page in pages if name and (name == "all" or page.startswith(name))}
+        start = name == "all" or name in pages or re.fullmatch(r"\d\d\w*", name)
+        named = {page for page in pages if start and (name == "all" or page.startswith(name))}
+        if name and not named and not is_left_out(name, pages):
+            raise ValueError(
+                f"{LIST.name}: {name!r} is no page; write 05 or 05_the_whole_u, a line each, or all. "
+                f"There are {', '.join(pages)}."
+            )
+        found |= named
     return found
+
+
+def is_left_out(name: str, pages: list[str]) -> bool:
+    """Whether it names a page of the course that is not in this copy: it was not handed out."""
+    number = re.fullmatch(r"(\d\d)(_\w*)?", name)
+    return bool(number) and int(number[1]) <= LAST and not any(page.startswith(number[1]) for page in pages)
 
 
 def own_pages() -> set[str]:

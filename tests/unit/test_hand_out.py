@@ -223,6 +223,12 @@ def test_pages_lead_to_the_chosen_notebook_before_and_after(handed_out):
     assert "09_looking_inside" not in text
 
 
+def test_the_list_of_own_pages_names_those_that_are_there():
+    text = "\ufeff# ours\n05  # in German\n19_added_by_her.ipynb\n17\nglossary\n"
+    assert MAKER["list_for_students"](text, CHOSEN) == "# ours\n05  # in German\nglossary\n"
+    assert MAKER["list_for_students"]("all\n", CHOSEN) == "all\n"
+
+
 def test_nothing_in_it_leads_to_the_lecturer_s_page(handed_out):
     folder, _ = handed_out
     for path in folder.rglob("*"):

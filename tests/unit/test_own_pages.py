@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 from tests.conftest import ROOT, SOURCES, needs_sources
-from tests.own_pages import HOW_TO_OWN, read_own_pages
+from tests.own_pages import HOW_TO_OWN, LAST, read_own_pages
 
 TRANSLATED, CHANGED = "01_the_images", "08_evaluation"
 KEPT = re.compile(r"```.*?```|`[^`]*`|\]\([^)]*\)|<[^>]+>|https?://\S+|\$[^$]*\$", re.DOTALL)  # what a translator leaves alone
@@ -165,6 +165,16 @@ def test_what_the_list_of_own_pages_takes():
     assert read_own_pages("05_the_whole_u.ipynb # ours\nglossary", pages) == {"05_the_whole_u", "glossary"}
     assert read_own_pages("all", pages) == set(pages)
     assert read_own_pages("04\n17", pages) == {"04_expansive_path"}  # 17 was not handed out
-    for line in ("5", "the whole U", "*"):
-        with pytest.raises(ValueError, match=f"own_pages.txt: '{re.escape(line)}' is no page; write 05 or"):
+    assert read_own_pages("17_from_masks_to_measurements", pages) == set()
+    for line in ("5", "the whole U", "*", "99", "99_more", "05_the_half_u", "0", "al"):
+        words = (
+            f"own_pages.txt: '{re.escape(line)}' is no page; write 05 or .* There are 04_expansive_path, 05_the_whole_u, gloss"
+        )
+        with pytest.raises(ValueError, match=words):
             read_own_pages(line, pages)
+
+
+@needs_sources
+@pytest.mark.our_text
+def test_the_list_takes_every_number_of_the_course_and_no_other():
+    assert max(int(path.stem[:2]) for path in SOURCES.glob("[0-9]*.py")) == LAST
