@@ -7,7 +7,7 @@
     python3 lab.py run [NAME ...] [--update]    run notebooks without a browser, write pages to build/, print a table; --pdf
     python3 lab.py progress [--export FILE]     what you have passed; a file of it to hand in
     python3 lab.py grade FOLDER                 check a class's submissions again: tables, gradebooks, feedback
-    python3 lab.py hand-out FOLDER [NAME ...]   make the folder that students get, without answers; --zip; --for nbgrader, otter
+    python3 lab.py hand-out FOLDER [NAME ...]   make the folder that students get, no solutions; --zip; --for nbgrader, otter
     python3 lab.py train-small                  train the shipped model again and store it in data/weights/
     python3 lab.py card [--real FOLDER]         examine the shipped model and complete its card in data/weights/
     python3 lab.py leave-one-out [--real F.]    measure what each kind of variety in the generator is worth

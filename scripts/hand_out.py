@@ -1,4 +1,4 @@
-"""Make the folder that students get: chosen notebooks, and nothing that tells an answer.
+"""Make the folder that students get: chosen notebooks, and no solution of an exercise.
 
     python3 lab.py hand-out FOLDER [NAME ...] [--zip]
     python3 lab.py hand-out FOLDER [NAME ...] --for nbgrader [--points FILE] [--only-exercises]     (or: --for otter)
@@ -11,7 +11,8 @@ answer of the tests (search_answers.py); where one is found that is not taught t
 --for writes the lessons, with the solutions, as nbgrader or Otter-Grader takes them: for you, not for students; their version is
 what those programs make of it; a --zip of it is named so. The points are in the same file as those of lab.py grade.
 
-What cannot be left out: the library, which does what the exercises ask for, and the checks, which compare with it.
+What cannot be left out: the library, which does what the exercises ask for, and the checks, with the formulas, numbers and
+verdicts that they compare with: a student who reads them finds these (docs/teaching.md).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from scripts.hand_out_for import hand_out_for
@@ -237,23 +238,23 @@ def commands_for_students(code: str, lessons: list[str]) -> str:
     return code if "05_the_whole_u" in lessons else code.replace("05_the_whole_u.ipynb", first)
 
 
-def refuse_leaks(folder: Path, found: list[Found]) -> None:
-    """Where an answer is in the folder, remove it, and raise ValueError that says where, and what to do."""
+def refuse_leaks(folder: Path, found: list[Found], own: Collection[str] = ()) -> None:
+    """Where an answer is in the folder, remove it, and raise ValueError that says where, and what to do; own : by lecturers."""
     leaks = [one for one in found if not one.harmless]
     if not leaks:
         return
     shutil.rmtree(folder)
-    pages = sorted({Path(one.file).stem for one in leaks if Path(one.file).stem in LESSONS})
-    numbers = " ".join(page[:2] for page in pages)
-    mend = f"Make the pages again (python3 lab.py make-notebooks {numbers}, then python3 lab.py run {numbers} --update), or "
-    own = (
-        " A page that you changed on purpose is named in notebooks/own_pages.txt (docs/teaching.md, Change it)." if pages else ""
-    )
-    lines = "\n".join(f"  {one}" for one in leaks)
-    raise ValueError(
-        f"nothing is handed out: students would get answers.\n{lines}\n{mend if pages else ''}take what is named out of "
-        f"these {'cells' if pages else 'files'}.{own}"
-    )
+    pages = {Path(one.file).stem for one in leaks}
+    mend = ["Take what is named out of these cells and files, and out of what a cell has printed."]
+    ours = " ".join(sorted(page[:2] for page in pages & set(LESSONS) - set(own)))
+    if ours:
+        mend += [
+            f"Or make the pages again: python3 lab.py make-notebooks {ours}, then python3 lab.py run {ours} --update.",
+            "What you wrote in the notebook is lost then. If you want to keep it, name the page in notebooks/own_pages.txt",
+            "(docs/teaching.md, Change it).",
+        ]
+    lines = "\n".join([*(f"  {one}" for one in leaks), *mend])
+    raise ValueError(f"nothing is handed out: students would get answers.\n{lines}")
 
 
 def say_what_it_is(folder: Path, files: Iterable[str], lessons: list[str], found: list[Found], searched: int) -> None:
@@ -264,8 +265,9 @@ def say_what_it_is(folder: Path, files: Iterable[str], lessons: list[str], found
     if not found:
         print("  none is in it.")
     print(
-        "The library in it does what the exercises ask for, and the checks compare with it: lab.py grade flags who hands that in."
+        "The library in it does what the exercises ask for: lab.py grade flags who hands that in. Who reads the checks finds the"
     )
+    print("numbers and verdicts that they compare with: docs/teaching.md, What a student can find.")
 
 
 def arguments() -> argparse.Namespace:
@@ -299,7 +301,7 @@ def main() -> int:
                 taught_by(lesson)
             files, answers = hand_out(given.folder, lessons), right_answers()
             found = answers_in(given.folder, answers, own)
-            refuse_leaks(given.folder, found)
+            refuse_leaks(given.folder, found, own)
             say_what_it_is(given.folder, files, lessons, found, len(answers))
     except (OSError, ValueError) as error:
         sys.exit(f"lab.py hand-out: {error}")

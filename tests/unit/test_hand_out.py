@@ -165,19 +165,22 @@ def test_what_a_page_teaches_is_a_leak_in_the_cell_of_its_exercise(tmp_path, ans
         assert "exercise unet is not as students are to get it" in leak.answer
 
 
-def test_a_folder_with_an_answer_is_refused_in_words_and_goes(tmp_path, monkeypatch):
+@pytest.mark.parametrize("own", [set(), {"08_evaluation"}], ids=["our page", "her own page"])
+def test_a_folder_with_an_answer_is_refused_in_words_and_goes(tmp_path, monkeypatch, own):
     def write(folder, lessons):
         folder.mkdir()
         page_of(folder, "08_evaluation", solved)
         return []
 
     monkeypatch.setattr(hand_out, "hand_out", write)
+    monkeypatch.setattr(hand_out, "own_pages", lambda: own)
     monkeypatch.setattr("sys.argv", ["hand_out.py", str(tmp_path / "students"), "08"])
     with pytest.raises(SystemExit) as stop:
         hand_out.main()
     assert "nothing is handed out: students would get answers." in stop.value.code
     assert re.search(r"notebooks/08_evaluation\.ipynb, cell \d+ \(def my_confusion", stop.value.code)
-    assert "Make the pages again (python3 lab.py make-notebooks 08" in stop.value.code
+    assert "Take what is named out of these cells" in stop.value.code
+    assert ("make the pages again: python3 lab.py make-notebooks 08" in stop.value.code) is (not own)  # her words would be lost
     assert list(tmp_path.iterdir()) == []
 
 
