@@ -8,11 +8,8 @@ meanwhile stays within limits (`limits.py`): of time, of printing, of chance.
 from __future__ import annotations
 
 import copy
-import linecache
-import traceback
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -21,11 +18,11 @@ from torch import Tensor, nn
 
 from unet_lab.course import limits
 from unet_lab.course.facts import Held
+from unet_lab.course.stops import short, why_it_stopped
 from unet_lab.plots.answers import show_answer
 from unet_lab.plots.figure import DescribedFigure
 
 _tries: Counter[tuple[str, str]] = Counter()
-_PACKAGE = str(Path(__file__).parents[1])
 
 
 class Wrong(Exception):
@@ -48,7 +45,10 @@ class NotTried(Exception):
 
 
 class Verdict(NamedTuple):
-    """What a check found. state : "right", "wrong" or "not tried". held : what holds of an answer that is wrong."""
+    """What a check found. state : "right", "wrong" or "not tried". held : what holds of an answer that is wrong.
+
+    broke : whether it is wrong because it did not come to its end: an error, no time or no memory left, an exit().
+    """
 
     state: str
     finding: str = ""
@@ -56,6 +56,7 @@ class Verdict(NamedTuple):
     picture: DescribedFigure | None = None
     printed: str = ""
     held: Held = Held()
+    broke: bool = False
 
 
 def judge(function: Callable, answer) -> Verdict:
@@ -88,46 +89,10 @@ def judged(function: Callable, answer) -> Verdict:
             step = "Try it on just the case named above, in a cell of its own, and look at every step of it."
             hints = (hints[0], step, hints[1])
         return Verdict("wrong", wrong.finding, hints, wrong.picture, held=wrong.held)
-    except limits.TooLong:
-        clue = "Does every loop come to its end? A `while` needs something in it that makes its condition false."
-        step = "Try it on a tiny input, in a cell of its own; the square in the toolbar stops it."
-        neighbour = "A neighbour: `while n > 1: n / 2` runs for ever, since n stays what it is; `n = n / 2` ends."
-        seconds = f"{limits.SECONDS:g} seconds of the processor's time"
-        finding = f"it was stopped after {seconds} (other programs do not count); a right answer takes one or two."
-        return Verdict("wrong", finding, (clue, step, neighbour))
-    except SystemExit:
-        return Verdict("wrong", "it calls exit(), which would end the notebook.", ("Take it out; a function ends with return.",))
-    except RecursionError:
-        clue = "A function that calls itself needs a case in which it does not. Or is it a name that you meant otherwise?"
-        return Verdict("wrong", "it calls itself, and never stops.", (clue,))
-    except Exception as error:  # the student's code may fail in any way
-        if isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY):
-            clue = "Look at the shapes of what you make: print them before. Is there one of (H, W, H, W)?"
-            return Verdict("wrong", f"it needs more memory than there is: {short(str(error)) or 'no room left'}.", (clue,))
-        finding = f"it stopped with {type(error).__name__}: {short(str(error))}{place_of(error)}"
-        hints = (usual_cause(error),)
-        return Verdict("wrong", finding, hints)
+    except (limits.TooLong, SystemExit, Exception) as stop:  # the student's code may fail in any way
+        finding, hints = why_it_stopped(stop)
+        return Verdict("wrong", finding, hints, broke=True)
     return Verdict("right")
-
-
-NO_MEMORY = ("allocate memory", "not enough memory", "out of memory")  # PyTorch's words on Linux, Windows and GPUs
-USUAL = {
-    "before Module.__init__() call": "The first line of __init__ must be super().__init__(): it makes the place where layers go.",
-    "takes a variable number of arguments": "Count the arguments: which ones does the exercise name?",
-    "expected input": "The channels do not fit: print x.shape before the layer that is named.",
-    "Sizes of tensors must match": "Print the shapes of both before they are joined: the sizes or the channels differ.",
-    "does not require grad": "Nothing leads back to the weights: a .detach(), .item() or torch.no_grad() cut it off.",
-    "has no attribute 'shape'": "Something is None, or a number: did a function before it return nothing?",
-    "'NoneType'": "Something is None: did a function before it end without return?",
-}
-
-
-def usual_cause(error: Exception) -> str:
-    """The clue for an error of the student's code."""
-    for words, clue in USUAL.items():
-        if words in str(error):
-            return clue
-    return "Read the last line of the error first: it names what went wrong. Then call it yourself on a small input."
 
 
 def run_check(name: str, function: Callable, answer) -> Verdict:
@@ -164,24 +129,6 @@ def _display(picture: DescribedFigure) -> None:
         return
     if get_ipython() is not None:
         display(picture)
-
-
-def short(text: str) -> str:
-    """The first line, not too much of it."""
-    first = text.strip().splitlines()[0] if text.strip() else ""
-    return first if len(first) < 200 else first[:200] + " …"
-
-
-def place_of(error: Exception) -> str:
-    """Where in the student's own code it happened: the last line that is not of a library. An error may bring its place along."""
-    if isinstance(known := getattr(error, "place", None), str):
-        return known
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        library = frame.filename.startswith((_PACKAGE, "<frozen")) or "site-packages" in frame.filename
-        if not library:
-            line = (frame.line or linecache.getline(frame.filename, frame.lineno)).strip()
-            return f" (line {frame.lineno} of your cell{f': {line}' if line else ''})"
-    return ""
 
 
 def called(function, *arguments):

@@ -33,17 +33,23 @@ def fields(answer, keys: Iterable[str]) -> dict:
     if isinstance(answer, Mapping) and {plain(value) for value in answer.values()} == set(known):
         finding = f"keys and values are exchanged: {next(iter(answer))!r} stands before the colon, and belongs behind it."
         raise Wrong(finding, f"Keep the keys as they stand, {', '.join(keys)}, and write a value after each colon.")
+    if isinstance(answer, Mapping) and not any(is_filled(value) for value in answer.values()):
+        gone = f"It is empty: give it the keys {', '.join(keys)}, with a value for each."
+        raise NotTried("Replace each None above and run the cell again." if answer else gone)
     if found is None or set(found) != set(keys):
         raise Wrong(
             f"expected a dictionary with the keys {', '.join(keys)}, got {answer!r}.",
             "Keep the keys as they stand and write a value after each colon.",
         )
     left = [key for key in keys if found[key] is None or found[key] is ...]
-    if len(left) == len(found):
-        raise NotTried("Replace each None above and run the cell again.")
     if left:
         raise Wrong(f"no value yet for {', '.join(left)}.", "Write a value after each colon.")
     return {key: found[key] for key in keys}
+
+
+def is_filled(value) -> bool:
+    """Whether something was written here: not None, not ..., not empty quotes."""
+    return not (value is None or value is ... or (isinstance(value, str) and not value.strip()))
 
 
 def number(answer, unit: str = "a number") -> float:

@@ -8,7 +8,7 @@ import random
 import numpy as np
 import torch
 
-from unet_lab.course.checking import place_of
+from unet_lab.course.stops import place_of
 
 
 def described(error: BaseException) -> dict:

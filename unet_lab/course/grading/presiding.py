@@ -20,8 +20,7 @@ def judged_here(name: str, check: Callable, answer) -> dict:
     """The line of one verdict."""
     began = limits.CLOCK()
     verdict = judge(check, answer)
-    broke = verdict.state == "wrong" and verdict.finding.startswith("it stopped with")
-    state = "error" if broke else verdict.state
+    state = "error" if verdict.broke else verdict.state
     hint = verdict.hints[0] if verdict.hints else ""
     seconds = round(max(0.0, limits.CLOCK() - began), 2)
     holds = {"share": verdict.held.share, "facts": str(verdict.held)}
