@@ -35,6 +35,7 @@ from unet_lab.course.grading import (
     write_tables,
 )
 from unet_lab.course.grading.notebooks import Unreadable, asked_checks, lesson_of, read_cells
+from unet_lab.course.grading.presiding import judged_here
 from unet_lab.course.grading.slicing import names_of
 from unet_lab.course.grading.translating import syntax_error
 from unet_lab.course.progress import WHERE, export_progress
@@ -147,7 +148,7 @@ CLASS["eli"] = notebook().replace("# 08 · Evaluation", "# Solutions: 08 · Eval
 MARKS = ORDINARY | {
     student: dict(zip(ASKED, marks, strict=True))
     for student, marks in {
-        "ada": "1111", "bob": "0111", "cleo": ["", "", "", ""], "dan": "0111", "eve": "e111", "finn": "e111", "gus": "e111",
+        "ada": "1111", "bob": "0111", "cleo": ["", "", "", ""], "dan": "e111", "eve": "e111", "finn": "e111", "gus": "e111",
         "hana": "eee1", "kai": "e111", "lou": "1111", "mia": "?111", "nia": ["1", "1", "", "1"], "otto": ["", "", "",
         ""], "pia": "e111", "quin": "1111", "raj": "?111", "sam": "e111", "tom": "e111", "uma": "?111", "vic": "e0??",
         "wes": "0111", "xia": "?111", "yan": "?111", "yui": "?111", "zed": "?111", "eli": ["", "", "", ""], "nobody":
@@ -260,7 +261,7 @@ def test_right_wrong_and_untried_answers_are_told_apart(marked):
 @pytest.mark.parametrize(
     ("student", "state", "words"),
     [
-        ("dan", "wrong", "it was stopped after 3 seconds"),
+        ("dan", "error", "it was stopped after 3 seconds"),
         ("eve", "error", "GB of memory; 0.8 GB are allowed"),
         ("finn", "error", "its process ended by itself, with status 7"),
         ("gus", "error", "a notebook may not change"),
@@ -350,6 +351,73 @@ def test_what_holds_of_a_wrong_answer_comes_from_its_check_to_the_points(tmp_pat
     earned = points_of(rows, read_points(tmp_path / "points.toml"))
     assert {name: earned[name] for name in ASKED} == {"confusion_matrix": 0, "iou": 0, "audit": 0.3333, "interval": 0.25}
     assert sum(points_of(rows, read_points()).values()) == 0  # who does not ask for it does not get it
+
+
+class SaysRight:
+    """In place of a host: of every check in a notebook, but for those that `never` run, it says that the answer is right."""
+
+    def __init__(self, *never):
+        self.never = never
+
+    def run(self, job, limits):
+        with open(job["cells"], encoding="utf-8") as stream:
+            asked = [name for name in asked_checks(json.load(stream)) if name not in self.never]
+        lines = [{"exercise": name, "state": "right"} for name in asked] + [{"end": True}]
+        with open(job["results"], "a", encoding="utf-8") as stream:
+            stream.writelines(f"{job['secret']} {json.dumps(line)}\n" for line in lines)
+        return "", 0.0, 0
+
+
+def test_of_lessons_joined_in_one_notebook_every_exercise_that_it_checks_gets_a_row(tmp_path):
+    cells = [f'def my_{name}(x): return x\n\ncheck("{name}", my_{name})' for name in ("split", *ASKED, "no_such")]
+    (tmp_path / "ada_everything.ipynb").write_text(notebook(cells=cells), encoding="utf-8")
+    (submission,) = find_submissions(tmp_path)
+    rows = mark(submission, Limits(), SaysRight())
+    assert states(rows) == dict.fromkeys((*ASKED, "split"), "right")  # encode_mask is not asked, so it is not missed
+    assert remarks(rows) == [
+        "several lessons in one notebook: marked as 08_evaluation, and of 01_the_images what it checks (split)"
+    ]
+    assert "return x" in next(row.code for row in rows if row.exercise == "split")
+
+
+def test_a_check_that_was_deleted_or_never_runs_says_what_to_do(tmp_path):
+    cells = ['check("confusion_matrix", 1)', 'check("audit", 1)', 'if False:\n    check("interval", 1)']
+    (tmp_path / "ada_08_evaluation.ipynb").write_text(notebook(cells=cells), encoding="utf-8")
+    (submission,) = find_submissions(tmp_path)
+    found = {row.exercise: row for row in mark(submission, Limits(), SaysRight("interval"))}
+    missing = {name for name, row in found.items() if row.state == "missing"}
+    assert missing == {"iou", "interval"}
+    assert found["iou"].finding == 'the line check("iou", …) is gone: put it back as on the course\'s page, and hand in again'
+    assert found["interval"].finding.startswith('the line check("interval", …) is there, but it never ran')
+
+
+def calls_itself(*arguments):
+    return calls_itself(*arguments)
+
+
+def never_ends(*arguments):
+    while True:
+        pass
+
+
+def takes_all(*arguments):
+    raise MemoryError
+
+
+@pytest.mark.parametrize("answer", [lambda *arguments: 1 + "", calls_itself, never_ends, takes_all, sys.exit])
+def test_an_answer_that_does_not_come_to_its_end_broke_off_whatever_the_reason(answer, monkeypatch):
+    monkeypatch.setattr("unet_lab.course.limits.SECONDS", 0.2)
+    assert judged_here("iou", CHECKS["iou"], answer)["state"] == "error"
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [({}, "not tried"), ({"A": None}, "not tried"), (dict.fromkeys("ABCDE"), "not tried"),
+     (dict.fromkeys("ABCDE", " "), "not tried"), (dict.fromkeys("ABCDE", ...), "not tried"),
+     (dict.fromkeys("ABCD") | {"E": "shift"}, "wrong"), ("", "wrong")],
+)  # fmt: skip
+def test_a_dictionary_that_nothing_was_written_into_is_not_tried(answer, state):
+    assert judged_here("mysteries", CHECKS["mysteries"], answer)["state"] == state
 
 
 BROKEN = {

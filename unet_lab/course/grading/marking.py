@@ -53,7 +53,7 @@ class Row(NamedTuple):
 
     state : one of `STATES`; "missing" where the notebook no longer asks for it, "reported" where only the student's own file
     says so; "note" and "late" are remarks about a whole file. share : of a wrong answer, between 0 and 1, how far it came;
-    facts : that in words.
+    facts : that in words.  lesson : of a row that says "late", which one's deadline; empty for the whole file.
     """
 
     student: str
@@ -66,6 +66,7 @@ class Row(NamedTuple):
     code: str = ""
     share: float = 0.0
     facts: str = ""
+    lesson: str = ""
 
 
 def grade(
@@ -148,21 +149,42 @@ def marked(submission: Submission, limits: Limits, host: Host) -> list[Row]:
     lesson = lesson_of(submission.path, cells)
     if lesson is None:
         return [Row(student, file, "", "error", "none of the course's notebooks: no check in it, and another name")]
-    found, reason = verdicts(submission, cells, list(LESSONS[lesson]), limits, host)
+    others = others_asked(cells, lesson)
+    names = [*LESSONS[lesson], *(name for exercises in others.values() for name in exercises)]
+    handed_out = [code for known in (lesson, *others) for code in handed_out_cells(known)]
+    found, reason = verdicts(submission, cells, names, limits, host)
     rows = []
-    for name in LESSONS[lesson]:
-        entry = found.get(name)
-        if entry is None:
-            what = reason or "the notebook does not check it (any more)"
-            entry = {"state": "error" if reason else "missing", "finding": what, "seconds": 0.0}
-        code = own_code(cells, name, handed_out_cells(lesson))
+    for name in names:
+        entry = found.get(name) or unchecked(name, cells, reason)
+        code = own_code(cells, name, handed_out)
         row = Row(student, file, name, entry["state"], entry["finding"], entry["seconds"], entry.get("hint", ""), code)
         rows.append(row._replace(share=entry.get("share", 0.0), facts=entry.get("facts", "")))
-    flags = [*flags_of(cells, list(handed_out_cells(lesson))), *found.get("flags", [])]
+    flags = [*flags_of(cells, handed_out), *found.get("flags", [])]
     rows += [Row(student, file, exercise, "flag", words) for exercise, words in dict.fromkeys(flags)]
+    if others:
+        parts = "; ".join(f"of {other} what it checks ({', '.join(exercises)})" for other, exercises in others.items())
+        rows.append(Row(student, file, "", "note", f"several lessons in one notebook: marked as {lesson}, and {parts}"))
     if reason:
         rows.append(Row(student, file, "", "error", reason))
     return rows
+
+
+def others_asked(cells: list[str], lesson: str) -> dict[str, list[str]]:
+    """The exercises of other lessons that a notebook checks too: students join notebooks."""
+    asked = asked_checks(cells)
+    found = {other: [name for name in exercises if name in asked] for other, exercises in LESSONS.items() if other != lesson}
+    return {other: exercises for other, exercises in found.items() if exercises}
+
+
+def unchecked(name: str, cells: list[str], reason: str) -> dict:
+    """The entry of an exercise without a verdict. reason : why the notebook's process ended before its time."""
+    if reason:
+        return {"state": "error", "finding": reason, "seconds": 0.0}
+    line = f'the line check("{name}", …)'
+    finding = f"{line} is gone: put it back as on the course's page, and hand in again"
+    if name in asked_checks(cells):
+        finding = f"{line} is there, but it never ran: let it stand in a line of its own, not indented, and hand in again"
+    return {"state": "missing", "finding": finding, "seconds": 0.0}
 
 
 def own_code(cells: list[str], exercise: str, handed_out: Sequence[str]) -> str:
