@@ -76,26 +76,34 @@ def main() -> int:
     journal = Journal(given.out.with_name(f"{given.out.stem}-rows.jsonl"), given.resume)
     if journal.done:
         print(f"Going on: {len(journal.done)} are in {journal.path.name}.")
-    rows, stopped = late_rows(submissions, points), False
+    rows, stopped = [], False
     try:
         marked = grade_with_journal(submissions, journal, limits, given.jobs, make_host)
         for found in tqdm(marked, total=len(submissions), desc="submissions", unit="file"):
             rows += found
     except KeyboardInterrupt:
         stopped = True
+    rows += late_rows(submissions, rows, points)
+    counted = grading.counting(points, rows)
     try:
-        written = write_all(given, rows, points, roster)
+        written = write_all(given, rows, counted, roster)
     except (OSError, ValueError) as error:
         sys.exit(f"lab.py grade: {error} What was marked is in {journal.path.name}: mend this, and go on with --resume.")
+    report(rows)
+    print(grading.what_counts(counted, points), grading.what_flags_cost(rows, points))
+    print(f"{'Stopped (go on with --resume); what was marked is in' if stopped else 'Written:'} {', '.join(written)}.")
+    return 130 if stopped else 0
+
+
+def report(rows: list) -> None:
+    """Print how many answers there are of which kind, and every remark."""
     students, counts = {row.student for row in rows}, Counter(row.state for row in rows if row.exercise)
     counts = Counter({state: n for state, n in counts.items() if state not in ("flag", "tries")})
     print(f"{len(students)} students; answers: {', '.join(f'{n} {state}' for state, n in counts.most_common()) or 'none'}.")
     for row in rows:
         if not row.exercise or row.state == "flag":
-            print(f"  {row.student}: {row.file}: {row.finding}")
+            print(f"  {row.student}: {f'{row.file}: ' if row.file else ''}{row.finding}")
     print("A 1? was flagged; a 1 without a flag is no proof (docs/teaching.md: what a mark is worth).")
-    print(f"{'Stopped (go on with --resume); what was marked is in' if stopped else 'Written:'} {', '.join(written)}.")
-    return 130 if stopped else 0
 
 
 def write_all(given: argparse.Namespace, rows: list, points, roster) -> list[str]:
@@ -109,7 +117,7 @@ def write_all(given: argparse.Namespace, rows: list, points, roster) -> list[str
         students[row.student].append(row)
     earned = {student: sum(grading.points_of(mine, points).values()) for student, mine in students.items()}
     similar, pairs = grading.write_similar(rows, given.out)
-    written = [*map(str, grading.write_tables(rows, given.out, earned, manual)), f"{similar} ({pairs} pairs)"]
+    written = [*map(str, grading.write_tables(rows, given.out, earned, manual, points)), f"{similar} ({pairs} pairs)"]
     if given.format != "plain":
         written.append(str(grading.write_gradebook(rows, given.out, given.format, points, roster, manual)))
     if given.feedback:

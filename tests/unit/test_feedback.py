@@ -12,11 +12,12 @@ from html.parser import HTMLParser
 import pytest
 
 from tests.conftest import ROOT
-from unet_lab.course import CHECKS
+from unet_lab.course import CHECKS, LESSON_NAMES
 from unet_lab.course.grading import (
     Roster,
     Row,
     Student,
+    counting,
     find_submissions,
     late_rows,
     left_behind,
@@ -24,6 +25,8 @@ from unet_lab.course.grading import (
     points_of,
     read_points,
     similar_pairs,
+    what_counts,
+    what_flags_cost,
     write_feedback,
     write_gradebook,
     write_overview,
@@ -119,19 +122,85 @@ def test_the_student_and_the_table_are_told_how_far_a_wrong_answer_came(tmp_path
     assert (line["hint"], line["finding"]) == ("", "not yet.")
 
 
-@pytest.mark.parametrize(("days", "share"), [(-1, 1), (0.5, 0.8), (1.5, 0.7), (3, 0.5), (30, 0)])
-def test_what_is_late_loses_what_the_rule_says(tmp_path, points, days, share):
+@pytest.mark.parametrize("name", ["08_evaluation.ipynb", "mine.ipynb", "07_training.ipynb"])
+@pytest.mark.parametrize(("days", "share"), [(-1, 1), (0.5, 0.8), (1, 0.8), (1.5, 0.7), (3, 0.6), (3.1, 0.5), (30, 0)])
+def test_what_is_late_loses_what_the_rule_says_whatever_its_file_is_called(tmp_path, points, name, days, share):
     (tmp_path / "Ada").mkdir()
-    path = tmp_path / "Ada" / "08_evaluation.ipynb"
+    path = tmp_path / "Ada" / name
     path.write_text("{}")
     when = datetime(2026, 11, 1, 12).astimezone().timestamp() + days * 86400
     os.utime(path, (when, when))
-    late = late_rows(find_submissions(tmp_path), points)
-    assert len(late) == (days > 0)
-    rows = [Row("Ada", "08_evaluation.ipynb", "iou", "right"), Row("Ada", "other.ipynb", "audit", "right"), *late]
-    earned = points_of(rows, points)
+    rows = [Row("Ada", name, "iou", "right"), Row("Ada", "other.ipynb", "audit", "right"), Row("Ada", name, "split", "right")]
+    late = late_rows(find_submissions(tmp_path), rows, points)
+    assert [row.lesson for row in late] == ["08_evaluation"] * (days > 0)
+    earned = points_of([*rows, *late], points)
     assert earned["iou"] == pytest.approx(5 * share)
     assert earned["audit"] == 2  # another file, in time
+    assert earned["split"] == 2  # another lesson, without a deadline
+
+
+def test_what_a_platform_calls_late_is_a_day_late_at_most_and_a_right_answer_in_time_counts_before_a_late_one(points):
+    rows = [Row("Ada", "b.ipynb", "iou", "right"), Row("Ada", "b.ipynb", "", "late", "handed in late, says Canvas")]
+    assert points_of(rows, points)["iou"] == 4
+    assert points_of([Row("Ada", "a.ipynb", "iou", "right"), *rows], points)["iou"] == 5
+
+
+def test_a_notebook_whose_check_lines_are_gone_is_not_late(tmp_path, points):
+    (tmp_path / "Ada").mkdir()
+    (tmp_path / "Ada" / "08_evaluation.ipynb").write_text("{}")
+    assert not late_rows(find_submissions(tmp_path), [Row("Ada", "08_evaluation.ipynb", "iou", "missing")], points)
+
+
+def test_only_lessons_that_somebody_handed_in_count_or_those_that_the_file_of_points_names(tmp_path):
+    rows = [Row("Ada", "8.ipynb", "iou", "right"), Row("Bob", "b.ipynb", "split", "not tried")]
+    rows.append(Row("Bob", "p.json", "unet", "reported"))
+    given = read_points()
+    counted = counting(given, rows)
+    assert counted.lessons == ("01_the_images", "08_evaluation")
+    assert counted.most == len(LESSON_NAMES["01_the_images"]) + len(LESSON_NAMES["08_evaluation"])
+    assert "lessons 01, 08 count (those that somebody handed in" in what_counts(counted, given)
+    assert counting(given, []).most == len(CHECKS)
+    (tmp_path / "p.toml").write_text('lessons = ["00", "05_the_whole_u"]\n[credit]\nreported = 1')
+    given = read_points(tmp_path / "p.toml")
+    assert counting(given._replace(lessons=()), rows).lessons == ("01_the_images", "05_the_whole_u", "08_evaluation")
+    counted = counting(given, rows)
+    assert counted.lessons == ("00_start_here", "05_the_whole_u")
+    assert "as the file of points says" in what_counts(counted, given)
+    path, _ = write_tables(rows, tmp_path / "grades.csv", worth=counted)
+    table = {line["student"]: line for line in csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines())}
+    assert table["Ada"]["of"] == str(len(counted.points))
+    assert table["Ada"]["passed"] == "0"
+    assert "08_evaluation does not count" in table["Ada"]["remarks"]
+    assert table["Bob"]["reported only"] == "1"
+    pages = write_feedback(rows, tmp_path / "feedback", counted, {})
+    assert f"0 of {counted.most:g} points." in Text(pages[0]).text
+    assert "does not count" in Text(pages[0]).text
+
+
+def test_flagged_answers_that_count_in_full_are_said_and_the_student_hears_why_one_does_not(tmp_path, points):
+    path, _ = write_tables(ROWS, tmp_path / "grades.csv", worth=read_points())
+    table = {line["student"]: line for line in csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines())}
+    assert table["Ada Lovelace"]["remarks"] == "1 flagged answer counts in full"
+    assert what_flags_cost(ROWS, read_points()).startswith("1 flagged answer counted in full: look at it")
+    assert what_flags_cost(ROWS, points).startswith("1 flagged answer counted 0.5 of")
+    assert what_flags_cost(of("Bob Hope"), points) == ""
+    (page,) = write_feedback(of("Ada Lovelace"), tmp_path / "a", points, {})
+    assert "counts 0.5 of its points for now: your teacher looks at it first" in Text(page).text
+    (page,) = write_feedback(of("Ada Lovelace"), tmp_path / "b", read_points(), {})
+    assert "looks at it" not in Text(page).text
+
+
+def test_a_check_that_was_deleted_is_told_to_both(tmp_path):
+    gone = 'the line check("iou", …) is gone: put it back as on the course\'s page, and hand in again'
+    rows = [Row("Ada", "8.ipynb", "iou", "missing", gone), Row("Ada", "8.ipynb", "audit", "right")]
+    path, _ = write_tables(rows, tmp_path / "grades.csv")
+    (line,) = csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines())
+    assert line["remarks"] == f"8.ipynb: {gone}"
+    (page,) = write_feedback(rows, tmp_path / "feedback", read_points(), {})
+    assert gone in Text(page).text
+    path, _ = write_tables([*rows, Row("Ada", "9.ipynb", "iou", "right")], tmp_path / "grades.csv")
+    (line,) = csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines())
+    assert line["remarks"] == ""  # it is in another file
 
 
 @pytest.mark.parametrize(
@@ -145,12 +214,34 @@ def test_what_is_late_loses_what_the_rule_says(tmp_path, points, days, share):
         ("[credit]\nfact = 0.5", "[credit] has 'fact'; known are error, facts, flagged, reported, right, wrong"),
         ("[deadlines]\n08_evaluation = 'soon'", "is a date and time"),
         ("[points", "no TOML"),
+        ("points = 3", "points = 3 stands outside of every table"),
+        ("points = 3", "Write a line [points], and below it default = 1."),
+        ("late = 0.5", "Write a line [late], and below it keeps = 0.5."),
+        ("default = true", "Write it below a line [points]."),
+        ("[points]\ndefault = true", "[points] default is a number from 0 to 1e+06, not True"),
+        ("title = 5", "title is text in quotes"),
+        ("[title]\nx = 1", "title is text in quotes"),
+        ("[[late]]\nkeeps = 0.5", "stands outside of every table"),
+        ("lessons = 8", "lessons is a list of texts"),
+        ("lessons = [8]", "lessons is a list of texts"),
+        ('lessons = ["8"]', "lessons has '8'; there are 00, 01"),
+        ('lessons = [""]', "lessons has ''"),
     ],
 )
 def test_a_file_of_points_that_is_wrong_is_refused_in_words(tmp_path, text, words):
     (tmp_path / "points.toml").write_text(text)
     with pytest.raises(ValueError, match=re.escape(words)):
         read_points(tmp_path / "points.toml")
+
+
+def test_a_file_of_points_that_is_not_there_or_not_utf_8_is_refused_in_words(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"none.toml: there is no such file. --points wants a TOML file"):
+        read_points(tmp_path / "none.toml")
+    (tmp_path / "points.toml").write_text('title = "Übung"', encoding="cp1252")
+    with pytest.raises(ValueError, match=r"points.toml: not UTF-8 text. Save it as UTF-8"):
+        read_points(tmp_path / "points.toml")
+    (tmp_path / "points.toml").write_text('title = "Übung"', encoding="utf-8-sig")
+    assert read_points(tmp_path / "points.toml").title == "Übung"
 
 
 def lines_of(path):

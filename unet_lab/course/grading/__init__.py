@@ -3,16 +3,12 @@
 from unet_lab.course.grading.by_hand import left_behind, manual_columns
 from unet_lab.course.grading.containers import IMAGE, TOOLS, container_hosts, prepare
 from unet_lab.course.grading.feedback import write_feedback, write_overview
-from unet_lab.course.grading.gradebook import (
-    FORMATS,
-    late_rows,
-    points_of,
-    read_points,
-    write_gradebook,
-)
+from unet_lab.course.grading.gradebook import FORMATS, counting, points_of, what_counts, what_flags_cost, write_gradebook
 from unet_lab.course.grading.hosting import Host, Limits
 from unet_lab.course.grading.journal import Journal, grade_with_journal
+from unet_lab.course.grading.lateness import late_rows
 from unet_lab.course.grading.marking import Row, grade, mark
+from unet_lab.course.grading.points import Points, read_points
 from unet_lab.course.grading.roster import Roster, Student, read_roster
 from unet_lab.course.grading.similarity import similar_pairs
 from unet_lab.course.grading.slicing import needed_cells
@@ -26,11 +22,13 @@ __all__ = [
     "Host",
     "Journal",
     "Limits",
+    "Points",
     "Roster",
     "Row",
     "Student",
     "Submission",
     "container_hosts",
+    "counting",
     "find_submissions",
     "grade",
     "grade_with_journal",
@@ -44,6 +42,8 @@ __all__ = [
     "read_points",
     "read_roster",
     "similar_pairs",
+    "what_counts",
+    "what_flags_cost",
     "write_feedback",
     "write_gradebook",
     "write_overview",

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import html
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from unet_lab.course.exercises import LESSONS
 from unet_lab.course.grading.by_hand import as_number
-from unet_lab.course.grading.gradebook import Points, points_of
+from unet_lab.course.grading.gradebook import points_of
+from unet_lab.course.grading.lateness import DAY, how_late, share_when_late
 from unet_lab.course.grading.marking import Row
-from unet_lab.course.grading.tables import best_rows, is_flagged
+from unet_lab.course.grading.points import Points
+from unet_lab.course.grading.tables import best_rows, by_student, is_flagged
 from unet_lab.files import write_whole
 
 _STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}
@@ -60,13 +62,6 @@ def write_feedback(rows: Iterable[Row], folder: str | Path, points: Points, manu
     return written
 
 
-def by_student(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    found = defaultdict(list)
-    for row in rows:
-        found[row.student].append(row)
-    return dict(sorted(found.items(), key=lambda item: item[0].lower()))
-
-
 def file_name(student: str, taken: set[str]) -> str:
     """A name that every system takes, and no other student has."""
     plain = re.sub(r"[^\w.-]+", "_", student).strip("._")[:80] or "student"
@@ -82,7 +77,7 @@ def feedback(mine: list[Row], points: Points, manual: tuple[str, str]) -> str:
     for lesson, names in LESSONS.items():
         there = [name for name in names if name in best]
         if there:
-            lines = [exercise_line(name, best[name], earned[name], points.points[name]) for name in there]
+            lines = [exercise_line(best[name], mine, points, earned) for name in there]
             parts.append(f"<h2>{html.escape(lesson)}</h2>" + table(("exercise", "result", "points", "what was found"), lines))
     notes = [f"{row.file}: {row.finding}" for row in mine if not row.exercise and row.state in ("error", "late")]
     parts += [f"<p>{html.escape(note)}</p>" for note in dict.fromkeys(notes)]
@@ -102,11 +97,27 @@ def total_line(by_checks: float, by_hand: str, most: float) -> str:
     return f"{by_checks + added:g} of {most:g} points: {by_checks:g} by the checks, and {change} by hand."
 
 
-def exercise_line(name: str, row: Row, earned: float, most: float) -> list[str]:
+def exercise_line(row: Row, mine: list[Row], points: Points, earned: Mapping[str, float]) -> list[str]:
+    """The line of one answer: its exercise, what became of it, its points and why not all of them, and what was found."""
     found = html.escape(row.finding) + (f"<br><small>Hint: {html.escape(row.hint)}</small>" if row.hint else "")
     found += f"<br><small>{html.escape(row.facts[:1].upper() + row.facts[1:])}.</small>" if row.facts else ""
     state = row.state if row.state in ("right", "wrong", "error") else "none"
-    return [html.escape(name), f'<span class="{state}">{_WORDS[row.state]}</span>', f"{earned:g} of {most:g}", found]
+    worth = "does not count"
+    if row.exercise in points.points:
+        worth = f"{earned[row.exercise]:g} of {points.points[row.exercise]:g}"
+        worth += "".join(f"<br><small>{html.escape(words)}</small>" for words in deductions(row, mine, points))
+    return [html.escape(row.exercise), f'<span class="{state}">{_WORDS[row.state]}</span>', worth, found]
+
+
+def deductions(row: Row, mine: list[Row], points: Points) -> list[str]:
+    """Why an answer gets less than it might: it was late, or somebody has to look at it first."""
+    found, seconds = [], how_late(row, mine)
+    if seconds is not None and row.state in ("right", "wrong"):
+        days = f"{seconds / DAY:.1f} days late" if seconds else "handed in late"
+        found.append(f"{days}: counts {100 * share_when_late(row, mine, points):g} %")
+    if row.state == "right" and is_flagged(row, mine) and points.credit["flagged"] < 1:
+        found.append(f"counts {points.credit['flagged']:g} of its points for now: your teacher looks at it first")
+    return found
 
 
 def write_overview(rows: Iterable[Row], path: str | Path) -> Path:

@@ -1,100 +1,41 @@
-"""Points out of marks, and the tables that Moodle's and Canvas's gradebooks import."""
+"""A student's points, and the tables that Moodle's and Canvas's gradebooks import."""
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 from unet_lab.course.exercises import LESSONS
 from unet_lab.course.grading.by_hand import as_number
+from unet_lab.course.grading.lateness import share_when_late
 from unet_lab.course.grading.marking import Row
+from unet_lab.course.grading.points import LESSON_OF, Points
 from unet_lab.course.grading.roster import Roster, Student
-from unet_lab.course.grading.submissions import Submission
-from unet_lab.course.grading.tables import best_rows, csv_bytes, is_flagged
+from unet_lab.course.grading.tables import best_rows, by_student, csv_bytes, is_flagged
 from unet_lab.files import write_whole
 
 FORMATS = ("plain", "moodle", "canvas")
-_CREDIT = {"right": 1.0, "flagged": 1.0, "wrong": 0.0, "facts": 0.0, "error": 0.0, "reported": 0.0}
 
 
-class Points(NamedTuple):
-    """What answers are worth.
+def counting(points: Points, rows: Iterable[Row]) -> Points:
+    """The points of those lessons only that count: the ones the file of points names, else those that somebody handed in.
 
-    points : for each exercise; credit : which share of them "right", "flagged", "wrong", "error" and "reported" answers get;
-    "facts" is what a wrong answer would get in which all facts held: it gets as much of that as hold, if this is more.
-    deadlines : for each lesson.  late : the share that a late answer keeps; per_day : what it loses of that each further day.
+    A lesson was handed in where a notebook of it is among the rows, or, if such answers get credit, an exported file with a pass.
     """
-
-    points: dict[str, float]
-    credit: dict[str, float] = _CREDIT
-    deadlines: dict[str, datetime] = {}  # noqa: RUF012
-    late: float = 1.0
-    per_day: float = 0.0
-    title: str = "U-Net Lab"
-
-    @property
-    def most(self) -> float:
-        return sum(self.points.values())
+    states = ("right", "wrong", "error", "not tried", "missing", *(("reported",) if points.credit["reported"] else ()))
+    there = {LESSON_OF[row.exercise] for row in rows if row.exercise in LESSON_OF and row.state in states}
+    chosen = set(points.lessons) or there or set(LESSONS)
+    worth = {name: worth for name, worth in points.points.items() if LESSON_OF[name] in chosen}
+    return points._replace(points=worth, lessons=tuple(lesson for lesson in LESSONS if lesson in chosen))
 
 
-def exercise_names() -> list[str]:
-    return [name for exercises in LESSONS.values() for name in exercises]
-
-
-def read_points(path: str | Path | None = None) -> Points:
-    """A small TOML file; without one every exercise is worth a point. Raises ValueError, saying what is wrong, for any other.
-
-    title = "U-Net Lab"; [points] default, and exercises by name; [credit] shares; [deadlines] by lesson; [late] keeps, per_day.
-    """
-    names = exercise_names()
-    if path is None:
-        return Points(dict.fromkeys(names, 1.0))
-    path = Path(path)
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path.name}: no TOML: {error}") from None
-    known = {"points": {"default", *names}, "credit": set(_CREDIT), "deadlines": set(LESSONS), "late": {"keeps", "per_day"}}
-    for table, entries in content.items():
-        if table != "title" and table not in known:
-            raise ValueError(f"{path.name}: there is no table [{table}]; there are {', '.join(known)}, and title.")
-        for name in entries if table != "title" else ():
-            if name not in known[table]:
-                raise ValueError(f"{path.name}: [{table}] has {name!r}; known are {', '.join(sorted(known[table]))}.")
-    points, late = content.get("points", {}), content.get("late", {})
-    worth = {name: number(points.get(name, points.get("default", 1)), name, path) for name in names}
-    credit = _CREDIT | {name: number(share, name, path, 1) for name, share in content.get("credit", {}).items()}
-    deadlines = {name: moment(when, name, path) for name, when in content.get("deadlines", {}).items()}
-    keeps, per_day = number(late.get("keeps", 1), "keeps", path, 1), number(late.get("per_day", 0), "per_day", path, 1)
-    return Points(worth, credit, deadlines, keeps, per_day, str(content.get("title", "U-Net Lab")))
-
-
-def number(value, name: str, path: Path, most: float = 1e6) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
-        raise ValueError(f"{path.name}: {name} is a number from 0 to {most:g}, not {value!r}.")
-    return float(value)
-
-
-def moment(value, name: str, path: Path) -> datetime:
-    if not isinstance(value, datetime):
-        raise ValueError(f"{path.name}: the deadline of {name} is a date and time, e.g. 2026-12-01T12:00:00, not {value!r}.")
-    return value.astimezone()
-
-
-def late_rows(submissions: Sequence[Submission], points: Points) -> list[Row]:
-    """A row for each file that was changed after its lesson's deadline; in `seconds` how late it is."""
-    found = []
-    for submission in submissions:
-        lesson = next((lesson for lesson in points.deadlines if lesson in submission.path.name), None)
-        if lesson is not None and submission.kind == "notebook" and submission.path.is_file():
-            seconds = submission.path.stat().st_mtime - points.deadlines[lesson].timestamp()
-            if seconds > 0:
-                words = f"changed {seconds / 86400:.1f} days after the deadline"
-                found.append(Row(submission.student, submission.place or submission.path.name, "", "late", words, round(seconds)))
-    return found
+def what_counts(counted: Points, given: Points) -> str:
+    """One line: of how many points marks are, which lessons these are, and why."""
+    why = "as the file of points says"
+    if not given.lessons:
+        why = 'those that somebody handed in; lessons = ["00", "01"] at the top of the file of points says which'
+    numbers = ", ".join(lesson.partition("_")[0] for lesson in counted.lessons)
+    return f"Points are out of {counted.most:g}: lessons {numbers} count ({why})."
 
 
 def points_of(mine: list[Row], points: Points) -> dict[str, float]:
@@ -117,26 +58,30 @@ def points_of(mine: list[Row], points: Points) -> dict[str, float]:
     return earned
 
 
+def what_flags_cost(rows: Iterable[Row], points: Points) -> str:
+    """One line: how many answers pass but are flagged, and what they count; "" where there is none."""
+    passed = [(row, mine) for mine in by_student(rows).values() for row in best_rows(mine).values() if row.state == "right"]
+    count = sum(is_flagged(row, mine) for row, mine in passed)
+    share = points.credit["flagged"]
+    if not count:
+        return ""
+    answers, them = ("1 flagged answer", "it") if count == 1 else (f"{count} flagged answers", "them")
+    if share == 1:
+        return f"{answers} counted in full: look at {them}, or say flagged = 0 below [credit] in the file of points."
+    return f"{answers} counted {share:g} of their points ([credit] flagged): look at {them}, and add what is missing by hand."
+
+
 def share_for_facts(row: Row, mine: list[Row], points: Points) -> float:
     """What a wrong answer gets for the facts that hold; no more than a right one would where it is flagged."""
     share = points.credit["facts"] * row.share
     return share * points.credit["flagged"] if is_flagged(row, mine) else share
 
 
-def share_when_late(row: Row, mine: list[Row], points: Points) -> float:
-    """What an answer keeps for being late: all of it where its file was in time."""
-    late = [r.seconds for r in mine if r.state == "late" and r.file == row.file]
-    return max(0.0, points.late - points.per_day * (max(late) // 86400)) if late else 1.0
-
-
 def write_gradebook(rows: Iterable[Row], path: Path, form: str, points: Points, roster: Roster | None, manual) -> Path:
     """Write PATH-moodle or PATH-canvas, as the gradebooks import them: a line a student, with the sum of points."""
-    by_student: dict[str, list[Row]] = {}
-    for row in rows:
-        by_student.setdefault(row.student, []).append(row)
     people = {student.name: student for student in (roster.students if roster else ())}
     lines = []
-    for name, mine in sorted(by_student.items(), key=lambda item: item[0].lower()):
+    for name, mine in by_student(rows).items():
         if name.startswith("? "):
             continue  # nobody's
         student = people.get(name, Student("", name))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from unet_lab.course.exercises import LESSONS
 from unet_lab.course.grading.by_hand import as_number
 from unet_lab.course.grading.marking import Row
+from unet_lab.course.grading.points import LESSON_OF, Points, read_points
 from unet_lab.course.grading.similarity import similar_pairs
 from unet_lab.files import write_whole
 
@@ -23,6 +25,7 @@ def write_tables(
     path: str | Path,
     points: Mapping[str, float] | None = None,
     manual: Mapping[str, tuple[str, str]] | None = None,
+    worth: Points | None = None,
 ) -> tuple[Path, Path]:
     """Write PATH (a line a student) and PATH-details (a line an answer), as CSV for any spreadsheet; returns both paths.
 
@@ -31,7 +34,8 @@ def write_tables(
     wrote never becomes a formula. Raises OSError where it cannot be written.
 
     points, manual : by student, what the checks earn, and what the lecturer wrote into the columns "manual" and "comment". The
-    column "points" is the sum of both, "by checks" the first alone.
+    column "points" is the sum of both, "by checks" the first alone. worth : says which lessons count ("passed", "of"), and what
+    flagged answers get; without it all lessons do.
     """
     path = Path(path)
     rows = list(rows)
@@ -55,7 +59,7 @@ def write_tables(
         "remarks",
     ]
     lines = []
-    for student, *line in students(rows, names):
+    for student, *line in students(rows, names, worth or read_points()):
         by_hand, comment = (manual or {}).get(student, ("", ""))
         checked = points[student] if points else line[0]
         lines.append([student, f"{checked + as_number(by_hand):g}", f"{checked:g}", by_hand, comment, *line])
@@ -75,16 +79,21 @@ def write_similar(rows: Iterable[Row], path: str | Path) -> tuple[Path, int]:
 
 
 def best_rows(mine: list[Row]) -> dict[str, Row]:
-    """Of a student's rows the best for each exercise; of equally good ones one without a flag, and of these the one that came
-    furthest."""
+    """Of a student's rows the best for each exercise; of equally good ones one without a flag, of these the one that came
+    furthest, and of these one that was in time."""
     ranked = [row for row in mine if row.exercise and row.state in _RANK]
-    ranked.sort(key=lambda row: (_RANK[row.state], not is_flagged(row, mine), row.share))
+    ranked.sort(key=lambda row: (_RANK[row.state], not is_flagged(row, mine), row.share, not is_late(row, mine)))
     return {row.exercise: row for row in ranked}
 
 
 def is_flagged(row: Row, mine: list[Row]) -> bool:
     """Whether something speaks against this answer, or against the whole file it is in."""
     return any(r.state == "flag" and r.file == row.file and r.exercise in ("", row.exercise) for r in mine)
+
+
+def is_late(row: Row, mine: list[Row]) -> bool:
+    """Whether it came after its lesson's deadline."""
+    return any(r.state == "late" and r.file == row.file and r.lesson in ("", LESSON_OF.get(row.exercise)) for r in mine)
 
 
 def shown(row: Row | None, mine: list[Row], reported: bool) -> str:
@@ -95,20 +104,37 @@ def shown(row: Row | None, mine: list[Row], reported: bool) -> str:
     return "(1)" if not text and reported else text
 
 
-def students(rows: list[Row], names: list[str]):
-    """The lines of the table."""
-    by_student: dict[str, list[Row]] = {}
+def by_student(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """The rows of each student, in the order of their names."""
+    found = defaultdict(list)
     for row in rows:
-        by_student.setdefault(row.student, []).append(row)
-    for student, mine in sorted(by_student.items(), key=lambda item: item[0].lower()):
+        found[row.student].append(row)
+    return dict(sorted(found.items(), key=lambda item: item[0].lower()))
+
+
+def students(rows: list[Row], names: list[str], worth: Points):
+    """The lines of the table."""
+    for student, mine in by_student(rows).items():
         best = best_rows(mine)
         reported = {row.exercise for row in mine if row.state == "reported"}
-        cells = [shown(best.get(name), mine, name in reported) for name in names]
+        cells = {name: shown(best.get(name), mine, name in reported) for name in names}
         errors = "; ".join(f"{name}: {row.finding}" for name, row in best.items() if row.state == "error")
         flags = "; ".join(dict.fromkeys(f"{r.exercise or r.file}: {r.finding}" for r in mine if r.state == "flag"))
-        remarks = "; ".join(f"{row.file}: {row.finding}" for row in mine if not row.exercise and row.state != "flag")
-        counts = [cells.count("1"), cells.count("1?"), cells.count("(1)")]
-        yield [student, *counts, len(names), *cells, errors, flags, remarks]
+        counted = [cells[name] for name in worth.points]
+        counts = [counted.count("1"), counted.count("1?"), counted.count("(1)")]
+        yield [student, *counts, len(counted), *cells.values(), errors, flags, "; ".join(remarks(mine, best, counts[1], worth))]
+
+
+def remarks(mine: list[Row], best: Mapping[str, Row], flagged: int, worth: Points) -> list[str]:
+    """What the lecturer should know beside the marks: of whole files, of checks that are gone, of flagged answers that count."""
+    files = [row for row in mine if not row.exercise and row.state != "flag"]
+    found = [f"{row.file}: {row.finding}" if row.file else row.finding for row in files]
+    found += [f"{row.file}: {row.finding}" for row in best.values() if row.state == "missing"]
+    not_counted = sorted({LESSON_OF[name] for name in best if name in LESSON_OF and name not in worth.points})
+    found += [f"{lesson} does not count (lessons in the file of points)" for lesson in not_counted]
+    if flagged and worth.credit["flagged"] == 1:
+        found.append(f"{flagged} flagged {'answers count' if flagged > 1 else 'answer counts'} in full")
+    return found
 
 
 def csv_bytes(head: list[str], lines: list[list]) -> bytes:
