@@ -15,6 +15,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+FORMAT_HELP = "also a table that this gradebook imports, beside --out; plain (the default): no such table"
+FEEDBACK_HELP = "also a page for each student in the folder grades-feedback/ beside --out, and grades-overview.html of the class"
+JOBS_HELP = "so many notebooks at a time, each on one core (%(default)s: all that this machine has)"
 LAYOUTS = ("auto", "student-first", "assignment-first")
 
 
@@ -25,12 +28,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--roster", help="CSV with id, name, e-mail: fixes names, adds who handed in nothing")
     parser.add_argument("--layout", choices=LAYOUTS, default="auto", help="whose the first folders are, where that is doubtful")
     parser.add_argument("--points", help="TOML with points, credit, deadlines, and what being late costs (docs/teaching.md)")
-    parser.add_argument("--format", choices=("plain", "moodle", "canvas"), default="plain", help="and a table for that gradebook")
-    parser.add_argument("--feedback", action="store_true", help="a page for each student, and one of the class")
+    parser.add_argument("--format", choices=("plain", "moodle", "canvas"), default="plain", help=FORMAT_HELP)
+    parser.add_argument("--feedback", action="store_true", help=FEEDBACK_HELP)
     parser.add_argument("--resume", action="store_true", help="go on where a run was stopped: what is marked is not marked again")
     parser.add_argument("--seconds", type=float, default=120.0, help="at most so long for one notebook (120)")
     parser.add_argument("--memory", type=float, default=4.0, help="at most so many GB for one notebook (4)")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="so many at a time; each uses one core")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help=JOBS_HELP)
     parser.add_argument("--container", choices=("docker", "podman"), help="each submission in a container of that program's")
     parser.add_argument("--image", help="the container's image, with the course in it; by default the course's own, built once")
     given = parser.parse_args()
@@ -86,11 +89,11 @@ def main() -> int:
     rows += late_rows(submissions, rows, points)
     counted = grading.counting(points, rows)
     try:
-        written = write_all(given, rows, counted, roster)
+        written = write_all(given, rows, counted, roster, submissions)
     except (OSError, ValueError) as error:
         sys.exit(f"lab.py grade: {error} What was marked is in {journal.path.name}: mend this, and go on with --resume.")
     report(rows)
-    print(grading.what_counts(counted, points), grading.what_flags_cost(rows, points))
+    print(f"{grading.what_counts(counted, points)} {grading.what_flags_cost(rows, points)}".strip())
     print(f"{'Stopped (go on with --resume); what was marked is in' if stopped else 'Written:'} {', '.join(written)}.")
     return 130 if stopped else 0
 
@@ -106,7 +109,7 @@ def report(rows: list) -> None:
     print("A 1? was flagged; a 1 without a flag is no proof (docs/teaching.md: what a mark is worth).")
 
 
-def write_all(given: argparse.Namespace, rows: list, points, roster) -> list[str]:
+def write_all(given: argparse.Namespace, rows: list, points, roster, submissions) -> list[str]:
     """Write every table and page that is asked for; returns what they are called."""
     from unet_lab.course import grading
 
@@ -119,7 +122,9 @@ def write_all(given: argparse.Namespace, rows: list, points, roster) -> list[str
     similar, pairs = grading.write_similar(rows, given.out)
     written = [*map(str, grading.write_tables(rows, given.out, earned, manual, points)), f"{similar} ({pairs} pairs)"]
     if given.format != "plain":
-        written.append(str(grading.write_gradebook(rows, given.out, given.format, points, roster, manual)))
+        ids = {submission.student: submission.canvas for submission in submissions if submission.canvas}
+        written.append(str(grading.write_gradebook(rows, given.out, given.format, points, roster, manual, ids)))
+        print(*grading.gradebook_doubts(rows, given.format, roster, ids), sep="\n")
     if given.feedback:
         folder = given.out.with_name(f"{given.out.stem}-feedback")
         written.append(f"{folder} ({len(grading.write_feedback(rows, folder, points, manual))} pages)")

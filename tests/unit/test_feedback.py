@@ -19,11 +19,13 @@ from unet_lab.course.grading import (
     Student,
     counting,
     find_submissions,
+    gradebook_doubts,
     late_rows,
     left_behind,
     manual_columns,
     points_of,
     read_points,
+    read_roster,
     similar_pairs,
     what_counts,
     what_flags_cost,
@@ -33,6 +35,7 @@ from unet_lab.course.grading import (
     write_tables,
 )
 from unet_lab.course.grading.by_hand import as_number
+from unet_lab.course.grading.notebooks import read_cells
 from unet_lab.course.grading.similarity import share_of_equal, tokens_of
 from unet_lab.course.progress import export_progress
 
@@ -391,12 +394,82 @@ def test_pages_of_students_with_the_same_letters_do_not_overwrite_each_other(tmp
 def test_the_page_of_the_class_says_what_goes_wrong_and_who_is_stuck(tmp_path):
     text = Text(write_overview(ROWS, tmp_path / "overview.html")).text
     assert "2 students" in text
-    assert "1 of 1 (1 flagged)" in text  # confusion_matrix
+    assert "1 of 2 (1 flagged)" in text  # confusion_matrix: Bob has handed in the page too
+    assert "1 not tried" in text
     assert "0 of 2" in text  # audit
     assert "2 x F1 = 2·IoU/(1 + IoU)" in text
     assert "7 wrong (median of 1)" in text
     assert "no proof" in text
     assert "Ada Lovelace, Bob Hope" in text  # stuck at audit
+
+
+def test_the_share_of_the_class_counts_who_did_not_try_and_whose_check_is_gone(tmp_path):
+    states = {"Ada": "right", "Bob": "not tried", "Cleo": "missing", "Dan": "wrong", "Eve": "error"}
+    rows = [Row(student, "8.ipynb", "iou", state, "found") for student, state in states.items()]
+    rows += [Row("Fay", "1.ipynb", "split", "right"), Row("Gil", "", "", "error", "handed in nothing")]
+    text = " ".join(Text(write_overview(rows, tmp_path / "overview.html")).text.split())
+    assert "iou 1 of 5 20 % 1 not tried, 1 check line gone 2 x found Dan, Eve" in text
+    assert "split 1 of 1 100 %" in text
+    assert "of the students who handed in a notebook of that lesson" in text
+
+
+@pytest.mark.parametrize(
+    ("finding", "words"),
+    [
+        ("handed in nothing", "Nothing of yours has arrived."),
+        ("an empty folder; not on the roster", "A folder of yours has arrived, with nothing in it. Hand in the notebook itself"),
+        ("nothing that can be marked: a.pdf", "Of what you handed in nothing is a notebook (a.pdf)."),
+        ("no notebook: Notebook does not appear to be JSON: 'x", "x.ipynb could not be read as a notebook: it is damaged"),
+        ("not UTF-8 text (invalid start byte at byte 0): damaged, or another kind of file", "Open it in JupyterLab, save it"),
+        ("60 MB, and at most 50 are read; clear its outputs", "Clear its outputs"),
+        ("none of the course's notebooks: no check in it, and another name", "In x.ipynb there is no check(…) of any exercise."),
+        ("its process ended by itself, with status 7, before the last cell", "Restart Kernel and Run All Cells"),
+        ("a zip that opens into 9 GB", "x.ipynb could not be marked: a zip that opens into 9 GB. Hand in the notebook itself"),
+    ],
+)
+def test_a_file_that_could_not_be_marked_is_explained_to_the_student(tmp_path, finding, words):
+    (page,) = write_feedback([Row("Ada", "x.ipynb", "", "error", finding)], tmp_path / "feedback", read_points(), {})
+    assert words in Text(page).text
+    assert "JSON" not in Text(page).text
+
+
+def test_a_page_explains_its_marks_and_what_being_late_cost(tmp_path, points):
+    rows = [Row("Ada", "8.ipynb", "iou", "right"), Row("Ada", "8.ipynb", "audit", "not tried")]
+    rows.append(Row("Ada", "8.ipynb", "", "late", "changed", 1.5 * 86400, lesson="08_evaluation"))
+    (page,) = write_feedback(rows, tmp_path / "feedback", points, {})
+    text = " ".join(Text(page).text.split())
+    assert "3.5 of 5 1.5 days late: counts 70 %" in text
+    assert "passed gives all; not passed gives 25 %; broke off, not tried or not in the notebook give nothing." in text
+
+
+def test_canvas_s_own_number_is_in_its_table_and_what_is_guessed_or_missing_is_said(tmp_path, points):
+    (tmp_path / "hopebob_124_45679_08_evaluation.ipynb").write_text("{}")
+    (submission,) = find_submissions(tmp_path, Roster(CLASS.students[1:]))
+    ids = {submission.student: submission.canvas}
+    assert ids == {"Bob Hope": "124"}
+    rows = [*ROWS, Row("Cleo", "c.ipynb", "iou", "right")]
+    canvas = lines_of(write_gradebook(rows, tmp_path / "g.csv", "canvas", points, CLASS, {}, ids))
+    assert ["Hope, Bob", "124", "s2", "bob", "", "1.5"] in canvas
+    login = "SIS Login ID is what stands before the @ of the e-mail address: compare one line with your gradebook's."
+    without, guessed = gradebook_doubts(rows, "canvas", CLASS, ids)
+    assert without.startswith("No id in the canvas table: Cleo. ")
+    assert guessed == login
+    assert [words[:33] for words in gradebook_doubts(rows, "moodle", CLASS)] == ["No id in the moodle table: Cleo. "]
+    assert not gradebook_doubts(ROWS, "moodle", CLASS)
+    assert "give a --roster" in gradebook_doubts(ROWS, "moodle", None)[0]
+
+
+def test_a_roster_that_is_not_there_is_refused_in_words(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"none.csv: there is no such file. --roster wants a CSV file"):
+        read_roster(tmp_path / "none.csv")
+
+
+def test_cells_with_the_same_id_are_read_without_a_word(tmp_path, recwarn):
+    cell = {"cell_type": "code", "id": "same", "source": "x = 1", "metadata": {}, "outputs": [], "execution_count": None}
+    content = {"cells": [cell] * 5, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (tmp_path / "a.ipynb").write_text(json.dumps(content))
+    assert read_cells(tmp_path / "a.ipynb") == ["x = 1"] * 5
+    assert not [w for w in recwarn if "DuplicateCellId" in w.category.__name__]
 
 
 def test_the_command_writes_all_of_it(tmp_path):
@@ -413,7 +486,7 @@ def test_the_command_writes_all_of_it(tmp_path):
     assert "3 students; answers: 2 reported." in done.stdout
     assert {p.name for p in (tmp_path / "grades-feedback").iterdir()} == {"Ada.html", "Bob.html", "Cleo.html"}
     assert lines_of(tmp_path / "grades-moodle.csv")[1:] == [["Ada", "1", "", "1"], ["Bob", "2", "", "1"], ["Cleo", "3", "", "0"]]
-    assert "handed in nothing" in Text(tmp_path / "grades-feedback" / "Cleo.html").text
+    assert "Nothing of yours has arrived. If you did" in Text(tmp_path / "grades-feedback" / "Cleo.html").text
     assert "3 wrong (median of 2)" in Text(tmp_path / "grades-overview.html").text
     assert all(json.loads(line) for line in (tmp_path / "grades-rows.jsonl").read_text().splitlines())
 

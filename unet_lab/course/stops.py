@@ -63,6 +63,6 @@ def place_of(error: BaseException) -> str:
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         library = frame.filename.startswith((_PACKAGE, "<frozen")) or "site-packages" in frame.filename
         if not library:
-            line = (frame.line or linecache.getline(frame.filename, frame.lineno)).strip()
+            line = (frame.line or linecache.getline(frame.filename, frame.lineno or 0)).strip()
             return f" (line {frame.lineno} of your cell{f': {line}' if line else ''})"
     return ""

@@ -3,7 +3,15 @@
 from unet_lab.course.grading.by_hand import left_behind, manual_columns
 from unet_lab.course.grading.containers import IMAGE, TOOLS, container_hosts, prepare
 from unet_lab.course.grading.feedback import write_feedback, write_overview
-from unet_lab.course.grading.gradebook import FORMATS, counting, points_of, what_counts, what_flags_cost, write_gradebook
+from unet_lab.course.grading.gradebook import (
+    FORMATS,
+    counting,
+    gradebook_doubts,
+    points_of,
+    what_counts,
+    what_flags_cost,
+    write_gradebook,
+)
 from unet_lab.course.grading.hosting import Host, Limits
 from unet_lab.course.grading.journal import Journal, grade_with_journal
 from unet_lab.course.grading.lateness import late_rows
@@ -32,6 +40,7 @@ __all__ = [
     "find_submissions",
     "grade",
     "grade_with_journal",
+    "gradebook_doubts",
     "late_rows",
     "left_behind",
     "manual_columns",

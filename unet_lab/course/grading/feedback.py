@@ -10,6 +10,7 @@ from pathlib import Path
 
 from unet_lab.course.exercises import LESSONS
 from unet_lab.course.grading.by_hand import as_number
+from unet_lab.course.grading.for_students import advice_for
 from unet_lab.course.grading.gradebook import points_of
 from unet_lab.course.grading.lateness import DAY, how_late, share_when_late
 from unet_lab.course.grading.marking import Row
@@ -34,6 +35,12 @@ _WORDS = {
 _NO_PROOF = (
     "A flagged answer, and one that is like another's, is yours to see. The checks run in the answer's own process, so a pass "
     "without a flag is no proof."
+)
+
+
+_OF_WHOM = (
+    "Shares are of the students who handed in a notebook of that lesson: who did not try the exercise, or whose line check(…) is "
+    "gone, is among them; who handed in another lesson only, or nothing, is not."
 )
 
 
@@ -74,12 +81,14 @@ def feedback(mine: list[Row], points: Points, manual: tuple[str, str]) -> str:
     best, earned = best_rows(mine), points_of(mine, points)
     parts = [f"<p><strong>{total_line(sum(earned.values()), manual[0], points.most)}</strong></p>"]
     parts.append(f"<p>{html.escape(manual[1])}</p>" if manual[1] else "")
+    parts.append(f"<p><small>{html.escape(rules(points))}</small></p>" if best else "")
     for lesson, names in LESSONS.items():
         there = [name for name in names if name in best]
         if there:
             lines = [exercise_line(best[name], mine, points, earned) for name in there]
             parts.append(f"<h2>{html.escape(lesson)}</h2>" + table(("exercise", "result", "points", "what was found"), lines))
-    notes = [f"{row.file}: {row.finding}" for row in mine if not row.exercise and row.state in ("error", "late")]
+    notes = [advice_for(row) for row in mine if not row.exercise and row.state == "error"]
+    notes += [f"{row.file}: {row.finding}." for row in mine if row.state == "late"]
     parts += [f"<p>{html.escape(note)}</p>" for note in dict.fromkeys(notes)]
     return "".join(parts)
 
@@ -95,6 +104,29 @@ def total_line(by_checks: float, by_hand: str, most: float) -> str:
         return f"{by_checks:g} of {most:g} points."
     change = f"{added:g} added" if added >= 0 else f"{-added:g} taken off"
     return f"{by_checks + added:g} of {most:g} points: {by_checks:g} by the checks, and {change} by hand."
+
+
+def rules(points: Points) -> str:
+    """What marks are made of, in a few words.
+
+    >>> rules(Points({}))[:47]
+    'Of the points of an exercise, passed gives all;'
+    """
+    credit = points.credit
+    shares = {"passed": credit["right"], "not passed": credit["wrong"], "broke off": credit["error"]}
+    shares["not tried or not in the notebook"] = 0.0
+    by_share: dict[float, list[str]] = {}
+    for words, share in shares.items():
+        by_share.setdefault(share, []).append(words)
+    said = [f"{', '.join(words)} {amount(share, len(words))}" for share, words in by_share.items()]
+    more = " An answer that does not pass gets more, the further it came." if credit["facts"] else ""
+    return f"Of the points of an exercise, {'; '.join(said)}.{more} Of several files the best answer counts."
+
+
+def amount(share: float, subjects: int) -> str:
+    """ "gives all", "give nothing", "gives 25 %"."""
+    verb = "give" if subjects > 1 else "gives"
+    return f"{verb} {'all' if share == 1 else 'nothing' if share == 0 else f'{100 * share:g} %'}"
 
 
 def exercise_line(row: Row, mine: list[Row], points: Points, earned: Mapping[str, float]) -> list[str]:
@@ -125,27 +157,34 @@ def write_overview(rows: Iterable[Row], path: str | Path) -> Path:
     students = by_student(row for row in rows if not row.student.startswith("? "))
     best = {student: best_rows(mine) for student, mine in students.items()}
     body = [f"<p>{len(students)} students. {_NO_PROOF}</p>"]
+    body.append(f"<p>{_OF_WHOM}</p>")
     lines = []
     for lesson, names in LESSONS.items():
+        handed_in = {student: found for student, found in best.items() if any(name in found for name in names)}
         for name in names:
-            answers = {student: found[name] for student, found in best.items() if name in found}
-            if answers or any(row.exercise == name for mine in students.values() for row in mine):
-                lines.append(overview_line(lesson, name, answers, students))
-    body.append(table(("notebook", "exercise", "passed", "", "commonest findings", "tries", "stuck"), lines))
+            if handed_in or any(row.exercise == name for mine in students.values() for row in mine):
+                lines.append(overview_line(lesson, name, handed_in, students))
+    head = ("notebook", "exercise", "passed, of those who handed it in", "", "no answer", "commonest findings", "tries", "stuck")
+    body.append(table(head, lines))
     write_whole(path, page("U-Net Lab: the class", "".join(body)))
     return Path(path)
 
 
-def overview_line(lesson: str, name: str, answers: dict[str, Row], students: dict[str, list[Row]]) -> list[str]:
+def overview_line(lesson: str, name: str, handed_in: dict[str, dict[str, Row]], students: dict[str, list[Row]]) -> list[str]:
+    """The line of an exercise. handed_in : the best rows of each student of whom a notebook of this lesson is there."""
+    answers = {student: found[name] for student, found in handed_in.items() if name in found}
     tried = {student: row for student, row in answers.items() if row.state in ("right", "wrong", "error")}
     passed = [student for student, row in tried.items() if row.state == "right"]
     flagged = sum(is_flagged(tried[student], students[student]) for student in passed)
-    share = len(passed) / len(tried) if tried else 0.0
-    text = f"{len(passed)} of {len(tried)}" + (f" ({flagged} flagged)" if flagged else "")
+    share = len(passed) / len(handed_in) if handed_in else 0.0
+    text = f"{len(passed)} of {len(handed_in)}" + (f" ({flagged} flagged)" if flagged else "")
     bar = f'<span class="share"><span class="bar" style="width:{70 * share:.0f}px"></span> {100 * share:.0f} %</span>'
+    gone = sum(row.state == "missing" for row in answers.values())
+    untried = len(handed_in) - len(tried) - gone
+    without = ", ".join(words for count, words in ((untried, f"{untried} not tried"), (gone, f"{gone} check line gone")) if count)
     common = Counter(row.hint or row.finding for row in tried.values() if row.state != "right").most_common(3)
     findings = "<br>".join(f"{count} x {html.escape(words[:160])}" for words, count in common)
     tries = sorted(row.seconds for mine in students.values() for row in mine if row.state == "tries" and row.exercise == name)
     median = f"{tries[len(tries) // 2]:g} wrong (median of {len(tries)})" if tries else ""
     stuck = ", ".join(html.escape(student) for student, row in tried.items() if row.state != "right")
-    return [html.escape(lesson), html.escape(name), text, bar, findings, median, f"<small>{stuck}</small>"]
+    return [html.escape(lesson), html.escape(name), text, bar, without, findings, median, f"<small>{stuck}</small>"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from unet_lab.course.exercises import LESSONS
@@ -77,8 +77,19 @@ def share_for_facts(row: Row, mine: list[Row], points: Points) -> float:
     return share * points.credit["flagged"] if is_flagged(row, mine) else share
 
 
-def write_gradebook(rows: Iterable[Row], path: Path, form: str, points: Points, roster: Roster | None, manual) -> Path:
-    """Write PATH-moodle or PATH-canvas, as the gradebooks import them: a line a student, with the sum of points."""
+def write_gradebook(
+    rows: Iterable[Row],
+    path: Path,
+    form: str,
+    points: Points,
+    roster: Roster | None,
+    manual: Mapping[str, tuple[str, str]],
+    ids: Mapping[str, str] | None = None,
+) -> Path:
+    """Write PATH-moodle or PATH-canvas, as the gradebooks import them: a line a student, with the sum of points.
+
+    ids : by student Canvas's own number, which its file names hold.
+    """
     people = {student.name: student for student in (roster.students if roster else ())}
     lines = []
     for name, mine in by_student(rows).items():
@@ -86,7 +97,7 @@ def write_gradebook(rows: Iterable[Row], path: Path, form: str, points: Points, 
             continue  # nobody's
         student = people.get(name, Student("", name))
         total = sum(points_of(mine, points).values()) + as_number(manual.get(name, ("", ""))[0])
-        lines.append(gradebook_line(student, f"{total:g}", form))
+        lines.append(gradebook_line(student, f"{total:g}", form, (ids or {}).get(name, "")))
     head = gradebook_head(points, form)
     if form == "canvas":
         lines.insert(0, ["Points Possible", "", "", "", "", f"{points.most:g}"])
@@ -95,14 +106,30 @@ def write_gradebook(rows: Iterable[Row], path: Path, form: str, points: Points, 
     return target
 
 
+def gradebook_doubts(rows: Iterable[Row], form: str, roster: Roster | None, ids: Mapping[str, str] | None = None) -> list[str]:
+    """What to look at before the table is imported: who has no id in it, and what in it is guessed."""
+    known = {student.name for student in (roster.students if roster else ()) if student.number or student.email}
+    known |= set(ids or {}) if form == "canvas" else set()
+    without = [name for name in by_student(rows) if name not in known and not name.startswith("? ")]
+    found = []
+    if without:
+        shown = ", ".join(without[:5]) + (f" and {len(without) - 5} more" if len(without) > 5 else "")
+        what = "put them on the roster" if roster else "give a --roster with id,name,e-mail"
+        found.append(f"No id in the {form} table: {shown}. The gradebook will not know them: {what}, or write it in.")
+    if form == "canvas" and any(student.email for student in (roster.students if roster else ())):
+        found.append("SIS Login ID is what stands before the @ of the e-mail address: compare one line with your gradebook's.")
+    return found
+
+
 def gradebook_head(points: Points, form: str) -> list[str]:
     if form == "canvas":
         return ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", points.title]
     return ["Full name", "ID number", "Email address", points.title]
 
 
-def gradebook_line(student: Student, total: str, form: str) -> list[str]:
+def gradebook_line(student: Student, total: str, form: str, canvas_id: str = "") -> list[str]:
     if form == "canvas":
         first, _, last = student.name.rpartition(" ")
-        return [f"{last}, {first}" if first else last, "", student.number, student.email.partition("@")[0], "", total]
+        name = f"{last}, {first}" if first else last
+        return [name, canvas_id, student.number, student.email.partition("@")[0], "", total]
     return [student.name, student.number, student.email, total]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ def read_notebook(path: Path) -> nbformat.NotebookNode:
     """A notebook of any program and version, byte order mark or not. Raises Unreadable, saying why, for whatever is none."""
     import nbformat  # seconds to load (a grammar of web addresses): not for each process that runs submissions
 
+    for kind in (nbformat.warnings.DuplicateCellId, nbformat.warnings.MissingIDFieldWarning):  # copied cells: nothing to mark
+        warnings.filterwarnings("ignore", category=kind)
     if path.is_symlink():
         raise Unreadable("a link to another file; only what was handed in is read")
     if not path.is_file():

@@ -97,6 +97,8 @@ def read_roster(path: str | Path) -> Roster:
     Raises ValueError where no column holds names, a line has none, or an id is there twice; OSError where there is no file.
     """
     path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such file. --roster wants a CSV file whose first line is id,name,e-mail.")
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -28,6 +28,7 @@ class Submission(NamedTuple):
     remark : what to know about it, e.g. that its owner is not on the roster.  place : its path below the student's folder.
     beside : the other files of the student's folder, as (path below it, file): a notebook may read them.
     others : folders with what was handed in, which it may not read: it runs on copies.
+    canvas : Canvas's number of the student, where the file's name holds it.
     """
 
     student: str
@@ -39,6 +40,7 @@ class Submission(NamedTuple):
     late: bool = False
     beside: tuple[tuple[str, Path], ...] = ()
     others: tuple[str, ...] = ()
+    canvas: str = ""
 
 
 class Collected(NamedTuple):
@@ -157,7 +159,9 @@ def of_one_student(
         if kind in ("notebook", "export", "script", "page"):
             beside = files_beside(owner, mine, owners) if kind == "notebook" else ()
             kind = "refused" if name.startswith("? ") else kind
-            found.append(Submission(name, path, kind, remark, "/".join(owner.inside), number, owner.late, beside))
+            canvas = owner.number if owner.platform == "Canvas" else ""
+            place = "/".join(owner.inside)
+            found.append(Submission(name, path, kind, remark, place, number, owner.late, beside, canvas=canvas))
     for parts in paths:
         if parts in collected.refused:
             place = "/".join(parts) + ".zip"
