@@ -113,8 +113,8 @@ def write_all(given: argparse.Namespace, rows: list, points, roster, submissions
     """Write every table and page that is asked for; returns what they are called."""
     from unet_lab.course import grading
 
-    manual = grading.manual_columns(given.out)
-    rows += grading.left_behind(rows, manual)
+    manual, left = grading.belonging_to(rows, grading.manual_columns(given.out))
+    rows += left
     students = {row.student: [] for row in rows}
     for row in rows:
         students[row.student].append(row)

@@ -17,11 +17,11 @@ from unet_lab.course.grading import (
     Roster,
     Row,
     Student,
+    belonging_to,
     counting,
     find_submissions,
     gradebook_doubts,
     late_rows,
-    left_behind,
     manual_columns,
     points_of,
     read_points,
@@ -323,9 +323,11 @@ def test_nothing_that_was_written_by_hand_is_lost_by_a_second_run(tmp_path):
     with open(path, "w", newline="", encoding="utf-8") as stream:
         csv.writer(stream).writerows([*TABLE, ["Gone", "", "2", "in hospital", ""], ["'=Eve", "", "", "'- late", ""]])
     manual = manual_columns(path)
-    rows = [Row("Ada Lovelace", "8.ipynb", "iou", "right"), Row("=Eve", "8.ipynb", "iou", "right")]
-    rows += left_behind(rows, manual)
-    write_tables(rows, path, {row.student: 0 for row in rows}, manual)
+    rows = [Row(name, "8.ipynb", "iou", "right") for name in ("Ada  Lovelace", "=Eve")]
+    entries, left = belonging_to(rows, manual)
+    assert entries["Ada  Lovelace"] == ("1,5", "schön; und gut")  # two blanks, which the table shows as one
+    assert [row.student for row in left] == ["Zoë Müller", "Gone"]
+    write_tables(rows + left, path, {row.student: 0 for row in rows + left}, entries)
     assert manual_columns(path) == manual
     assert manual["=Eve"] == ("", "- late")
     table = {line["student"]: line for line in csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines())}

@@ -1,6 +1,6 @@
 """A class's submissions, checked again: each in a process of its own, with limits, into one table."""
 
-from unet_lab.course.grading.by_hand import left_behind, manual_columns
+from unet_lab.course.grading.by_hand import belonging_to, manual_columns
 from unet_lab.course.grading.containers import IMAGE, TOOLS, container_hosts, prepare
 from unet_lab.course.grading.feedback import write_feedback, write_overview
 from unet_lab.course.grading.gradebook import (
@@ -35,6 +35,7 @@ __all__ = [
     "Row",
     "Student",
     "Submission",
+    "belonging_to",
     "container_hosts",
     "counting",
     "find_submissions",
@@ -42,7 +43,6 @@ __all__ = [
     "grade_with_journal",
     "gradebook_doubts",
     "late_rows",
-    "left_behind",
     "manual_columns",
     "mark",
     "needed_cells",

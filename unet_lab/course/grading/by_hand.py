@@ -79,8 +79,12 @@ def as_number(text: str) -> float:
     return float(text.replace(",", ".").replace("\u2212", "-")) if text else 0.0
 
 
-def left_behind(rows: Iterable[Row], manual: Mapping[str, tuple[str, str]]) -> list[Row]:
-    """A row for each student who has an entry by hand and is no longer in the class: the entry stays in the table."""
-    there = {row.student for row in rows}
+def belonging_to(rows: Iterable[Row], manual: Mapping[str, tuple[str, str]]) -> tuple[dict[str, tuple[str, str]], list[Row]]:
+    """The entries by the names that students have in the rows (a table has no two blanks in a row), and what is left over.
+
+    Left over is a row for each student who has an entry and is no longer in the class: the entry stays in the table.
+    """
+    names = {plain_cell(row.student): row.student for row in rows}
     words = "nothing of this student is here now (another name?); what was written by hand is kept"
-    return [Row(name, "", "", "note", words) for name, entry in manual.items() if any(entry) and name not in there]
+    left = [Row(name, "", "", "note", words) for name, entry in manual.items() if any(entry) and name not in names]
+    return {names.get(name, name): entry for name, entry in manual.items()}, left
