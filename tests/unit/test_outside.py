@@ -411,7 +411,7 @@ def test_a_late_reply_is_no_forgery(monkeypatch):
         "        d = matrix.diagonal()\n        return d / (matrix.sum(0) + matrix.sum(1) - d)\n"
     )
     said = from_outside("iou", "import time\n" + source)
-    assert [line["state"] for line in said if "state" in line] == ["wrong"]
+    assert [line["state"] for line in said if "state" in line] == ["error"]
     assert "it was stopped after" in said[-1]["finding"]
     assert not any("channels" in line.get("flag", "") for line in said)
 
