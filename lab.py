@@ -128,7 +128,7 @@ def test(arguments):
     pytest = [PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "-n", str(side_by_side)]
     where = ["tests", "unet_lab", "--doctest-modules", "--no-loadscope-reorder"]  # tests/conftest.py
     nbval = ["--dist", "loadfile", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600", "-p", "tests.own_pages"]
-    notebooks = ["notebooks"]
+    notebooks = ["notebooks", "--ignore=notebooks/solutions"]  # the code of these, tests/exercises runs in one process
     if quick:
         where = ["tests/unit", "tests/test_project.py", "--no-loadscope-reorder", "-m", "not slow"]
         notebooks = [os.path.join("notebooks", "05_the_whole_u.ipynb")]
