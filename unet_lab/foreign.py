@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from functools import cached_property
 from typing import Protocol
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -46,17 +48,39 @@ def evaluating(model: nn.Module, dropout: bool = False) -> Iterator[None]:
     """Evaluation mode while the block runs; afterwards every part is in the mode that it was in, mixed modes included.
 
     dropout : True leaves dropout on, for Monte Carlo dropout (Gal and Ghahramani 2016): each pass then draws another network.
+    Blocks may overlap: JupyterLab moves a slider in one thread while a cell runs in another. The last one to end puts the modes
+    back; were it the first, batch norm would learn from the images of the one that still runs.
     """
-    modes = [(module, module.training) for module in model.modules()]
+    own = [dropout]
+    with _MODES:
+        if model not in _BLOCKS:
+            _BLOCKS[model] = [], [(module, module.training) for module in model.modules()]
+        running, modes = _BLOCKS[model]
+        running.append(own)
+        evaluation_mode(model, dropout)
+    try:
+        yield
+    finally:
+        with _MODES:
+            running[:] = [block for block in running if block is not own]
+            if running:
+                evaluation_mode(model, *running[-1])
+            else:
+                del _BLOCKS[model]
+                for module, mode in modes:
+                    module.training = mode
+
+
+_MODES = threading.Lock()
+_BLOCKS: WeakKeyDictionary[nn.Module, tuple[list, list]] = WeakKeyDictionary()  # that run now, and the modes from before
+
+
+def evaluation_mode(model: nn.Module, dropout: bool) -> None:
+    """Evaluation mode, with or without dropout."""
     model.eval()
     for module in model.modules() if dropout else ():
         if isinstance(module, nn.modules.dropout._DropoutNd):
             module.train()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
 
 
 def training_mode(model: nn.Module) -> None:

@@ -151,7 +151,7 @@ def mean(values: np.ndarray, weights: np.ndarray) -> float:
 
 def macro_iou(matrix: np.ndarray) -> float:
     """The macro IoU of a confusion matrix, as a plain number."""
-    iou = scores(matrix, average=None).iou
+    iou = np.asarray(scores(matrix, average=None).iou)
     return mean(iou, np.ones_like(iou))
 
 

@@ -15,12 +15,15 @@ ASK = """
 import hashlib as _hash, json as _json
 from ipywidgets.widgets.widget import _instances
 from unet_lab.explorers import Explorer as _Explorer
+from unet_lab.explorers.base import DRAWING as _DRAWING
 def _shows(e):
     return _hash.sha256(e.png).hexdigest() == "DIGEST"
 def _say(e):
     picture, words = e._draw(**{n: c.value for n, c in e.controls.items()})
     return {"words": e.words, "fresh": words, "alt": e._image.alt, "fresh_png": _hash.sha256(picture.png()).hexdigest()}
-print("ANSWER" + _json.dumps([_say(e) for e in list(_instances.values()) if isinstance(e, _Explorer) and _shows(e)]))
+with _DRAWING:  # a slider's own drawing runs in another thread
+    _said = [_say(e) for e in list(_instances.values()) if isinstance(e, _Explorer) and _shows(e)]
+print("ANSWER" + _json.dumps(_said))
 """
 
 EXECUTE = """async (code) => {
@@ -69,7 +72,11 @@ def in_agreement(page, box):
         found.append(agrees(page, box))
         return found[-1]
 
-    until(page, agreed, 20)
+    try:
+        until(page, agreed, 20)
+    except AssertionError as late:
+        shown = box.evaluate(SHOWN)
+        raise AssertionError(f"{late}: shown {shown}, and the kernel has {ask(page, shown['png'])}") from None
     return found[-1]
 
 

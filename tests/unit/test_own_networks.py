@@ -10,6 +10,7 @@ from unet_lab.acceleration.selection import tried
 from unet_lab.blocks import ConvBlock
 from unet_lab.datasets import SegmentationDataset
 from unet_lab.doctor import examine_model
+from unet_lab.foreign import evaluating
 from unet_lab.inference import predict, predict_logits, predict_tiled
 from unet_lab.inspection import effective_receptive_field, measured_receptive_field, occlusion, saliency, shift_difference
 from unet_lab.metrics import scores
@@ -162,3 +163,22 @@ def test_a_report_can_be_compared_with_what_evaluate_says():
     model = UNet(base_channels=2, depth=1)
     history = fit(model, CELLS, CELLS, **QUICK)
     assert scores(evaluate(model, CELLS)[1], average="macro").iou == history.best.iou
+
+
+def test_blocks_in_evaluation_mode_may_overlap():
+    """The one that ends first leaves the other one its mode; the last puts back what was; dropout is the inner block's."""
+    model = nn.Sequential(nn.BatchNorm2d(1), nn.Dropout(0.5)).train()
+    first, second = evaluating(model), evaluating(model)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert not any(module.training for module in model.modules())
+    second.__exit__(None, None, None)
+    assert all(module.training for module in model.modules())
+    model[0].eval()
+    with evaluating(model, dropout=True):
+        assert [module.training for module in model] == [False, True]
+        with evaluating(model):
+            assert [module.training for module in model] == [False, False]
+        assert [module.training for module in model] == [False, True]
+    assert [module.training for module in model] == [False, True]
