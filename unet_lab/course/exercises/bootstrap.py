@@ -75,9 +75,10 @@ def ends_and_draws(answer: Callable, images: Images, seed: int) -> tuple[tuple[f
     except ValueError as error:
         if "allowed are counts" not in str(error):
             raise
-        how = "became shares, or were weighted" if "float" in str(error) else "were summed in a narrow type, which overflows"
+        floats = "became floats: shares, weights, or a sum that began as np.zeros(…)"
+        how = floats if "float" in str(error) else "were summed in a narrow type, which overflows"
         finding = f"{images.said}: macro_iou was given a table that holds no counts: the tables {how}."
-        clue = "Add up the tables of the drawn images as they are, whole counts, and divide by nothing."
+        clue = "Add up the drawn images' tables as they are, whole counts; divide by nothing. np.zeros makes floats unless told int."
         raise Wrong(finding, clue, NEIGHBOUR) from None
     found = sequence(result)
     try:
