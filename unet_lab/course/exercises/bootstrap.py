@@ -78,7 +78,7 @@ def ends_and_draws(answer: Callable, images: Images, seed: int) -> tuple[tuple[f
         floats = "became floats: shares, weights, or a sum that began as np.zeros(…)"
         how = floats if "float" in str(error) else "were summed in a narrow type, which overflows"
         finding = f"{images.said}: macro_iou was given a table that holds no counts: the tables {how}."
-        clue = "Add up the drawn images' tables as they are, whole counts; divide by nothing. np.zeros makes floats unless told int."
+        clue = "Add up the drawn images' tables as they are, whole counts; divide by nothing. np.zeros makes floats."
         raise Wrong(finding, clue, NEIGHBOUR) from None
     found = sequence(result)
     try:
