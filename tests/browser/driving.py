@@ -118,6 +118,10 @@ def told(page, lab, condition, seconds):
         raise AssertionError(f"{late}: {stood}") from None
 
 
+BROKEN = """() => window.jupyterapp.shell.currentWidget.content.widgets.filter(c => c.model.type === 'code')
+    .flatMap(c => c.model.outputs.toJSON()).filter(o => o.output_type === 'error').map(o => `${o.ename}: ${o.evalue}`)"""
+
+
 def open_and_run(page, lab, where):
     """Open a notebook and run it to its end: while cells come to their ends, it takes what it takes."""
     open_page(page, lab, where)
@@ -133,3 +137,4 @@ def open_and_run(page, lab, where):
 
     while stood[-1] is not True:
         told(page, lab, ended_or_went_on, 50)
+    assert page.evaluate(BROKEN) == [], "a cell ended with an error"
