@@ -194,6 +194,7 @@ def torch_tensor(tree: dict, buffer: bytes) -> torch.Tensor:
     return torch.empty_strided(shape, strides, dtype=dtype).copy_(values)
 
 
+@limits.undisturbed
 def send(wire: socket.socket, tree: dict, buffers: list[bytes] = ()) -> None:
     """One message. Raises OSError where the other side has gone."""
     text = json.dumps(tree, allow_nan=False).encode()
@@ -201,9 +202,7 @@ def send(wire: socket.socket, tree: dict, buffers: list[bytes] = ()) -> None:
     wire.sendall(b"".join((head, text, *buffers)))
 
 
-limits.UNDISTURBED.add(send.__code__)
-
-
+@limits.undisturbed  # half a message would be taken for another one
 def receive(wire: socket.socket) -> tuple[dict, list[bytes]]:
     """The next message. Raises EOFError where the other side has gone, ValueError where it sends no message."""
     length, count = struct.unpack("<QQ", exactly(wire, 16))
@@ -216,9 +215,6 @@ def receive(wire: socket.socket) -> tuple[dict, list[bytes]]:
     if not isinstance(tree, dict):
         raise ValueError("no message")
     return tree, [exactly(wire, size) for size in sizes]
-
-
-limits.UNDISTURBED.add(receive.__code__)  # half a message would be taken for another one
 
 
 def exactly(wire: socket.socket, size: int) -> bytes:

@@ -24,21 +24,9 @@ _ADVICE = (
     ("an empty file", "{file} has arrived empty.", _OPEN),
     ("no notebook", "{file} could not be read as a notebook: it is damaged, or a file of another kind.", _OPEN),
     ("not UTF-8", "{file} could not be read as a notebook: it is damaged, or a file of another kind.", _OPEN),
-    (
-        r"\d+ MB, and at most",
-        "{file} is too large to be marked.",
-        _CLEAR,
-    ),
-    (
-        "a page of the course's own",
-        "{file} is a page of the course's solutions and was not marked.",
-        _OWN,
-    ),
-    (
-        "none of the course's",
-        "In {file} there is no check(…) of any exercise.",
-        "Hand in the course's notebook with your answers in it.",
-    ),
+    (r"\d+ MB, and at most", "{file} is too large to be marked.", _CLEAR),
+    ("a page of the course's own", "{file} is a page of the course's solutions and was not marked.", _OWN),
+    ("none of the course's", "In {file} there is no check(…) of any exercise.", _OWN),
     ("no exported progress", "{file} is no exported progress.", "Make it with python3 lab.py progress --export FILE.json."),
     ("its process ended|.*are allowed|.*(seconds|memory)", "{file} was stopped: {finding}.", _TOO_MUCH),
 )
