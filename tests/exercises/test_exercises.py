@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from fractions import Fraction
 from pathlib import Path
 
 import nbformat
@@ -515,6 +516,16 @@ RIGHT = answers_measurements.RIGHT | answers_other_programs.RIGHT
 @pytest.mark.parametrize(("name", "number"), [(name, k) for name, given in RIGHT.items() for k in range(len(given))])
 def test_right_answers_in_any_style_are_accepted(name, number, capsys):
     assert check(name, RIGHT[name][number]), capsys.readouterr().out
+
+
+def test_fractions_are_numbers():
+    def my_field(layers):
+        width, step = Fraction(1), Fraction(1)
+        for kernel, stride in layers:
+            width, step = width + (kernel - 1) * step, step * stride
+        return width
+
+    assert checking.judge(CHECKS["receptive_field"], my_field).state == "right"
 
 
 def test_the_library_s_own_part_is_right_and_said_to_be_nobody_s_answer(capsys):

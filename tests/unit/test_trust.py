@@ -12,6 +12,7 @@ from torch import nn
 import unet_lab.metrics
 from tests.conftest import ROOT
 from unet_lab.blocks import ConvBlock, EncoderStage
+from unet_lab.course.grading.marking import flags_of, handed_out_cells
 from unet_lab.course.grading.notebooks import code_cells
 from unet_lab.course.grading.similarity import library_s_own, used_from_library
 from unet_lab.course.grading.trust import Seal, Watcher, suspicious
@@ -22,13 +23,16 @@ CHEATS = {
     "import inspect\ninspect.stack()": "looks into frames",
     "try: 1/0\nexcept Exception as e: e.__traceback__.tb_frame.f_back": "looks into frames",
     "sys.modules['x'].CHECKS": "looks into frames",
-    "import gc\ngc.get_objects()": "works below Python",
+    "import gc\ngc.get_objects()": "looks into frames",
+    "from gc import get_referrers": "looks into frames",
     "from unet_lab.course.exercises import evaluation": "imports the checks",
     "import importlib\nimportlib.import_module('unet_lab.course.checking')": "imports the checks",
     "import numpy\nnumpy.allclose = lambda *a: True": "changes a library",
     "setattr(np, 'array_equal', lambda *a: True)": "changes a library",
     "exec('x = 1')": "runs text as code",
     "getattr(frame, 'f_' + 'back')": "hides a name",
+    "getattr(frame, f'f_{word}')": "hides a name",
+    "getattr(frame, 'tb_%s' % 'frame')": "hides a name",
     "class Right:\n    def __eq__(self, other): return True": "an answer that compares itself",
     "import ctypes": "works below Python",
     "import os\nos.fdopen(5)": "works with file descriptors",
@@ -39,6 +43,9 @@ HONEST = [
     "model.eval()\nx = np.array([1]); x[0] = 2\nself.weight = 3",
     "def my_iou(m):\n    'The solution of the task.'\n    return getattr(m, 'T')",
     "re.compile('a'); torch.compile(model); df.eval('a + b')",
+    "class A:\n    def forward(self, x): return getattr(self, f'conv{k}')(getattr(self, 'norm' + str(k))(x))",
+    "import gc\ngc.collect()",
+    "import sys\nIN_COLAB = 'google.colab' in sys.modules",
     "class A:\n    def __init__(self): self.modules = list(m.modules())",
 ]
 
@@ -46,6 +53,14 @@ HONEST = [
 @pytest.mark.parametrize("code", CHEATS)
 def test_what_reaches_too_far_is_named(code):
     assert any(words.startswith(CHEATS[code]) for words in suspicious(code)), suspicious(code)
+
+
+def test_what_the_page_itself_imports_is_no_reason():
+    cells = ["import numpy as np\nfrom unet_lab.course.exercises.training import learning_rate_curve"]
+    handed_out = list(handed_out_cells("07_training"))
+    assert any("learning_rate_curve" in code for code in handed_out)
+    assert flags_of(cells, handed_out) == []
+    assert flags_of(["from unet_lab.course.exercises import evaluation"], handed_out) != []
 
 
 @pytest.mark.parametrize("code", HONEST)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Real
 
 import numpy as np
 from torch import Tensor
@@ -14,8 +15,8 @@ def numbers(value, shown: str) -> np.ndarray:
     """An array of floats of whatever was returned; Wrong where those are no numbers."""
     try:
         array = np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value)
-        if array.dtype.kind == "O" and array.size and all(isinstance(part, int) for part in array.flat):
-            array = array.astype(np.float64)  # whole numbers beyond 64 bits
+        if array.dtype.kind == "O" and array.size and all(isinstance(part, Real) for part in array.flat):
+            array = array.astype(np.float64)  # whole numbers beyond 64 bits, fractions
         if array.dtype.kind not in "biuf":
             raise TypeError
         return array.astype(np.float64)

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, KeysView, Mapping, ValuesView
 from decimal import Decimal
 from fractions import Fraction
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -112,9 +113,9 @@ def as_plain(value) -> Any:
     """The list, dictionary, number or array that something else stands for. Raises NotPlain where it stands for none."""
     if isinstance(value, Mapping):
         return dict(value)
-    for kind in (str, int, float):
-        if isinstance(value, kind):
-            return kind(value)
+    for kinds, plain in ((str, str), (Integral, int), (Real, float)):
+        if isinstance(value, kinds):
+            return plain(value)
     if isinstance(value, list | tuple | set | frozenset | deque | array.array | Iterator | KeysView | ValuesView):
         found = list(itertools.islice(value, LONGEST + 1))
         if len(found) <= LONGEST:

@@ -124,7 +124,9 @@ def flags_of(cells: list[str], handed_out: list[str]) -> list[tuple[str, str]]:
     """What in the student's own cells speaks against a mark: (exercise, or "" for the notebook; what)."""
     asked = {number: name for name, number in asked_checks(cells).items()}
     own = [(number, code) for number, code in enumerate(cells) if code not in handed_out]
-    return [(asked.get(number, ""), words) for number, code in own for words in suspicious(plain_python(code))]
+    given = {words for code in handed_out for words in suspicious(plain_python(code))}  # what the page itself does
+    found = [(asked.get(number, ""), words) for number, code in own for words in suspicious(plain_python(code))]
+    return [(exercise, words) for exercise, words in found if words not in given]
 
 
 @cache

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import FunctionType, ModuleType
 
 from unet_lab.course.limits import ThrowsLater
@@ -31,6 +32,7 @@ _LOOKING = {("inspect", "stack"), ("inspect", "trace"), ("sys", "modules"), ("tr
 _LOOKING |= {("inspect", f"get{what}") for what in ("module", "closurevars", "source", "sourcefile", "sourcelines", "file")}
 _FILES = {"dup", "dup2", "fdopen", "pread", "pwrite", "memfd_create", "writev", "sendfile", "fromfd", "socketpair"}
 _BELOW = {("os", "write"), ("os", "read"), ("os", "open"), ("socket", "socket")}
+_HIDDEN = _FRAMES | _FILES | {name for _, name in _LOOKING | _BELOW} | {"CHECKS"}  # what is worth hiding
 _CHECKS = {"CHECKS", "checks", "checking", "exercises", "grading", "LESSONS"}  # what unet_lab.course has for itself
 _COMPARING = {"__eq__", "__ne__", "__array_function__", "__torch_function__", "__array_ufunc__", "__instancecheck__", "__array__"}
 _EVENTS = {
@@ -61,7 +63,11 @@ def suspicious(code: str) -> list[str]:
     modules = {
         (alias.asname or alias.name).split(".")[0] for n in ast.walk(tree) if isinstance(n, ast.Import) for alias in n.names
     }
+    tests = [node for node in ast.walk(tree) if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn)]
+    asked = {id(test.comparators[0]) for test in tests}
     for node in ast.walk(tree):
+        if id(node) in asked:  # "google.colab" in sys.modules
+            continue
         for words, what in reasons(node, modules | {"np", "torch", "nn"}):
             found.setdefault(words, set()).add(what)
     return [f"{words}: {', '.join(sorted(what))}" for words, what in sorted(found.items())]
@@ -83,7 +89,7 @@ def reasons(node: ast.AST, modules: set[str]) -> list[tuple[str, str]]:
         found = [("imports the checks", name) for name in names if name.startswith("unet_lab.course.")]
         if isinstance(node, ast.ImportFrom):
             found += [*imported_parts(node)]
-        return found + [("works below Python", name) for name in names if name.split(".")[0] in ("ctypes", "cffi", "gc")]
+        return found + [("works below Python", name) for name in names if name.split(".")[0] in ("ctypes", "cffi")]
     if (
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
@@ -91,7 +97,8 @@ def reasons(node: ast.AST, modules: set[str]) -> list[tuple[str, str]]:
     ):
         return [("runs text as code", node.func.id)]
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "getattr" and len(node.args) > 1:
-        return [("hides a name", ast.unparse(node.args[1])[:40])] if isinstance(node.args[1], ast.BinOp | ast.JoinedStr) else []
+        made = isinstance(node.args[1], ast.BinOp | ast.JoinedStr) and may_spell(node.args[1], _HIDDEN)
+        return [("hides a name", ast.unparse(node.args[1])[:40])] if made else []
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "setattr" and node.args:
         target = ast.unparse(node.args[0])
         return [("changes a library", target)] if target.split(".")[0] in modules else []
@@ -105,12 +112,30 @@ def reasons(node: ast.AST, modules: set[str]) -> list[tuple[str, str]]:
     return []
 
 
+def may_spell(node: ast.expr, names: Iterable[str]) -> bool:
+    """Whether a text that is put together may be one of these names. f"conv{k}" is none of them, whatever k is."""
+    return any(re.fullmatch(pattern_of(node), name) for name in names)
+
+
+def pattern_of(node: ast.expr) -> str:
+    """A regular expression of what a text that is put together may be."""
+    if isinstance(node, ast.Constant):
+        return re.escape(str(node.value))
+    if isinstance(node, ast.JoinedStr):
+        return "".join(map(pattern_of, node.values))
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return pattern_of(node.left) + pattern_of(node.right)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) and isinstance(node.left, ast.Constant):
+        return re.sub(r"%\w", ".*", str(node.left.value))
+    return ".*"
+
+
 def imported_parts(node: ast.ImportFrom) -> Iterator[tuple[str, str]]:
     """The reasons that the names of one `from … import …` give."""
     for alias in node.names:
         if node.module == "unet_lab.course" and alias.name in _CHECKS:
             yield "imports the checks", f"unet_lab.course.{alias.name}"
-        if (node.module, alias.name) in _LOOKING:
+        if (node.module, alias.name) in _LOOKING or alias.name in _FRAMES:
             yield "looks into frames", f"{node.module}.{alias.name}"
         if (node.module, alias.name) in _BELOW or alias.name in _FILES:
             yield "works with file descriptors", f"{node.module}.{alias.name}"
