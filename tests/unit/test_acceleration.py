@@ -177,6 +177,12 @@ def test_a_network_with_winograd_gives_the_same_logits():
 # -- the choice -------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """A busy machine may make any way look slow for a moment; only the test about slow ways lets the clock decide."""
+    monkeypatch.setattr(selection, "_HOPELESS", math.inf)
+
+
 def test_accelerate_measures_chooses_and_says_so():
     model, x = small_net(), images([0, 1])
     before = copy.deepcopy(model.state_dict())
@@ -234,13 +240,15 @@ def slow_way(seconds):
 
 
 def test_nothing_slower_is_ever_returned(monkeypatch):
-    monkeypatch.setitem(WAYS, "a little slower", slow_way(0.05))
-    monkeypatch.setitem(WAYS, "much slower", slow_way(0.5))
-    fast = accelerate(small_net(), images([0]), using=("a little slower", "much slower"), **QUIET)
+    monkeypatch.setitem(WAYS, "slower", slow_way(0.2))
+    fast = accelerate(small_net(), images([0]), using=("slower",), **QUIET)  # timed
     assert fast.chosen.name == AS_GIVEN
-    verdicts = {t.name: t.verdict for t in fast.trials}
-    assert verdicts["much slower"].endswith("times as slow")
-    assert all(t.speed_up.median <= 1.0 for t in fast.trials if not math.isnan(t.milliseconds))
+    assert [t.speed_up.median <= 1.0 for t in fast.trials] == [True, True]
+    monkeypatch.setattr(selection, "_HOPELESS", 1.5)
+    fast = accelerate(small_net(), images([0]), using=("slower",), **QUIET)  # not timed
+    assert fast.chosen.name == AS_GIVEN
+    assert fast.trials[1].verdict.endswith("times as slow")
+    assert math.isnan(fast.trials[1].milliseconds)
 
 
 def test_what_changes_the_answer_or_fails_is_left_out_with_the_reason(monkeypatch):
