@@ -113,7 +113,7 @@ def write_all(given: argparse.Namespace, rows: list, points, roster, submissions
     """Write every table and page that is asked for; returns what they are called."""
     from unet_lab.course import grading
 
-    manual, left = grading.belonging_to(rows, grading.manual_columns(given.out))
+    manual, left = grading.belonging_to(rows, grading.manual_columns(given.out, {row.student for row in rows}))
     rows += left
     students = {row.student: [] for row in rows}
     for row in rows:

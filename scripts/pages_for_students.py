@@ -10,6 +10,8 @@ import nbformat
 from unet_lab.course import LESSONS
 
 LINK = re.compile(r"\[([^\]]+)\]\((?:\.\./)?(\d\d_\w+)\.ipynb(#[^)]*)?\)")
+# a sentence in an answer to unfold, which is HTML
+SEES_ANOTHER = re.compile(r' Notebook <a href="(\w+)\.ipynb">[^<]*</a> [^.<]*\.')
 
 
 def title_of(path: Path) -> str:
@@ -32,7 +34,8 @@ def notebook_for_students(text: str, stem: str, titles: dict[str, str]) -> str:
             lines = [led(line, near, titles) for line in cell.source.splitlines() if not leads_nowhere(line, titles)]
             paragraphs = "\n".join(lines).split("\n\n")
             kept = [p for p in paragraphs if not re.search(r"folder `?solutions`?|notebooks/solutions", p)]
-            cell.source = LINK.sub(lambda found: found[0] if found[2] in titles else found[1], "\n\n".join(kept))
+            source = LINK.sub(lambda found: found[0] if found[2] in titles else found[1], "\n\n".join(kept))
+            cell.source = SEES_ANOTHER.sub(lambda found: found[0] if found[1] in titles else "", source)
     return nbformat.writes(notebook) + "\n"
 
 

@@ -214,10 +214,19 @@ def test_a_check_that_was_deleted_is_told_to_both(tmp_path):
         ("[points]\niou = -1", "iou is a number from 0"),
         ("[credit]\nwrong = 2", "wrong is a number from 0 to 1"),
         ("[credit]\nfacts = true", "facts is a number from 0 to 1, not True"),
-        ("[credit]\nfact = 0.5", "[credit] has 'fact'; known are error, facts, flagged, reported, right, wrong"),
+        ("[credit]\nfact = 0.5", "[credit] has 'fact'; did you mean facts"),
         ("[deadlines]\n08_evaluation = 'soon'", "is a date and time"),
         ("[points", "no TOML"),
         ("points = 3", "points = 3 stands outside of every table"),
+        ('[points]\nlessons = ["00"]', "lessons stands above the first line in [brackets]"),
+        ("[points]\nkeeps = 1", "it belongs below a line [late]"),
+        ("[points]\nnobody = 1", "known are attention_gate"),
+        ("[deadlines]\n08 = 2026-12-01", "not 2026-12-01, a day alone"),
+        ("[deadlines]\n99 = 2026-12-01T12:00:00", "[deadlines] has '99'; there are 00, 01"),
+        ("[deadlines]\n08 = 2026-02-30T12:00:00", "write a day that there is, as 2026-12-01T12:00:00"),
+        ("[points]\nunet = 1,5", "Write it with a point: unet = 1.5"),
+        ("[late]\nkeeps = 80%", "write a share as a number from 0 to 1, 0.8 for 80 %"),
+        ("lessons = []", "lessons is an empty list"),
         ("points = 3", "Write a line [points], and below it default = 1."),
         ("late = 0.5", "Write a line [late], and below it keeps = 0.5."),
         ("default = true", "Write it below a line [points]."),
@@ -399,7 +408,7 @@ def test_the_page_of_the_class_says_what_goes_wrong_and_who_is_stuck(tmp_path):
     assert "1 of 2 (1 flagged)" in text  # confusion_matrix: Bob has handed in the page too
     assert "1 not tried" in text
     assert "0 of 2" in text  # audit
-    assert "2 x F1 = 2·IoU/(1 + IoU)" in text
+    assert "2 x f1 is <b>another</b> number. Hint: F1 = 2·IoU/(1 + IoU)" in text
     assert "7 wrong (median of 1)" in text
     assert "no proof" in text
     assert "Ada Lovelace, Bob Hope" in text  # stuck at audit
@@ -440,7 +449,7 @@ def test_a_page_explains_its_marks_and_what_being_late_cost(tmp_path, points):
     rows.append(Row("Ada", "8.ipynb", "", "late", "changed", 1.5 * 86400, lesson="08_evaluation"))
     (page,) = write_feedback(rows, tmp_path / "feedback", points, {})
     text = " ".join(Text(page).text.split())
-    assert "3.5 of 5 1.5 days late: counts 70 %" in text
+    assert "3.5 of 5 36 hours late: counts 70 %" in text
     assert "passed gives all; not passed gives 25 %; broke off, not tried or not in the notebook give nothing." in text
 
 

@@ -544,18 +544,38 @@ def test_a_slice_follows_names_back():
     assert needed_cells(cells, [0]) == [0]
 
 
+def test_a_slice_stops_where_a_name_is_made_anew_or_made_by_the_cell_itself():
+    cells = [
+        "for k in range(3):\n    slow(k)",
+        "m = 1",
+        "m = m + 1",
+        "m = 5",
+        "if x:\n    m = 6",
+        "for k in 'ab':\n    print(k, m)",
+    ]
+    assert needed_cells(cells, [5]) == [3, 4, 5]  # its own k; m as cell 3 makes it, and perhaps cell 4
+    assert needed_cells(cells, [2]) == [1, 2]
+    assert needed_cells(["def f(): return g()", "def g(): return 1", "def f(): return 2", "f()"], [3]) == [2, 3]
+
+
 @pytest.mark.parametrize(
     ("code", "made", "asked"),
     [
         ("def f(x):\n    y = x + z\n    return y", {"f"}, {"z"}),
         ("class A(B):\n    def g(self):\n        return h", {"A"}, {"B", "h"}),
-        ("for k in range(n):\n    total += k", {"k", "total"}, {"n", "k", "total"}),
+        ("for k in range(n):\n    total += k", {"k", "total"}, {"n", "total"}),
         ("[v * w for v in values]", set(), {"w", "values"}),
         ("from a.b import c as d", {"d"}, set()),
-        ("with open(p) as s:\n    t = s.read()", {"s", "t"}, {"p", "s"}),
+        ("with open(p) as s:\n    t = s.read()", {"s", "t"}, {"p"}),
         ("x: int = 3\n_ = f()", {"x"}, {"f"}),
-        ("try:\n    g()\nexcept ValueError as error:\n    print(error)", {"error"}, {"g", "error"}),
+        ("try:\n    g()\nexcept ValueError as error:\n    print(error)", {"error"}, {"g"}),
         ("%matplotlib inline\ny = 1", {"y"}, set()),
+        ("if a:\n    k = 1\nprint(k)", {"k"}, {"a", "k"}),  # k may be the one of before
+        ("k = k + 1", {"k"}, {"k"}),
+        ("def f(n):\n    return f(n - 1)\nf(3)", {"f"}, set()),
+        ("x = 1\ndel x\nprint(x)", {"x"}, {"x"}),
+        ("import a.b\na.b.c()", {"a"}, set()),
+        ("y = [k for k in range(3)]\nprint(k)", {"y"}, {"k"}),
     ],
 )
 def test_what_a_cell_makes_and_asks_for(code, made, asked):

@@ -77,7 +77,7 @@ def test_agreement_with_one_channel_looks_at_the_sign_of_its_logit():
     x = torch.rand(1, 1, 32, 32)
     with torch.inference_mode():
         expected = -model(x)  # another network's answer: every pixel in the other class
-        _, facts = tried("folded", model, x, expected, "float32", None, plain=1.0)
+        _, facts = tried("folded", model, x, expected, "float32", None)
     assert facts["agreement"] < 0.01
 
 

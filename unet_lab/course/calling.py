@@ -38,7 +38,7 @@ def built(answer: type, settings: dict[str, int], inputs: list[Tensor], clue: st
             raise
         said = ", ".join(f"{name}={value}" for name, value in settings.items())
         shapes = " and ".join(str(tuple(tensor.shape)) for tensor in inputs)
-        finding = f"with {said} and input {shapes} it no longer works, it stops: {str(error).splitlines()[0][:150]}."
+        finding = f"with {said} and input {shapes} it stops: {str(error).splitlines()[0][:150]}."
         raise Wrong(finding, clue, *hints) from None
     try:
         model(*(tensor.clone() for tensor in inputs))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections import Counter
+import textwrap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from unet_lab.course.exercises import LESSONS
 from unet_lab.course.grading.by_hand import as_number
 from unet_lab.course.grading.for_students import advice_for
 from unet_lab.course.grading.gradebook import points_of
-from unet_lab.course.grading.lateness import DAY, how_late, share_when_late
+from unet_lab.course.grading.lateness import how_late, how_long, share_when_late
 from unet_lab.course.grading.marking import Row
 from unet_lab.course.grading.points import Points
 from unet_lab.course.grading.tables import best_rows, by_student, is_flagged
@@ -80,7 +80,7 @@ def feedback(mine: list[Row], points: Points, manual: tuple[str, str]) -> str:
     """The body of a student's page."""
     best, earned = best_rows(mine), points_of(mine, points)
     parts = [f"<p><strong>{total_line(sum(earned.values()), manual[0], points.most)}</strong></p>"]
-    parts.append(f"<p>{html.escape(manual[1])}</p>" if manual[1] else "")
+    parts.append(f"<p>Your teacher writes: {html.escape(manual[1])}</p>" if manual[1] else "")
     parts.append(f"<p><small>{html.escape(rules(points))}</small></p>" if best else "")
     for lesson, names in LESSONS.items():
         there = [name for name in names if name in best]
@@ -119,7 +119,10 @@ def rules(points: Points) -> str:
     for words, share in shares.items():
         by_share.setdefault(share, []).append(words)
     said = [f"{', '.join(words)} {amount(share, len(words))}" for share, words in by_share.items()]
-    more = " An answer that does not pass gets more, the further it came." if credit["facts"] else ""
+    more = ""
+    if credit["facts"]:
+        share = f"{100 * credit['facts']:g} %"
+        more = f" An answer that does not pass gets {share} of the part of its checks that it meets, if this is more."
     return f"Of the points of an exercise, {'; '.join(said)}.{more} Of several files the best answer counts."
 
 
@@ -145,8 +148,8 @@ def deductions(row: Row, mine: list[Row], points: Points) -> list[str]:
     """Why an answer gets less than it might: it was late, or somebody has to look at it first."""
     found, seconds = [], how_late(row, mine)
     if seconds is not None and row.state in ("right", "wrong"):
-        days = f"{seconds / DAY:.1f} days late" if seconds else "handed in late"
-        found.append(f"{days}: counts {100 * share_when_late(row, mine, points):g} %")
+        late = f"{how_long(seconds)} late" if seconds else "handed in late"
+        found.append(f"{late}: counts {100 * share_when_late(row, mine, points):g} %")
     if row.state == "right" and is_flagged(row, mine) and points.credit["flagged"] < 1:
         found.append(f"counts {points.credit['flagged']:g} of its points for now: your teacher looks at it first")
     return found
@@ -170,6 +173,18 @@ def write_overview(rows: Iterable[Row], path: str | Path) -> Path:
     return Path(path)
 
 
+def commonest(rows: list[Row]) -> list[str]:
+    """The three commonest mistakes as HTML: how many made each, what was found in one of them, and the hint that they share."""
+    alike: dict[str, list[Row]] = {}
+    for row in rows:
+        alike.setdefault(row.hint or row.finding, []).append(row)
+    lines = []
+    for same in sorted(alike.values(), key=len, reverse=True)[:3]:
+        finding, hint = (html.escape(textwrap.shorten(words, 200, placeholder=" …")) for words in (same[0].finding, same[0].hint))
+        lines.append(f"{len(same)} x {finding}" + (f"<br><small>Hint: {hint}</small>" if hint else ""))
+    return lines
+
+
 def overview_line(lesson: str, name: str, handed_in: dict[str, dict[str, Row]], students: dict[str, list[Row]]) -> list[str]:
     """The line of an exercise. handed_in : the best rows of each student of whom a notebook of this lesson is there."""
     answers = {student: found[name] for student, found in handed_in.items() if name in found}
@@ -182,8 +197,7 @@ def overview_line(lesson: str, name: str, handed_in: dict[str, dict[str, Row]], 
     gone = sum(row.state == "missing" for row in answers.values())
     untried = len(handed_in) - len(tried) - gone
     without = ", ".join(words for count, words in ((untried, f"{untried} not tried"), (gone, f"{gone} check line gone")) if count)
-    common = Counter(row.hint or row.finding for row in tried.values() if row.state != "right").most_common(3)
-    findings = "<br>".join(f"{count} x {html.escape(words[:160])}" for words, count in common)
+    findings = "<br>".join(commonest([row for row in tried.values() if row.state != "right"]))
     tries = sorted(row.seconds for mine in students.values() for row in mine if row.state == "tries" and row.exercise == name)
     median = f"{tries[len(tries) // 2]:g} wrong (median of {len(tries)})" if tries else ""
     stuck = ", ".join(html.escape(student) for student, row in tried.items() if row.state != "right")

@@ -65,10 +65,10 @@ def what_flags_cost(rows: Iterable[Row], points: Points) -> str:
     share = points.credit["flagged"]
     if not count:
         return ""
-    answers, them = ("1 flagged answer", "it") if count == 1 else (f"{count} flagged answers", "them")
+    answers, them, their = ("1 flagged answer", "it", "its") if count == 1 else (f"{count} flagged answers", "them", "their")
     if share == 1:
         return f"{answers} counted in full: look at {them}, or say flagged = 0 below [credit] in the file of points."
-    return f"{answers} counted {share:g} of their points ([credit] flagged): look at {them}, and add what is missing by hand."
+    return f"{answers} counted {share:g} of {their} points ([credit] flagged): look at {them}, and add what is missing by hand."
 
 
 def share_for_facts(row: Row, mine: list[Row], points: Points) -> float:
@@ -130,6 +130,6 @@ def gradebook_head(points: Points, form: str) -> list[str]:
 def gradebook_line(student: Student, total: str, form: str, canvas_id: str = "") -> list[str]:
     if form == "canvas":
         first, _, last = student.name.rpartition(" ")
-        name = f"{last}, {first}" if first else last
+        name = f"{last}, {first}" if first and "," not in student.name else student.name  # Smith, John, Jr. stays
         return [name, canvas_id, student.number, student.email.partition("@")[0], "", total]
     return [student.name, student.number, student.email, total]

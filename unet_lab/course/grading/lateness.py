@@ -27,10 +27,21 @@ def late_rows(submissions: Sequence[Submission], rows: Iterable[Row], points: Po
             changed = submission.path.stat().st_mtime
             for lesson in sorted(lessons.get((submission.student, file), set()) & set(points.deadlines)):
                 seconds = changed - points.deadlines[lesson].timestamp()
-                words = f"{lesson} changed {seconds / DAY:.1f} days after the deadline"
+                words = f"{lesson} changed {how_long(seconds)} after the deadline"
                 if seconds > 0:
                     found.append(Row(submission.student, file, "", "late", words, round(seconds), lesson=lesson))
     return found
+
+
+def how_long(seconds: float) -> str:
+    """
+    >>> how_long(50), how_long(4000), how_long(25 * 3600), how_long(80 * 3600)
+    ('1 minute', '1 hour 6 minutes', '25 hours', '3 days 8 hours')
+    """
+    minutes = max(1, int(seconds // 60))
+    hours = minutes // 60
+    parts = ((hours // 24, "day"), (hours % 24, "hour")) if hours >= 48 else ((hours, "hour"), (minutes % 60, "minute"))
+    return " ".join(f"{count} {word}{'s' if count > 1 else ''}" for count, word in parts if count)
 
 
 def how_late(row: Row, mine: Iterable[Row]) -> float | None:

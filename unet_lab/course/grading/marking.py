@@ -30,14 +30,13 @@ from unet_lab.course.grading.notebooks import (
 )
 from unet_lab.course.grading.roster import spellings
 from unet_lab.course.grading.similarity import own_lines
-from unet_lab.course.grading.slicing import needed_cells
+from unet_lab.course.grading.slicing import may_be_elsewhere, needed_cells
 from unet_lab.course.grading.submissions import Submission
 from unet_lab.course.grading.translating import plain_python
 from unet_lab.course.grading.trust import suspicious
 from unet_lab.course.progress import COURSE, read_export
 
 _CLEAR = ("right", "wrong", "not tried")
-_MISSING = ("NameError", "FileNotFoundError", "ModuleNotFoundError", "KeyError", "AttributeError")  # what other cells may make
 MOST_BESIDE = 200_000_000  # bytes of the files beside a notebook that are copied for it
 UNMARKED = {
     "script": "a Python script (.py), not marked: hand in the notebook itself (.ipynb)",
@@ -201,28 +200,29 @@ def own_code(cells: list[str], exercise: str, handed_out: Sequence[str]) -> str:
 def verdicts(
     submission: Submission, cells: list[str], expected: list[str], limits: Limits, host: Host
 ) -> tuple[dict[str, dict], str]:
-    """Quick first: the cells that the checks need. Then what that leaves open: each answer alone, where the process died of one;
-    the whole notebook in order, where something was missing that names do not tell."""
+    """Quick first: the cells that the checks need. Then what that leaves open: each answer alone, where the process died of one
+    or time ran out (it may have for one of them only: together they get half of it again); the whole notebook in order, where
+    something was missing that names do not tell."""
     left = limits.seconds
     found, reason, spent = run(submission, cells, "quick", limits, host)
     left -= spent
-    for name in expected if reason else ():
-        if found.get(name, {}).get("state") not in _CLEAR and left > 1:
-            alone, why, spent = run(submission, cells, f"only:{name}", limits._replace(seconds=left), host)
+    open_ones = [name for name in expected if found.get(name, {}).get("state") not in _CLEAR] if reason else []
+    if len(expected) > 1:
+        left = max(left, limits.seconds / 2)
+    for place, name in enumerate(open_ones):
+        if left > 1:
+            share = left / (len(open_ones) - place)
+            alone, why, spent = run(submission, cells, f"only:{name}", limits._replace(seconds=share), host)
             found["flags"] += alone["flags"]
             left -= spent
             found[name] = alone.get(name) or {"exercise": name, "state": "error", "finding": why, "seconds": 0.0}
-    unclear = [name for name in expected if name in found and needs_more(found[name])]
+    broken = [name for name in expected if found.get(name, {}).get("state") == "error"]
+    unclear = [name for name in broken if may_be_elsewhere(found[name]["finding"], cells)]
     if unclear and not reason and left > 1:
         again, reason, _ = run(submission, cells, "all", limits._replace(seconds=left), host)
         found |= {name: entry for name, entry in again.items() if name in unclear}
         found["flags"] += again["flags"]
     return found, reason
-
-
-def needs_more(entry: dict) -> bool:
-    """Whether an answer failed for want of something that another cell may have made."""
-    return entry["state"] == "error" and any(kind in entry["finding"] for kind in _MISSING)
 
 
 def run(submission: Submission, cells: list[str], how: str, limits: Limits, host: Host) -> tuple[dict[str, dict], str, float]:

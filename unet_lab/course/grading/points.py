@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 import tomllib
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,10 +53,11 @@ def read_points(path: str | Path | None = None) -> Points:
     worth = {name: number(value, f"[points] {name}", path) for name, value in points.items()}
     worth = {name: worth.get(name, worth.get("default", 1.0)) for name in LESSON_OF}
     credit = CREDIT | {name: number(share, f"[credit] {name}", path, 1) for name, share in content.get("credit", {}).items()}
-    deadlines = {name: moment(when, name, path) for name, when in content.get("deadlines", {}).items()}
+    whole = {name: lesson_named(name, "[deadlines]", path) for name in content.get("deadlines", {})}
+    deadlines = {whole[name]: moment(when, name, path) for name, when in content.get("deadlines", {}).items()}
     keeps = number(late.get("keeps", 1), "[late] keeps", path, 1)
     per_day = number(late.get("per_day", 0), "[late] per_day", path, 1)
-    lessons = tuple(lesson_named(word, path) for word in content.get("lessons", ()))
+    lessons = tuple(lesson_named(word, "lessons", path) for word in content.get("lessons", ()))
     return Points(worth, credit, deadlines, keeps, per_day, content.get("title", "U-Net Lab"), lessons)
 
 
@@ -66,11 +69,31 @@ def toml_of(path: Path) -> dict:
         )
         raise FileNotFoundError(f"{path}: {words}")
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise ValueError(f"{path.name}: not UTF-8 text. Save it as UTF-8.") from None
+    try:
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path.name}: no TOML: {error}") from None
+        raise ValueError(f"{path.name}: no TOML: {error}.{slip(text, str(error))}") from None
+
+
+def slip(text: str, error: str) -> str:
+    """What the line most likely should be, where it is one of the slips that people make; "" where it is none.
+
+    >>> slip("a = 1\\nunet = 1,5", "Expected newline (at line 2, column 9)")
+    ' Write it with a point: unet = 1.5'
+    """
+    place = re.search(r"line (\d+)", error)
+    lines = text.splitlines()
+    line = lines[min(int(place[1]), len(lines)) - 1].strip() if place and lines else ""
+    if re.fullmatch(r"[\w\"-]+\s*=\s*-?\d+,\d+\s*(#.*)?", line):
+        return f" Write it with a point: {line.replace(',', '.', 1)}"
+    if re.search(r"=\s*\d+[-./]\d+[-./]\d+", line):
+        return f" Line {place[1]} is {line}: write a day that there is, as 2026-12-01T12:00:00."
+    if line.endswith("%"):
+        return f" Line {place[1]} is {line}: write a share as a number from 0 to 1, 0.8 for 80 %."
+    return f" Line {place[1]} is: {line}" if line else ""
 
 
 def check_tables(content: dict, path: Path) -> None:
@@ -83,14 +106,31 @@ def check_tables(content: dict, path: Path) -> None:
         elif name == "lessons":
             if not isinstance(entry, list) or not all(isinstance(word, str) for word in entry):
                 raise ValueError(f'{path.name}: lessons is a list of texts, e.g. lessons = ["00", "01"], not {entry!r}.')
+            if not entry:
+                raise ValueError(f"{path.name}: lessons is an empty list. Name those that count, or leave the line out.")
         elif not isinstance(entry, dict):
             raise ValueError(f"{path.name}: {name} = {entry!r} stands outside of every table; {allowed}. {below(name)}")
         elif name not in _TABLES:
             raise ValueError(f"{path.name}: there is no table [{name}]; {allowed}.")
         else:
             for key in entry:
-                if key not in _TABLES[name]:
-                    raise ValueError(f"{path.name}: [{name}] has {key!r}; known are {', '.join(sorted(_TABLES[name]))}.")
+                if name != "deadlines" and key not in _TABLES[name]:
+                    raise ValueError(f"{path.name}: [{name}] has {key!r}; {instead(key, name)}.")
+
+
+def instead(key: str, table: str) -> str:
+    """What may have been meant by an entry that a table does not have.
+
+    >>> instead("unett", "points")
+    'did you mean unet'
+    """
+    if key in ("title", "lessons"):
+        return f"{key} stands above the first line in [brackets]"
+    near = difflib.get_close_matches(key, _TABLES[table], 1)
+    other = next((f"[{name}]" for name, known in _TABLES.items() if key in known), "")
+    if other:
+        return f"it belongs below a line {other}"
+    return f"did you mean {near[0]}" if near else f"known are {', '.join(sorted(_TABLES[table]))}"
 
 
 def below(name: str) -> str:
@@ -114,16 +154,17 @@ def number(value, name: str, path: Path, most: float = 1e6) -> float:
 
 def moment(value, name: str, path: Path) -> datetime:
     if not isinstance(value, datetime):
-        raise ValueError(f"{path.name}: the deadline of {name} is a date and time, e.g. 2026-12-01T12:00:00, not {value!r}.")
+        given = f"{value}, a day alone" if isinstance(value, date) else repr(value)
+        raise ValueError(f"{path.name}: the deadline of {name} is a date and time, e.g. 2026-12-01T12:00:00, not {given}.")
     return value.astimezone()
 
 
-def lesson_named(word: str, path: Path) -> str:
+def lesson_named(word: str, where: str, path: Path) -> str:
     """The lesson of a number ("08") or a name ("08_evaluation"). Raises ValueError where there is none."""
     found = [lesson for lesson in LESSONS if word and (lesson == word or lesson.partition("_")[0] == word)]
     if len(found) != 1:
         numbers = ", ".join(lesson.partition("_")[0] for lesson in LESSONS)
         raise ValueError(
-            f"{path.name}: lessons has {word!r}; there are {numbers}, or their whole names, e.g. {next(iter(LESSONS))}."
+            f"{path.name}: {where} has {word!r}; there are {numbers}, or their whole names, e.g. {next(iter(LESSONS))}."
         )
     return found[0]

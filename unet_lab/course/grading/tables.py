@@ -34,8 +34,8 @@ def write_tables(
     wrote never becomes a formula. Raises OSError where it cannot be written.
 
     points, manual : by student, what the checks earn, and what the lecturer wrote into the columns "manual" and "comment". The
-    column "points" is the sum of both, "by checks" the first alone. worth : says which lessons count ("passed", "of"), and what
-    flagged answers get; without it all lessons do.
+    column "points" is the sum of both, "of" what there is to get, "by checks" the first alone. worth : says which lessons count
+    (for "of", and for "passed", which is out of "exercises"), and what flagged answers get; without it all lessons do.
     """
     path = Path(path)
     rows = list(rows)
@@ -46,23 +46,24 @@ def write_tables(
     head = [
         "student",
         "points",
+        "of",
         "by checks",
         "manual",
         "comment",
         "passed",
         "flagged",
         "reported only",
-        "of",
+        "exercises",
         *names,
         "errors",
         "flags",
         "remarks",
     ]
-    lines = []
-    for student, *line in students(rows, names, worth or read_points()):
+    lines, worth = [], worth or read_points()
+    for student, *line in students(rows, names, worth):
         by_hand, comment = (manual or {}).get(student, ("", ""))
         checked = points[student] if points else line[0]
-        lines.append([student, f"{checked + as_number(by_hand):g}", f"{checked:g}", by_hand, comment, *line])
+        lines.append([student, f"{checked + as_number(by_hand):g}", f"{worth.most:g}", f"{checked:g}", by_hand, comment, *line])
     write_whole(path, csv_bytes(head, lines))
     return path, details
 
@@ -132,8 +133,10 @@ def remarks(mine: list[Row], best: Mapping[str, Row], flagged: int, worth: Point
     found += [f"{row.file}: {row.finding}" for row in best.values() if row.state == "missing"]
     not_counted = sorted({LESSON_OF[name] for name in best if name in LESSON_OF and name not in worth.points})
     found += [f"{lesson} does not count (lessons in the file of points)" for lesson in not_counted]
-    if flagged and worth.credit["flagged"] == 1:
-        found.append(f"{flagged} flagged {'answers count' if flagged > 1 else 'answer counts'} in full")
+    if flagged:
+        answers, its = ("flagged answers count", "their") if flagged > 1 else ("flagged answer counts", "its")
+        share = worth.credit["flagged"]
+        found.append(f"{flagged} {answers} {'in full' if share == 1 else f'{share:g} of {its} points'}")
     return found
 
 
