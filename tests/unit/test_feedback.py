@@ -347,6 +347,36 @@ def test_nothing_that_was_written_by_hand_is_lost_by_a_second_run(tmp_path):
         manual_columns(path)
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding", "words"),
+    [
+        ("student,manual,comment,manual\nAda Lovelace,1,,2\n", "utf-8", "two columns are called manual"),
+        (
+            "student;manual;comment\nJos\u00e9 Nu?ez;1,5;\n",
+            "cp1252",
+            "line 2 (Jos\u00e9 Nu?ez): no such student; letters were lost",
+        ),
+        ("student;manual;comment\n\u00a3ukasz;1,5;\n", "cp1252", "save it as CSV UTF-8"),
+    ],
+)
+def test_a_mark_by_hand_that_may_be_another_s_ends_the_run(tmp_path, text, encoding, words):
+    (tmp_path / "g.csv").write_text(text, encoding=encoding)
+    with pytest.raises(ValueError, match=re.escape(words)):
+        manual_columns(tmp_path / "g.csv", {"Ada Lovelace", "José Núñez", "Łukasz"})
+
+
+def test_a_name_that_is_read_right_or_left_the_class_is_no_loss(tmp_path):
+    (tmp_path / "g.csv").write_text("student;manual;comment\nZo\u00eb;+ 1;\nGone;2;moved\n", encoding="cp1252")
+    assert manual_columns(tmp_path / "g.csv", {"Zoë"}) == {"Zoë": ("+ 1", ""), "Gone": ("2", "moved")}
+    assert as_number("+ 1") == 1
+
+
+def test_a_name_with_two_commas_stays_in_canvas_s_table(tmp_path, points):
+    rows = [Row("Smith, John, Jr.", "8.ipynb", "iou", "right")]
+    text = write_gradebook(rows, tmp_path / "g.csv", "canvas", points, None, {}).read_text(encoding="utf-8-sig")
+    assert '"Smith, John, Jr.",' in text
+
+
 def test_the_command_overwrites_nothing_where_it_cannot_read_what_was_written_by_hand(tmp_path):
     export_progress(tmp_path / "class_p.json", "Ada", {})
     before = "student;points;manual;comment\r\nAda;0;see mail;\r\n".encode("cp1252")

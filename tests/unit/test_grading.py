@@ -333,6 +333,44 @@ def test_what_a_cell_makes_in_ways_that_names_do_not_tell_is_found_by_running_al
     assert found["audit"] == "missing"
 
 
+def test_a_loop_s_letter_does_not_start_the_page_s_training(tmp_path, host):
+    """The page makes a `k`, too, in a cell that takes for ever; the answer's cell makes its own."""
+    cells = [
+        "import numpy as np\nfrom unet_lab.course import check",
+        "for k in range(3):\n    while True: pass",
+        "m = lambda t: t.diagonal() / (t.sum(0) + t.sum(1) - t.diagonal())\nfor k in 'ab':\n    print(k)",
+        "def my_iou(table):\n    with np.errstate(all='ignore'):\n        return m(table)\n\nfor k in 'ab':\n    print(k)\n\n"
+        "check('iou', my_iou)",
+    ]
+    (tmp_path / "ada_08_evaluation.ipynb").write_text(notebook(cells=cells), encoding="utf-8")
+    (submission,) = find_submissions(tmp_path)
+    assert states(mark(submission, Limits(8, 4), host))["iou"] == "right"
+
+
+def test_where_time_runs_out_for_one_the_others_are_tried_alone(tmp_path, host):
+    cells = [
+        "import numpy as np\nfrom unet_lab.course import check",
+        "while True: slow = 1",
+        "my_findings = slow\ncheck('audit', my_findings)",
+        "def my_iou(m):\n    with np.errstate(all='ignore'):\n        return m.diagonal() / (m.sum(0) + m.sum(1) - m.diagonal())",
+        "check('iou', my_iou)",
+    ]
+    (tmp_path / "ada_08_evaluation.ipynb").write_text(notebook(cells=cells), encoding="utf-8")
+    (submission,) = find_submissions(tmp_path)
+    found = states(mark(submission, Limits(8, 4), host))
+    assert (found["audit"], found["iou"]) == ("error", "right")
+
+
+def test_a_field_of_what_the_library_gives_is_not_the_student_s_own(tmp_path, host):
+    cells = [
+        "from unet_lab.course import check\nfrom unet_lab.objects import object_scores",
+        "def f(truth, prediction, limit):\n    return object_scores(truth, prediction, limit).f1\n\ncheck('object_f1', f)",
+    ]
+    (tmp_path / "ada_17_from_masks_to_measurements.ipynb").write_text(notebook(cells=cells), encoding="utf-8")
+    (submission,) = find_submissions(tmp_path)
+    assert "object_scores, which does it all" in flags(mark(submission, Limits(60, 4), host))
+
+
 def test_what_holds_of_a_wrong_answer_comes_from_its_check_to_the_points(tmp_path, host):
     """Two of three numbers right; the first fact of two, with draws of half of the images; an answer that stops: nothing."""
     changes = [WRONG["audit"], WRONG["interval"], (BODY, "    truth[:1, :1, :1, :1]\n" + BODY)]
