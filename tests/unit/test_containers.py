@@ -61,7 +61,9 @@ def marks(submissions, tool):
 @pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for docker is a script with a #! line")
 def test_each_submission_has_a_container_that_is_closed(stand_in, tmp_path):
     found, rows = marks(hand_in(tmp_path / "class", ["bob", "eve"]), "docker")
-    assert found == {"bob": "rwrr", "eve": "eeee"}
+    assert found["bob"] == "rwrr"
+    assert found["eve"][0] == "e"  # her time ran out there; the others are tried alone, in what time is left
+    assert set(found["eve"]) <= {"e", "r"}
     assert any("stopped after 10 seconds" in row.finding for row in rows if row.student == "eve")
     told = (stand_in.parent / "told").read_text().splitlines()
     runs = [line for line in told if line.startswith("run ")]
