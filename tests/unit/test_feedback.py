@@ -227,6 +227,7 @@ def test_a_check_that_was_deleted_is_told_to_both(tmp_path):
         ("[points]\nunet = 1,5", "Write it with a point: unet = 1.5"),
         ("[late]\nkeeps = 80%", "write a share as a number from 0 to 1, 0.8 for 80 %"),
         ("lessons = []", "lessons is an empty list"),
+        ("[deadlines]\n08 = 2026-12-01T12:00:00\n08_evaluation = 2026-12-02T12:00:00", "has both 08 and 08_evaluation"),
         ("points = 3", "Write a line [points], and below it default = 1."),
         ("late = 0.5", "Write a line [late], and below it keeps = 0.5."),
         ("default = true", "Write it below a line [points]."),

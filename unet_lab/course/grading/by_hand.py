@@ -82,7 +82,7 @@ def table_lines(text: str, file: str) -> Iterable[tuple[int, dict[str, str]]]:
     first = " ".join(text.partition("\n")[0].split())[:80]
     raise ValueError(
         f"{file}: it is there already, and its first line ({first}) has no columns student, manual and comment: what was written "
-        "by hand cannot be kept. Put them back, move the file away, or give another name with --out. The table is as it was."
+        f"by hand cannot be kept. Put them back, move the file away, or give another name with --out. {_AS_IT_WAS}"
     )
 
 

@@ -34,7 +34,8 @@ def late_rows(submissions: Sequence[Submission], rows: Iterable[Row], points: Po
 
 
 def how_long(seconds: float) -> str:
-    """
+    """A time in words, in the units that say which day of lateness it is.
+
     >>> how_long(50), how_long(4000), how_long(25 * 3600), how_long(80 * 3600)
     ('1 minute', '1 hour 6 minutes', '25 hours', '3 days 8 hours')
     """

@@ -207,7 +207,7 @@ def verdicts(
     found, reason, spent = run(submission, cells, "quick", limits, host)
     left -= spent
     open_ones = [name for name in expected if found.get(name, {}).get("state") not in _CLEAR] if reason else []
-    if len(expected) > 1:
+    if open_ones and len(expected) > 1:
         left = max(left, limits.seconds / 2)
     for place, name in enumerate(open_ones):
         if left > 1:

@@ -54,6 +54,9 @@ def read_points(path: str | Path | None = None) -> Points:
     worth = {name: worth.get(name, worth.get("default", 1.0)) for name in LESSON_OF}
     credit = CREDIT | {name: number(share, f"[credit] {name}", path, 1) for name, share in content.get("credit", {}).items()}
     whole = {name: lesson_named(name, "[deadlines]", path) for name in content.get("deadlines", {})}
+    twice = next((name for name, lesson in whole.items() if name != lesson and lesson in whole), None)
+    if twice is not None:
+        raise ValueError(f"{path.name}: [deadlines] has both {twice} and {whole[twice]}, which are one lesson. Leave one of them.")
     deadlines = {whole[name]: moment(when, name, path) for name, when in content.get("deadlines", {}).items()}
     keeps = number(late.get("keeps", 1), "[late] keeps", path, 1)
     per_day = number(late.get("per_day", 0), "[late] per_day", path, 1)

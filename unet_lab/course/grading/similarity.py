@@ -17,10 +17,7 @@ from functools import cache, partial
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import NamedTuple
 
-GIVEN_BY = {
-    "iou": "scores",
-    "object_f1": "object_scores",
-}  # functions of the library whose result holds the answer to an exercise
+GIVEN_BY = {"iou": "scores", "object_f1": "object_scores"}  # functions whose result holds the answer to an exercise
 FEWEST = 25  # tokens: shorter answers are alike by themselves
 NO_ANSWERS = ("unet_lab.course", "unet_lab.explorers", "unet_lab.plots")  # rooms that only ask, or show
 ALIKE = 0.9  # share of equal tokens from which a pair is in the table
