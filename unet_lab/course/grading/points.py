@@ -56,7 +56,7 @@ def read_points(path: str | Path | None = None) -> Points:
     whole = {name: lesson_named(name, "[deadlines]", path) for name in content.get("deadlines", {})}
     twice = next((name for name, lesson in whole.items() if name != lesson and lesson in whole), None)
     if twice is not None:
-        raise ValueError(f"{path.name}: [deadlines] has both {twice} and {whole[twice]}, which are one lesson. Leave one of them.")
+        raise ValueError(f"{path.name}: [deadlines] has both {twice} and {whole[twice]}, one lesson. Leave one of them.")
     deadlines = {whole[name]: moment(when, name, path) for name, when in content.get("deadlines", {}).items()}
     keeps = number(late.get("keeps", 1), "[late] keeps", path, 1)
     per_day = number(late.get("per_day", 0), "[late] per_day", path, 1)
