@@ -67,11 +67,11 @@ def others(seconds: float = 3.0) -> tuple[float, str]:
     own = {psutil.Process().pid, *(parent.pid for parent in psutil.Process().parents())}
     before = {p.pid: (p, sum(p.cpu_times()[:2])) for p in psutil.process_iter(["cpu_times", "name"]) if p.pid not in own}
     time.sleep(seconds)
-    taken = {}
+    taken = []  # by process: several may have one name
     for process, used in before.values():
         with suppress(psutil.Error):
-            taken[process.info["name"] or str(process.pid)] = (sum(process.cpu_times()[:2]) - used) / seconds
-    return max(((share, name) for name, share in taken.items()), default=(0.0, ""))
+            taken.append(((sum(process.cpu_times()[:2]) - used) / seconds, process.info["name"] or str(process.pid)))
+    return max(taken, default=(0.0, ""))
 
 
 def busy() -> str:

@@ -160,9 +160,9 @@ def test_what_a_channel_is_worth_and_what_a_pixel_can_see(lab_page, model):
     right = effective_receptive_field(model, image, (100, 60), ["encoder.2.block"], class_index=int(label))
     for stage, name in (("image", "input"), ("encoder.2", "encoder.2.block")):
         scaled = 255 * (right[name] / right[name].max()) ** 0.5
-        bytes_shown, plain = np.array(shown[stage]), (scaled.ravel() / 255) ** 2
-        near_nothing = np.abs((bytes_shown / 255) ** 2 - plain) < 1e-4  # of the largest: the root makes two steps of it
-        assert (near_nothing | (np.abs(bytes_shown - scaled.ravel()) <= 1.01)).all()
+        off = np.abs(np.array(shown[stage]) - scaled.ravel())  # in 255ths of the largest
+        assert (off <= 1.01).mean() > 0.998
+        assert off.max() < 4  # where two numbers of a window are nearly equal, processors differ in which is the larger
     reach = lab_page.evaluate("import('./engine.js').then(e => e.fieldsOf(unetLab.engine.info.steps, 100, 60).image)")
     assert reach == [*model.receptive_field(100), *model.receptive_field(60)]
 
