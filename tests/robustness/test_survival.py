@@ -98,7 +98,7 @@ def test_kills_at_random_moments_and_the_end_is_the_same_bit_for_bit(tmp_path):
         with suppress(FileNotFoundError):
             state = newest_checkpoint(killed / "run.pt")  # complete, at whatever moment it was
             positions.add((len(state["reports"]), state["position"]) if state else None)
-    assert len(positions) > 3, "the kills did not fall at different moments"
+    assert len(positions) >= 3, "the kills did not fall at different moments"
     process = start(killed)
     process.join(300)
     assert_equal_results(killed, expected)

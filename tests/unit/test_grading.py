@@ -347,6 +347,64 @@ def test_a_loop_s_letter_does_not_start_the_page_s_training(tmp_path, host):
     assert states(mark(submission, Limits(8, 4), host))["iou"] == "right"
 
 
+IOU = "with np.errstate(all='ignore'): return d / (m.sum(0) + m.sum(1) - d)"
+MY_IOU, ASK = "def my_iou(m):\n    d = {}\n    " + IOU, "check('iou', my_iou)"
+CALLED = "class Iou:\n    def part(self, m): return m[0]\n    def __call__(self, m):\n        d = self.part(m)\n        "
+UNSEEN = {
+    "a helper mended later": [
+        "def part(m): return m[0]\ndef field(m):\n    d = part(m)\n    " + IOU,
+        "def part(m): return m.diagonal()",
+        "def my_iou(m): return field(m)",
+        ASK,
+    ],
+    "a class patched": [CALLED + IOU, "my_iou = Iou()", "def mend(self, m): return m.diagonal()\nIou.part = mend", ASK],
+    "another name": [
+        "parts = {'way': 'ravel'}",
+        "mine = parts",
+        "mine['way'] = 'diagonal'",
+        MY_IOU.format("getattr(m, parts['way'])()"),
+        ASK,
+    ],
+    "a list filled by a function": [
+        "ways = []\ndef add(f): ways.append(f)",
+        "add(lambda m: m.diagonal())",
+        MY_IOU.format("sum(f(m) for f in ways)"),
+        ASK,
+    ],
+    "a file": [
+        "from pathlib import Path",
+        "Path('way').write_text('diagonal')",
+        MY_IOU.format("getattr(m, Path('way').read_text() if Path('way').exists() else 'ravel')()"),
+        ASK,
+    ],
+    "globals": ["WAY = 'ravel'", "globals()['WAY'] = 'diagonal'", MY_IOU.format("getattr(m, WAY)()"), ASK],
+    "a name that something imports": [
+        "random = []",
+        "random.append('diagonal')",
+        MY_IOU.format("getattr(m, [*random, 'ravel'][0])()"),
+        ASK,
+        "import random",
+    ],
+    "not tried at first": [
+        "my_iou = None",
+        MY_IOU.format("m.diagonal()").replace("my_iou", "way"),
+        "globals()['my_iou'] = way",
+        ASK,
+    ],
+}
+
+
+def test_what_is_done_in_ways_that_names_do_not_tell_counts_as_in_the_notebook(tmp_path, host):
+    """Where the cells that names lead to give no right answer, all cells of the student's own run, and none of the page's."""
+    start = ["import numpy as np\nfrom unet_lab.course import check"]
+    for what, cells in UNSEEN.items():
+        path = tmp_path / what / "08_evaluation.ipynb"
+        path.parent.mkdir()
+        path.write_text(notebook(cells=start + cells), encoding="utf-8")
+    found = {one.student: states(mark(one, Limits(60, 4), host))["iou"] for one in find_submissions(tmp_path)}
+    assert found == dict.fromkeys(UNSEEN, "right")
+
+
 def test_where_time_runs_out_for_one_the_others_are_tried_alone(tmp_path, host):
     cells = [
         "import numpy as np\nfrom unet_lab.course import check",

@@ -36,10 +36,9 @@ def unet(answer) -> None:
         ((1, 1, 4, 2), 24, 20),
     ):
         x = torch.randn(3, settings[0], height, width, generator=torch.Generator().manual_seed(settings[0]))
-        with sized:
-            model, found = made(answer, dict(zip(NAMES, settings, strict=True)), x)
         try:
             with sized:
+                model, found = made(answer, dict(zip(NAMES, settings, strict=True)), x)
                 (out,) = outputs(found, ("logits",))
                 layers = check_parts_and_size(model, x, out, settings)
             with gives_logits:
@@ -51,7 +50,8 @@ def unet(answer) -> None:
         except Wrong as wrong:
             if settings != (1, 3, 4, 2):
                 said = ", ".join(f"{name}={value}" for name, value in zip(NAMES, settings, strict=True))
-                wrong.finding = f"with {said} it no longer works: {wrong.finding}"
+                finding = wrong.finding.replace(f"with {said} and input", "for input", 1)
+                wrong.finding = f"with {said} it no longer works: {finding}"
             raise
     with doubles:
         channels_must_double(answer)

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import math
-import os
-import secrets
-import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import cache
-from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from unet_lab.course.exercises import LESSONS
+from unet_lab.course.grading.attempts import verdicts
 from unet_lab.course.grading.hosting import Host, Limits
-from unet_lab.course.grading.isolation import can_fork
 from unet_lab.course.grading.notebooks import (
     Unreadable,
     asked_checks,
@@ -30,28 +23,25 @@ from unet_lab.course.grading.notebooks import (
 )
 from unet_lab.course.grading.roster import spellings
 from unet_lab.course.grading.similarity import own_lines
-from unet_lab.course.grading.slicing import may_be_elsewhere, needed_cells
+from unet_lab.course.grading.slicing import needed_cells
 from unet_lab.course.grading.submissions import Submission
 from unet_lab.course.grading.translating import plain_python
 from unet_lab.course.grading.trust import suspicious
 from unet_lab.course.progress import COURSE, read_export
 
-_CLEAR = ("right", "wrong", "not tried")
-MOST_BESIDE = 200_000_000  # bytes of the files beside a notebook that are copied for it
 UNMARKED = {
     "script": "a Python script (.py), not marked: hand in the notebook itself (.ipynb)",
     "page": "a web page (.html), not marked: hand in the notebook itself (.ipynb)",
     "nothing": "",
     "refused": "",
 }
-STATES = ("right", "wrong", "not tried", "error", "missing", "reported", "note", "late", "flag", "tries")
 
 
 class Row(NamedTuple):
     """What became of one exercise, or, where `exercise` is empty, of a whole submission.
 
-    state : one of `STATES`; "missing" where the notebook no longer asks for it, "reported" where only the student's own file
-    says so; "note" and "late" are remarks about a whole file. share : of a wrong answer, between 0 and 1, how far it came;
+    state : one of `attempts.STATES`; "missing" where the notebook no longer asks for it, "reported" where only the student's own
+    file says so; "note" and "late" are remarks about a whole file. share : of a wrong answer, between 0 and 1, how far it came;
     facts : that in words.  lesson : of a row that says "late", which one's deadline; empty for the whole file.
     """
 
@@ -153,7 +143,7 @@ def marked(submission: Submission, limits: Limits, host: Host) -> list[Row]:
     others = others_asked(cells, lesson)
     names = [*LESSONS[lesson], *(name for exercises in others.values() for name in exercises)]
     handed_out = [code for known in (lesson, *others) for code in handed_out_cells(known)]
-    found, reason = verdicts(submission, cells, names, limits, host)
+    found, reason = verdicts(submission, cells, names, handed_out, limits, host)
     rows = []
     for name in names:
         entry = found.get(name) or unchecked(name, cells, reason)
@@ -195,100 +185,6 @@ def own_code(cells: list[str], exercise: str, handed_out: Sequence[str]) -> str:
         return ""
     needed = [cells[k] for k in needed_cells(cells, [number]) if cells[k] not in handed_out]
     return own_lines("\n".join(needed), handed_out)
-
-
-def verdicts(
-    submission: Submission, cells: list[str], expected: list[str], limits: Limits, host: Host
-) -> tuple[dict[str, dict], str]:
-    """Quick first: the cells that the checks need. Then what that leaves open: each answer alone, where the process died of one
-    or time ran out (it may have for one of them only: together they get half of it again); the whole notebook in order, where
-    something was missing that names do not tell."""
-    left = limits.seconds
-    found, reason, spent = run(submission, cells, "quick", limits, host)
-    left -= spent
-    open_ones = [name for name in expected if found.get(name, {}).get("state") not in _CLEAR] if reason else []
-    if open_ones and len(expected) > 1:
-        left = max(left, limits.seconds / 2)
-    for place, name in enumerate(open_ones):
-        if left > 1:
-            share = left / (len(open_ones) - place)
-            alone, why, spent = run(submission, cells, f"only:{name}", limits._replace(seconds=share), host)
-            found["flags"] += alone["flags"]
-            left -= spent
-            found[name] = alone.get(name) or {"exercise": name, "state": "error", "finding": why, "seconds": 0.0}
-    broken = [name for name in expected if found.get(name, {}).get("state") == "error"]
-    unclear = [name for name in broken if may_be_elsewhere(found[name]["finding"], cells)]
-    if unclear and not reason and left > 1:
-        again, reason, _ = run(submission, cells, "all", limits._replace(seconds=left), host)
-        found |= {name: entry for name, entry in again.items() if name in unclear}
-        found["flags"] += again["flags"]
-    return found, reason
-
-
-def run(submission: Submission, cells: list[str], how: str, limits: Limits, host: Host) -> tuple[dict[str, dict], str, float]:
-    """Verdicts by exercise, why the process ended before its time, if it did, and the seconds that it used."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, tempfile.TemporaryDirectory() as outside:
-        results, texts, secret = Path(outside, "results"), Path(outside, "cells"), secrets.token_hex(16)
-        results.touch()
-        texts.write_text(json.dumps(cells), encoding="utf-8")
-        place = copy_beside(submission, Path(folder))
-        job = {"cells": str(texts), "results": str(results), "folder": folder, "place": place, "how": how}
-        job["forbidden"] = [str(COURSE / "notebooks" / "solutions"), str(COURSE / "notebooks" / "source"), *submission.others]
-        reason, spent, status = host.run(job | {"seconds": limits.seconds, "secret": secret}, limits)
-        found, ended = read(results, secret)
-    if not reason and not ended:
-        reason = f"its process ended by itself, with status {status}, before the last cell"
-    return found, reason, spent
-
-
-def copy_beside(submission: Submission, folder: Path) -> str:
-    """Copy the files of the student's folder to where the notebook will run; returns the notebook's place below `folder`."""
-    place = PurePosixPath(submission.place or submission.path.name).parent
-    Path(folder, place).mkdir(parents=True, exist_ok=True)
-    left = MOST_BESIDE
-    for name, path in submission.beside:
-        left -= path.stat().st_size
-        if left < 0:
-            break
-        Path(folder, name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, Path(folder, name))
-    if can_fork() and os.getuid() == 0:  # it may run as another user
-        for path in (folder, *folder.rglob("*")):
-            path.chmod(0o777 if path.is_dir() else 0o666)
-    return str(place)
-
-
-def read(results: Path, secret: str) -> tuple[dict[str, dict], bool]:
-    """Verdicts by exercise, and whether the notebook came to its end. Lines that do not begin with the secret are not ours."""
-    found, ended = {"flags": []}, False
-    for line in results.read_text(encoding="utf-8", errors="replace").splitlines():
-        key, _, text = line.partition(" ")
-        try:
-            entry = believable(json.loads(text))
-        except (ValueError, TypeError, AttributeError, RecursionError):
-            continue  # the last line of a process that was killed
-        if key != secret:
-            continue
-        ended = ended or bool(entry.get("end"))
-        if "flag" in entry:
-            found["flags"].append((entry.get("exercise", ""), entry["flag"]))
-        if entry.get("state") in STATES and isinstance(entry.get("exercise"), str):
-            entry = {"finding": "", "seconds": 0.0, "hint": ""} | entry
-            before = found.get(entry["exercise"])
-            if before is None or before["state"] != "right":
-                found[entry["exercise"]] = entry
-    return found, ended
-
-
-def believable(entry: dict) -> dict:
-    """A line of the process that runs a submission, each of its entries of the type that it must have, shares between 0 and 1."""
-    found = {
-        name: str(entry[name])[:10_000] for name in ("exercise", "state", "finding", "hint", "facts", "flag") if name in entry
-    }
-    for name, most in (("seconds", math.inf), ("share", 1.0)):
-        if name in entry:
-            found[name] = min(max(0.0, float(entry[name])), most)
-    return found | {"end": bool(entry.get("end"))}
 
 
 def from_export(submission: Submission) -> list[Row]:

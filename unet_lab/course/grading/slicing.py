@@ -136,7 +136,9 @@ def needed_cells(cells: Sequence[str], wanted: Iterable[int]) -> list[int]:
     in other ways (a seed that is set, a file that is written, a change inside a function) is not followed.
     """
     known = [names_of(code) for code in cells]
-    modules = frozenset().union(*(names.imported for names in known if names is not None))  # np.f() does not change np
+    readable = [names for names in known if names is not None]
+    modules = frozenset().union(*(names.imported for names in readable))  # np.f() does not change np,
+    modules -= frozenset().union(*(names.made - names.imported for names in readable))  # if it is never anything else
     needed, waiting = set(), sorted(wanted)
     while waiting:
         number = waiting.pop()

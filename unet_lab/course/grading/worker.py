@@ -184,7 +184,7 @@ def run_notebook(cells: list[str], job: dict, say, wire: Witness | None) -> None
     shell = HarmlessShell()
     namespace = {"__name__": "__main__", "display": lambda *shown, **how: None, "get_ipython": lambda: shell}
     wanted = {name: number for name, number in asked_checks(cells).items() if how in ("quick", "all", f"only:{name}")}
-    numbers = range(len(cells)) if how == "all" else needed_cells(cells, wanted.values())
+    numbers = range(len(cells)) if how == "all" else needed_cells(cells, [*wanted.values(), *job.get("also", ())])
     asked = {}
     for name, number in wanted.items():
         asked.setdefault(number, []).append(name)
