@@ -5,6 +5,7 @@ import json
 import math
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -231,7 +232,6 @@ def test_a_network_in_training_mode_is_left_in_it():
 
 
 def slow_way(seconds):
-    import time
 
     def make(model, example, calibration):
         return lambda x: (time.sleep(seconds), model(x))[1], 1.0
@@ -444,6 +444,18 @@ def test_layers_are_timed_and_counted_and_the_machine_has_a_peak():
     assert all(layer.seconds > 0 for layer in layers)
     assert all(layer.rate == pytest.approx(layer.multiply_adds / layer.seconds) for layer in layers)
     assert machine_peak(size=256, rounds=1) > 0
+
+
+def test_the_ruler_stays_small_where_a_type_is_slow(monkeypatch):
+    sizes = []
+
+    def slow(a, b):
+        sizes.append(len(a))
+        time.sleep(0.25)
+
+    monkeypatch.setattr(torch, "mm", slow)
+    assert machine_peak(size=512, rounds=1) > 0
+    assert set(sizes) == {64}, "the full size would take for ever"
 
 
 def test_held_memory_is_what_is_waited_for():
