@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import functools
 import http.server
-import json
 import statistics
 import sys
 import tempfile
@@ -25,7 +24,7 @@ sys.path.insert(0, str(HERE))
 import psutil  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 
-from tests.browser.driving import CHROMIUM, open_and_run, running_lab  # noqa: E402
+from tests.browser.driving import CHROMIUM, notebook_of, open_and_run, running_lab  # noqa: E402
 
 TIMES, CHANGES = 20, 200
 PAGE = HERE / "build" / "page"
@@ -100,13 +99,8 @@ def megabytes(processes: list[psutil.Process]) -> float:
 
 
 def in_jupyterlab(chromium) -> None:
-    cells = [
-        {"cell_type": "code", "id": f"c{k}", "metadata": {}, "outputs": [], "execution_count": None, "source": source}
-        for k, source in enumerate(CELLS)
-    ]
-    notebook = {"cells": cells, "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}}}
     copy = HERE / "notebooks" / "see-network.ipynb"
-    copy.write_text(json.dumps(notebook | {"nbformat": 4, "nbformat_minor": 5}), encoding="utf-8")
+    copy.write_text(notebook_of(*CELLS), encoding="utf-8")
     page = chromium.new_page(viewport={"width": 1250, "height": 1400})
     page.console_errors = []
     try:

@@ -215,7 +215,7 @@ figure
 # %%
 plain_script = folder / "ddp.py"
 _ = plain_script.write_text('''
-import sys, torch, torch.distributed as dist
+import gc, torch, torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, DistributedSampler
 from unet_lab.datasets import SegmentationDataset
@@ -238,6 +238,8 @@ for epoch in range(3):
         dist.all_reduce(loss.detach_())                          # only to print the whole batch's loss
         if dist.get_rank() == 0:
             print("loss", loss.item() / dist.get_world_size(), flush=True)
+del model, optimizer, loss                                       # what still holds the connections goes first:
+gc.collect()                                                     # a thread of theirs that outlives Python may abort it
 dist.destroy_process_group()
 ''')
 # %%

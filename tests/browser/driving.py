@@ -51,6 +51,16 @@ def running_lab(home: Path) -> Iterator[tuple[str, str]]:
             process.wait(30)
 
 
+def notebook_of(*cells: str) -> str:
+    """A notebook file with these code cells, none of them run."""
+    made = [
+        {"cell_type": "code", "id": f"c{k}", "metadata": {}, "outputs": [], "execution_count": None, "source": source}
+        for k, source in enumerate(cells)
+    ]
+    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+    return json.dumps({"cells": made, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5})
+
+
 def stop_kernels(lab):
     """End whatever runs in the lab."""
     for session in json.loads(request(lab, "/api/sessions")):

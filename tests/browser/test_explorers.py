@@ -1,14 +1,16 @@
-"""Every explorer of the course in a real JupyterLab: keyboard, mouse and clicks move it, and its words are the library's."""
+"""Every explorer of the course in a real JupyterLab: keyboard, mouse and clicks move it, and its words are the library's.
+
+All of them in one page, one after the other: nbval runs the course's own pages, which end by turning every control.
+"""
 
 import json
 
 import pytest
 
 from tests.conftest import ROOT
+from tests.unit.explorers_to_try import EXPLORERS
 
-from .driving import nameless, open_and_run, until
-
-NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
+from .driving import nameless, notebook_of, open_and_run, until
 
 # What stands behind a picture of the page, asked of the kernel itself, from ipywidgets' own list (gc's leaves frozen ones out).
 ASK = """
@@ -25,6 +27,17 @@ with _DRAWING:  # a slider's own drawing runs in another thread
     _said = [_say(e) for e in list(_instances.values()) if isinstance(e, _Explorer) and _shows(e)]
 print("ANSWER" + _json.dumps(_said))
 """
+
+BEGIN = f"""import sys
+sys.path.insert(0, {str(ROOT)!r})
+from tests.unit.explorers_to_try import EXPLORERS"""
+
+RUN_SECOND_CELL = """async (code) => {
+    const { content } = window.jupyterapp.shell.currentWidget;
+    content.activeCellIndex = 1;
+    content.widgets[1].model.sharedModel.setSource(code);
+    await window.jupyterapp.commands.execute('notebook:run-cell');
+    return content.widgets[1].model.outputs.toJSON().filter(o => o.output_type === 'error').map(o => o.evalue); }"""
 
 EXECUTE = """async (code) => {
     const kernel = window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel;
@@ -152,79 +165,101 @@ def paint_by_key(page, box, canvas):
     until(page, lambda: box.get_by_text("Brush at row").count() == 0, 10)
 
 
-@pytest.mark.parametrize("name", NOTEBOOKS)
-def test_explorers_follow_keyboard_mouse_and_clicks(page, lab, copy, name):
-    open_and_run(page, lab, copy(name))
-    boxes = page.locator(".unet-lab-explorer")
-    until(page, lambda: boxes.count() > 0, 30)
-    for number in range(boxes.count()):
-        box = boxes.nth(number)
+@pytest.fixture(scope="module")
+def show(page, lab, copy):
+    """show(name) puts one explorer of the course on the page, in place of the one before; gives its box."""
+    where = copy("explorers.ipynb", notebook_of(BEGIN, "1"))
+    opened = []
+
+    def in_its_place(name):
+        if not opened or page.url not in opened:
+            open_and_run(page, lab, where)
+            opened.append(page.url)
+        page.console_errors.clear()
+        assert page.evaluate(RUN_SECOND_CELL, f"EXPLORERS[{name!r}]()") == []
+        box = page.locator(".unet-lab-explorer")
+        until(page, lambda: box.count() == 1 and box.locator("img.unet-lab-image").count() == 1, 30)
         box.scroll_into_view_if_needed()
-        until(page, lambda box=box: box.locator("img.unet-lab-image").count() == 1, 20)
         in_agreement(page, box)
-        picture = box.evaluate(SHOWN)["png"]
-        box.evaluate("b => { document.querySelector('#being-read')?.removeAttribute('id'); b.id = 'being-read'; }")
-        told, without_name = nameless(page, "#being-read")
-        assert not without_name, told
-        assert ("image", box.evaluate(SHOWN)["alt"]) in told
-        controls = box.locator(".widget-slider, .widget-dropdown, .widget-hslider")
-        # by keyboard: the first control that has somewhere to go
-        for k in range(controls.count()):
-            control = controls.nth(k)
-            fixed = control.locator(".noUi-handle")
-            if fixed.count() and fixed.first.get_attribute("aria-valuemax") == fixed.first.get_attribute("aria-valuemin"):
-                continue
-            assert use_keyboard(control)
-            break
-        picture = settled(page, box, picture)
-        in_agreement(page, box)
-        # by mouse: a slider is pulled to three quarters; where none does anything as the menus stand, after other choices
-        if not box.locator(".noUi-target").count():  # menus only
-            assert len(set(other_choices(page, box))) > 2
-            picture = settled(page, box, None)
-        else:
-            if not pull_a_slider(page, box, picture):
-                assert any(pull_a_slider(page, box, picture) for picture in other_choices(page, box))
-            picture = settled(page, box, picture)
-        in_agreement(page, box)
-        # by a click in the picture, where it takes clicks
-        image = box.locator("img.unet-lab-image")
-        place = image.bounding_box()
-        for x, y in ((0.13, 0.62), (0.17, 0.4), (0.09, 0.5)):
-            page.mouse.move(place["x"] + x * place["width"], place["y"] + y * place["height"])
-            if image.evaluate("i => i.style.cursor") == "crosshair":
-                page.mouse.click(place["x"] + x * place["width"], place["y"] + y * place["height"])
-                settled(page, box, picture)
-                in_agreement(page, box)
-                break
-        # by a stroke, where there is a canvas to paint on
-        canvas = box.locator("canvas:visible")
-        if canvas.count():
-            place = canvas.first.bounding_box()
-            page.mouse.move(place["x"] + 0.2 * place["width"], place["y"] + 0.2 * place["height"])
-            page.mouse.down()
-            for step in range(1, 7):
-                page.mouse.move(place["x"] + (0.2 + 0.1 * step) * place["width"], place["y"] + 0.25 * place["height"])
-            page.mouse.up()
-            painted = settled(page, box, picture)
+        return box
+
+    return in_its_place
+
+
+def step_by_keyboard(box):
+    """The first control that has somewhere to go, one step on."""
+    controls = box.locator(".widget-slider, .widget-dropdown, .widget-hslider")
+    for k in range(controls.count()):
+        control = controls.nth(k)
+        fixed = control.locator(".noUi-handle")
+        if fixed.count() and fixed.first.get_attribute("aria-valuemax") == fixed.first.get_attribute("aria-valuemin"):
+            continue
+        assert use_keyboard(control)
+        return
+
+
+def move_by_mouse(page, box, picture):
+    """A slider is pulled; where none does anything as the menus stand, after other choices."""
+    if not box.locator(".noUi-target").count():  # menus only
+        assert len(set(other_choices(page, box))) > 1
+    elif not pull_a_slider(page, box, picture):
+        assert any(pull_a_slider(page, box, picture) for picture in other_choices(page, box))
+
+
+def click_in_the_picture(page, box, picture):
+    """Where it takes clicks."""
+    image = box.locator("img.unet-lab-image")
+    place = image.bounding_box()
+    for x, y in ((0.13, 0.62), (0.17, 0.4), (0.09, 0.5)):
+        page.mouse.move(place["x"] + x * place["width"], place["y"] + y * place["height"])
+        if image.evaluate("i => i.style.cursor") == "crosshair":
+            page.mouse.click(place["x"] + x * place["width"], place["y"] + y * place["height"])
+            settled(page, box, picture)
             in_agreement(page, box)
-            assert painted != picture
-            paint_by_key(page, box, canvas.first)
-            until(page, lambda box=box: agrees(page, box), 20)
-        # back to the start
-        box.get_by_role("button", name="Reset").click()
-        settled(page, box, None)
+            return
+
+
+def paint_by_mouse(page, canvas):
+    place = canvas.bounding_box()
+    page.mouse.move(place["x"] + 0.2 * place["width"], place["y"] + 0.2 * place["height"])
+    page.mouse.down()
+    for step in range(1, 7):
+        page.mouse.move(place["x"] + (0.2 + 0.1 * step) * place["width"], place["y"] + 0.25 * place["height"])
+    page.mouse.up()
+
+
+@pytest.mark.parametrize("name", list(EXPLORERS))
+def test_explorers_follow_keyboard_mouse_and_clicks(page, show, name):
+    box = show(name)
+    picture = box.evaluate(SHOWN)["png"]
+    told, without_name = nameless(page, ".unet-lab-explorer")
+    assert not without_name, told
+    assert ("image", box.evaluate(SHOWN)["alt"]) in told
+    step_by_keyboard(box)
+    picture = settled(page, box, picture)
+    in_agreement(page, box)
+    move_by_mouse(page, box, picture)
+    picture = settled(page, box, picture if box.locator(".noUi-target").count() else None)
+    in_agreement(page, box)
+    click_in_the_picture(page, box, picture)
+    canvas = box.locator("canvas:visible")
+    if canvas.count():
+        paint_by_mouse(page, canvas.first)
+        painted = settled(page, box, picture)
         in_agreement(page, box)
+        assert painted != picture
+        paint_by_key(page, box, canvas.first)
+        until(page, lambda: agrees(page, box), 20)
+    box.get_by_role("button", name="Reset").click()
+    settled(page, box, None)
+    in_agreement(page, box)
     assert page.get_by_text("Error displaying widget").count() == 0
     assert not [e for e in page.console_errors if "favicon" not in e]
 
 
-def test_dragging_a_slider_draws_the_last_value_soon_and_queues_nothing(page, lab, copy):
+def test_dragging_a_slider_draws_the_last_value_soon_and_queues_nothing(page, show):
     """60 places in under a second: the kernel draws some of them, then the last one, and is then at rest."""
-    open_and_run(page, lab, copy("03_contracting_path.ipynb"))
-    box = page.locator(".unet-lab-explorer").first
-    box.scroll_into_view_if_needed()
-    in_agreement(page, box)
+    box = show("03 contracting path")
     box.evaluate("""b => { window.drawn = 0; new MutationObserver(l => { window.drawn += l.length; })
         .observe(b.querySelector('img.unet-lab-image'), {attributes: true, attributeFilter: ['src']}); }""")
     slider = box.locator(".noUi-target").first
@@ -249,11 +284,8 @@ def test_dragging_a_slider_draws_the_last_value_soon_and_queues_nothing(page, la
 THEMES = {"JupyterLab Dark": (17, 17, 17), "JupyterLab Light": (255, 255, 255)}
 
 
-def test_words_and_labels_can_be_read_in_both_themes(page, lab, copy):
-    open_and_run(page, lab, copy("06_losses.ipynb"))
-    box = page.locator(".unet-lab-explorer").first
-    box.scroll_into_view_if_needed()
-    in_agreement(page, box)
+def test_words_and_labels_can_be_read_in_both_themes(page, show):
+    box = show("06 loss")
     for theme, background in THEMES.items():
         page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
         until(page, lambda wanted=background: near(page.evaluate(BACKGROUND), wanted), 20)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-from .driving import STATE, open_and_run, open_page, request, told, until
+from .driving import STATE, notebook_of, open_and_run, open_page, request, told, until
 
 
 def test_lab_py_opens_start_here_and_its_explorer_follows_the_keyboard(page, lab):
@@ -83,9 +83,7 @@ def test_stop_button_works_while_the_cell_is_training(page, lab, copy):
         "monitor = watch_training(train(model, cells, cells, epochs=500, batch_size=8), model, cells.subset([0]))",
         "print('stopped early:', monitor.history.stopped_early, 'weights kept:', monitor.history.best_weights is not None)",
     ]
-    cell = {"cell_type": "code", "id": "a", "metadata": {}, "outputs": [], "execution_count": None, "source": "\n".join(source)}
-    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
-    address = copy("stop.ipynb", json.dumps({"cells": [cell], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}))
+    address = copy("stop.ipynb", notebook_of("\n".join(source)))
     open_page(page, lab, address)
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
     page.get_by_text(re.compile(r"Epoch [3-9] of 500")).first.wait_for()
@@ -110,11 +108,7 @@ def test_stop_button_works_while_the_cell_is_training(page, lab, copy):
 
 def test_a_kernel_that_does_not_answer_is_told_and_the_offer_to_restart_it_works(page, lab, copy):
     """The kernel's process is held; JupyterLab goes on saying "idle", and the cell would wait for ever."""
-    cell = {"cell_type": "code", "id": "a", "metadata": {}, "outputs": [], "execution_count": None, "source": "print(6 * 7)"}
-    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
-    open_page(
-        page, lab, copy("silent.ipynb", json.dumps({"cells": [cell], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}))
-    )
+    open_page(page, lab, copy("silent.ipynb", notebook_of("print(6 * 7)")))
     told(page, lab, lambda: page.evaluate(STATE) == "idle", 60)
     held = [p for p in kernels_of(lab) if p.is_running()]
     assert held

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from .driving import open_and_run, until
+from .driving import notebook_of, open_and_run, until
 from .test_explorers import EXECUTE
 
 CELLS = [
@@ -18,12 +18,7 @@ CELLS = [
 @pytest.fixture
 def walk(page, lab, copy):
     """The view of the shipped network in a page of its own; `walk(code)` asks the kernel for the value of an expression."""
-    cells = [
-        {"cell_type": "code", "id": f"c{k}", "metadata": {}, "outputs": [], "execution_count": None, "source": source}
-        for k, source in enumerate(CELLS)
-    ]
-    notebook = {"cells": cells, "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}}}
-    where = copy("walk.ipynb", json.dumps(notebook | {"nbformat": 4, "nbformat_minor": 5}))
+    where = copy("walk.ipynb", notebook_of(*CELLS))
     open_and_run(page, lab, where)
     page.wait_for_selector(".unl[data-ready]")
 

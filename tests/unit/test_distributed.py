@@ -16,8 +16,9 @@ from unet_lab.training.checkpoint import load_checkpoint
 from unet_lab.training.distributed import Workers, on_this_machine
 from unet_lab.unet import UNet
 
-ONE_CURVE = ("plain", "synchronised", "sum", "recompute", "weighted", "weighted sum", "own loss")
+ONE_CURVE = ("plain", "synchronised", "recompute", "weighted", "weighted sum", "own loss")
 ALL = (*ONE_CURVE, "each its own")
+OF_TWO = ("synchronised", "weighted sum", "dies")  # what two workers are asked besides: four need all that two need
 
 
 def torchrun(workers, folder, *cases, options=()):
@@ -33,11 +34,11 @@ def torchrun(workers, folder, *cases, options=()):
 
 @pytest.fixture(scope="module")
 def curves(tmp_path_factory):
-    """What each case gave, by number of workers."""
+    """What each case gave, by number of workers: one and four run all of them."""
     folder, found = tmp_path_factory.mktemp("curves"), {}
     (folder / "killed").touch()  # so that nobody is killed in the run that later ones are compared with
     for workers in (1, 2, 4):
-        printed, status = torchrun(workers, folder, *ALL, *(["dies"] if workers == 2 else []))
+        printed, status = torchrun(workers, folder, *(OF_TWO if workers == 2 else ALL))
         assert status == 0, printed
         assert "Warning: torch" not in printed
         found[workers] = json.loads((folder / f"{workers}.json").read_text())
@@ -49,6 +50,7 @@ def furthest(curves, case):
     return max(
         abs(a - b) / abs(b)
         for workers in (2, 4)
+        if case in curves[workers]
         for a, b in zip(curves[workers][case]["losses"], curves[1][case]["losses"], strict=True)
     )
 
@@ -57,7 +59,7 @@ def furthest(curves, case):
 def test_one_two_and_four_workers_have_one_loss_curve(curves, case):
     assert furthest(curves, case) < 1e-4
     losses = curves[1][case]["losses"]
-    assert len(set(losses)) == 3
+    assert len(set(losses)) == 2
     assert all(math.isfinite(loss) for loss in losses)
 
 
@@ -69,7 +71,7 @@ def test_one_worker_under_torchrun_trains_as_without_it(curves):
     torch.manual_seed(0)
     model = UNet(base_channels=4, depth=2)
     cells = SegmentationDataset.generated(18, size=32)
-    settings = {"epochs": 3, "batch_size": 8, "learning_rate": 0.001, "precision": "float32", "device": "cpu"}
+    settings = {"epochs": 2, "batch_size": 8, "learning_rate": 0.001, "precision": "float32", "device": "cpu"}
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -81,7 +81,7 @@ def with_marks(marks):
 
 # Some hand in one of the 81 combinations of right, wrong and not tried, in whatever way their course's platform has …
 COMBINATIONS = [dict(zip(ASKED, marks, strict=True)) for marks in itertools.product(("1", "0", ""), repeat=4)]
-ORDINARY = [f"Stu{letter} Dent{letter}" for letter in "abcdefghijklmnop"]
+ORDINARY = [f"Stu{letter} Dent{letter}" for letter in "abcdefgh"]
 ORDINARY = dict(zip(ORDINARY, random.Random(0).sample(COMBINATIONS, len(ORDINARY)), strict=True))
 WAYS = [
     "moodle/{first} {last}_{number}_assignsubmission_file_/08_evaluation.ipynb",
@@ -106,15 +106,15 @@ odd = (7
 %time odd += 0
 my_iou?
 """
-GROWS = (
-    "    while True: kept.append(np.ones(25_000_000)), time.sleep(0.05)\n"  # with pauses: the memory is what it is stopped for
+GROWS = (  # with pauses, and not while it is checked: the memory is what it is stopped for, and not the processor's time
+    "import time\nkept = []\nwhile True: kept.append(np.ones(10_000_000)), time.sleep(0.05)\n"
 )
 CLASS = {
     "ada": notebook(),
     "bob": notebook(WRONG["confusion_matrix"]),
     "cleo": notebook(untried=ASKED),
     "dan": notebook((BODY, "    while True: pass\n" + BODY)),
-    "eve": notebook((BODY, f"    import time\n    kept = []\n{GROWS}" + BODY)),
+    "eve": notebook((DEF, GROWS + DEF)),
     "finn": notebook((DEF, "import os; os._exit(7)\n" + DEF)),
     "gus": notebook((DEF, "import shutil; shutil.rmtree(PLACE)\n" + DEF)),
     "hana": notebook(
@@ -577,7 +577,7 @@ def test_the_table_of_a_class_is_right(tmp_path, marked):
     path, _ = write_tables([row for found in marked.values() for row in found], tmp_path / "grades.csv")
     lines = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
     assert {line["student"]: {name: line[name] for name in ASKED} for line in lines} == MARKS
-    assert len(lines) == len(MARKS) == len(CLASS) + len(ORDINARY) + 1 == 43
+    assert len(lines) == len(MARKS) == len(CLASS) + len(ORDINARY) + 1 == 35
     for column, shown in (("passed", "1"), ("flagged", "1?")):
         assert {line["student"]: line[column] for line in lines} == {s: str([*m.values()].count(shown)) for s, m in MARKS.items()}
     errors = {line["student"]: line["errors"] for line in lines}

@@ -165,7 +165,7 @@ def far_away(image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarra
     at = slice(top, top + small), slice(left, left + small)
     brightness = float(np.median(image[mask == 0]))
     frame, labels = np.full(image.shape, brightness, np.float32), np.zeros_like(mask)
-    frame[at] += 0.1 * (cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA) - brightness)
+    frame[at] += 0.07 * (cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA) - brightness)
     labels[at] = cv2.resize(mask, (small, small), interpolation=cv2.INTER_NEAREST)
     frame += rng.normal(0, 25, frame.shape).astype(np.float32)
     return np.clip(frame, 0, 255).astype(np.uint8), labels
