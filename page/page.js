@@ -54,7 +54,7 @@ function acceptDrops(view, engine) {
   document.addEventListener("drop", async (event) => {
     stop(event);
     const [file] = event.dataTransfer.files;
-    if (file) view.change(file.arrayBuffer().then((content) => engine.open(file.name, new Uint8Array(content))));
+    if (file) view.load(file.arrayBuffer().then((content) => engine.open(file.name, new Uint8Array(content))));
   });
 }
 

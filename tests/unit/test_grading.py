@@ -661,6 +661,7 @@ def test_a_slice_stops_where_a_name_is_made_anew_or_made_by_the_cell_itself():
         ("class A(B):\n    def g(self):\n        return h", {"A"}, {"B", "h"}),
         ("for k in range(n):\n    total += k", {"k", "total"}, {"n", "total"}),
         ("[v * w for v in values]", set(), {"w", "values"}),
+        ("{k: v for k, v in {j for j in pairs}}\n[(last := k) for k in 'ab']", {"last"}, {"pairs"}),
         ("from a.b import c as d", {"d"}, set()),
         ("with open(p) as s:\n    t = s.read()", {"s", "t"}, {"p"}),
         ("x: int = 3\n_ = f()", {"x"}, {"f"}),

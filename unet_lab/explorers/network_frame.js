@@ -172,7 +172,7 @@ export function imageTools(app) {
   const chosen = app.state.image;
   const options = images.map((each) => [each.id, each.name]);
   if (!images.some((each) => each.id === chosen.id)) options.unshift([chosen.id, chosen.name]);
-  const menu = choice("image", options, chosen.id, (id) => app.change(app.engine.choose(id)));
+  const menu = choice("image", options, chosen.id, (id) => app.load(app.engine.choose(id)));
   if (!canOpen) return [menu];
   const file = make("input", {
     type: "file",
@@ -180,7 +180,7 @@ export function imageTools(app) {
     "aria-label": "an image of your own",
     onchange: async () => {
       const [given] = file.files;
-      if (given) app.change(app.engine.open(given.name, new Uint8Array(await given.arrayBuffer())));
+      if (given) app.load(app.engine.open(given.name, new Uint8Array(await given.arrayBuffer())));
     },
   });
   return [menu, make("label", { class: "unl-button unl-open" }, "your own …", file)];

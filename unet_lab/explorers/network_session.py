@@ -89,6 +89,11 @@ class NetworkSession:
         shown = {stage.name: stage.shown for stage in self.stages}
         return {s.level: run.outputs[shown[s.source]][None] for s in self.skips if s.level is not None}
 
+    @cached_property
+    def mask_before(self) -> np.ndarray:
+        """The mask (H', W') of the image with nothing painted, cut or switched off."""
+        return self.before.logits.argmax(dim=0).cpu().numpy()
+
     def describe(self) -> Answer:
         colours = [to_hex(c) for c in class_colours(len(self.class_names))]
         return {
@@ -122,7 +127,7 @@ class NetworkSession:
     def prediction(self) -> Answer:
         probability = self.run.logits.float().softmax(dim=0)
         confidence, mask = (t.cpu().numpy() for t in probability.max(dim=0))
-        before = self.before.logits.argmax(dim=0).cpu().numpy()
+        before = self.mask_before
         height, width = mask.shape
         top, left = ((a - b) // 2 for a, b in zip(self.image.shape[:2], mask.shape, strict=True))
         truth = self.prepared.truth
@@ -143,18 +148,22 @@ class NetworkSession:
 
     def values(self, step: str, into: bool = False) -> np.ndarray:
         """What a step gives, or what goes into it, float32 (C, H, W)."""
+        return self.tensor(step, into).float().cpu().numpy()
+
+    def tensor(self, step: str, into: bool = False) -> torch.Tensor:
         run = self.run
-        return (run.inputs[step] if into and step in run.inputs else output_of(run, step)).float().cpu().numpy()
+        return run.inputs[step] if into and step in run.inputs else output_of(run, step)
 
     def maps(
         self, step: str, channels: Sequence[int] | None = None, strongest: int = 0, size: int = 512, into: bool = False
     ) -> Answer:
-        values = self.values(step, into)
+        values = self.tensor(step, into)
         if channels is not None:
             channels = checked_channels(step, channels, len(values))
         else:
-            channels = np.argsort(-np.abs(values).mean(axis=(1, 2)), kind="stable")[: strongest or None].tolist()
-        values = smaller(values[list(channels)], size)
+            strength = values.float().abs().mean(dim=(1, 2))
+            channels = strength.argsort(descending=True, stable=True)[: strongest or None].tolist()
+        values = smaller(values[list(channels)].float().cpu().numpy(), size)
         low, high = (f(values, axis=(1, 2), keepdims=True) for f in (np.min, np.max))
         scaled = (values - low) / np.where(high > low, high - low, 1)
         return {
@@ -223,7 +232,8 @@ class NetworkSession:
             self.steps = steps_of(before)
             self.stages = stages_of(self.model, self.steps)
         self.prepared, self.image, self.before = self.judged(prepared), prepared.image, before
-        self.__dict__.pop("other_skips", None)
+        for kept in ("other_skips", "mask_before"):
+            self.__dict__.pop(kept, None)
         return self.changed()
 
     def choose(self, id: str) -> Answer:

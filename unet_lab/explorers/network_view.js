@@ -47,9 +47,13 @@ class NetworkView {
     }
   }
 
+  // What is shown, and what the view needs, is asked for together: one message there, one back.
   async fetchAll(views = true) {
-    const { engine } = this;
-    const [state, picture, prediction] = await Promise.all([engine.state(), engine.picture(), engine.prediction()]);
+    const { engine, view } = this;
+    const shown = Promise.all([engine.state(), engine.picture(), engine.prediction()]);
+    const asked = views ? view.ask?.() : undefined;
+    asked?.catch(() => {}); // what is wrong, `shown` says too
+    const [state, picture, prediction] = await shown;
     const resized = this.picture && (this.picture.height !== picture.height || this.picture.width !== picture.width);
     const renamed = this.state && this.state.image.id !== state.image.id;
     Object.assign(this, { state, picture, prediction });
@@ -62,13 +66,23 @@ class NetworkView {
       return this.show();
     }
     if (renamed) this.buildHead();
-    await this.view.refresh();
+    await (this.view === view ? view.refresh(asked) : this.view.refresh());
     this.pictures.draw();
     this.say();
   }
 
-  // Something was changed: wait for it, then show everything anew. What went wrong is said.
+  // Something was changed: show everything anew, asked for in the same message. What went wrong is said.
   async change(done) {
+    this.error.textContent = "";
+    try {
+      await Promise.all([done, this.renew()]);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  // Another image, which may take a while to be read: show everything once it is there.
+  async load(done) {
     this.error.textContent = "";
     try {
       await done;

@@ -155,10 +155,14 @@ export class ViewU {
     this.board.append(select);
   }
 
-  async refresh() {
+  ask() {
+    const { network, engine } = this.app;
+    return Promise.all(network.stages.map((stage) => engine.maps(stage.shown, { strongest: CARDS, size: 96 })));
+  }
+
+  async refresh(asked = this.ask()) {
     const { app } = this;
-    const asked = app.network.stages.map((stage) => app.engine.maps(stage.shown, { strongest: CARDS, size: 96 }));
-    const found = await Promise.all(asked);
+    const found = await asked;
     app.network.stages.forEach((stage, k) => (this.maps[stage.name] = found[k]));
     if (app.view !== this) return;
     this.svg.replaceChildren();

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import copy
 import re
 import symtable
 from collections.abc import Iterable, Sequence
@@ -38,7 +39,7 @@ def names_of(code: str) -> Names | None:
     code = plain_python(code)
     try:
         tree = ast.parse(code)
-        tables = [symtable.symtable(code, "cell", "exec")]
+        tables = [scopes_of(tree)]
         bound: set[str] = set()
         asked = asked_in_order(tree.body, bound)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -65,6 +66,24 @@ def names_of(code: str) -> Names | None:
     return Names(
         frozenset(made - {"_"}), frozenset(asked - BUILTIN), frozenset(changes - BUILTIN), frozenset(imported), frozenset(bound)
     )
+
+
+class WithScopes(ast.NodeTransformer):
+    """Every comprehension as a generator expression. From 3.12 on Python inlines the others (PEP 709), and its symbol tables then
+    say that `[v for v in x]` makes a `v`."""
+
+    def visit_ListComp(self, node: ast.ListComp | ast.SetComp) -> ast.AST:
+        return self.generic_visit(ast.GeneratorExp(node.elt, node.generators))
+
+    visit_SetComp = visit_ListComp
+
+    def visit_DictComp(self, node: ast.DictComp) -> ast.AST:
+        return self.generic_visit(ast.GeneratorExp(ast.Tuple([node.key, node.value], ast.Load()), node.generators))
+
+
+def scopes_of(node: ast.AST) -> symtable.SymbolTable:
+    """The symbol table of a piece of code, comprehensions with a scope of their own."""
+    return symtable.symtable(ast.unparse(WithScopes().visit(copy.deepcopy(node))), "cell", "exec")
 
 
 def asked_in_order(statements: Iterable[ast.stmt], bound: set[str]) -> set[str]:
@@ -108,7 +127,7 @@ def referenced(node: ast.AST | None) -> set[str]:
     """The names of other places that a statement or an expression asks for, in its functions too."""
     if node is None:
         return set()
-    tables, found = [symtable.symtable(ast.unparse(node), "cell", "exec")], set()
+    tables, found = [scopes_of(node)], set()
     while tables:
         table = tables.pop()
         tables += table.get_children()
