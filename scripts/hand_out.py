@@ -38,7 +38,7 @@ LEFT_OUT = (
     *("docs/teaching.md", "docs/measurements.md"),
     *("notebooks/solutions/", "notebooks/source/", "unet_lab/course/grading/"),
     *("tests/browser/", "tests/exercises/", "tests/robustness/", "tests/test_project.py", "benchmarks/reaction.py"),
-    "benchmarks/network_reaction.py",
+    *("benchmarks/network_reaction.py", "benchmarks/scaling.py"),
 )
 LECTURERS_SCRIPTS = ("make_notebooks", "grade", "hand_out", "new_exercise")
 LECTURERS_SCRIPTS += ("pages_for_students", "search_answers", "exercise_pages", "hand_out_for", "for_nbgrader", "for_otter")

@@ -157,13 +157,13 @@ class NetworkSession:
     def maps(
         self, step: str, channels: Sequence[int] | None = None, strongest: int = 0, size: int = 512, into: bool = False
     ) -> Answer:
-        values = self.tensor(step, into)
+        values = self.values(step, into)
         if channels is not None:
             channels = checked_channels(step, channels, len(values))
         else:
-            strength = values.float().abs().mean(dim=(1, 2))
-            channels = strength.argsort(descending=True, stable=True)[: strongest or None].tolist()
-        values = smaller(values[list(channels)].float().cpu().numpy(), size)
+            strength = self.tensor(step, into).float().abs().mean(dim=(1, 2)).cpu().numpy()
+            channels = np.argsort(-strength, kind="stable")[: strongest or None].tolist()
+        values = smaller(values[list(channels)], size)
         low, high = (f(values, axis=(1, 2), keepdims=True) for f in (np.min, np.max))
         scaled = (values - low) / np.where(high > low, high - low, 1)
         return {
