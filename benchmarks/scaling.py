@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 import tempfile
@@ -211,7 +212,7 @@ def measure(name: str, size: int) -> dict[str, float]:
 
 def measured(scale: Scale, size: int) -> dict[str, float]:
     line = [sys.executable, __file__, "--measure", scale.name, str(size)]
-    done = subprocess.run(line, cwd=HERE, check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(line, cwd=HERE, check=True, stdout=subprocess.PIPE, text=True, env=os.environ | {"TQDM_DISABLE": "1"})
     return json.loads(done.stdout.splitlines()[-1])
 
 
