@@ -6,11 +6,8 @@ Only rows whose title holds one of the words. The peak is what the process took 
 """
 
 import json
-import resource
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
 import psutil
@@ -18,6 +15,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.explorers import EXPLORERS, changes
+from benchmarks.table import peak_of
 from unet_lab.datasets import SegmentationDataset, generate_cell
 from unet_lab.inference import predict, segment
 from unet_lab.training import evaluate, steps, training_memory
@@ -65,25 +63,6 @@ def tasks():
         yield f"explorer {title}", None, lambda title=title: explorer(title)
 
 
-def peak_of(work):
-    """Bytes by which this process grows at most while `work` runs; asked every millisecond."""
-    process = psutil.Process()
-    before, most, over = process.memory_info().rss, 0, threading.Event()
-
-    def watch():
-        nonlocal most
-        while not over.is_set():
-            most = max(most, process.memory_info().rss)
-            time.sleep(0.001)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    work()
-    over.set()
-    watcher.join()
-    return most - before
-
-
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--one"]:
         prepared = next(make for title, _, make in tasks() if title == sys.argv[2])()
@@ -91,8 +70,7 @@ if __name__ == "__main__":
         if sys.argv[2].startswith("training"):
             torch.optim.Adam([torch.zeros(1, requires_grad=True)])  # loads what the first optimiser loads
         peak = peak_of(prepared)
-        whole = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        print(json.dumps([peak, whole]))
+        print(json.dumps([peak, before + peak]))
         sys.exit()
     print(f"{'what':36s} {'estimate MB':>12s} {'peak MB':>9s} {'estimate / peak':>16s} {'whole process MB':>17s}")
     for title, estimate, _ in tasks():

@@ -2,9 +2,10 @@
 
     .venv/bin/python benchmarks/scaling.py [--quick] [NAME ...]
 
-Each size runs in a process of its own: the best time of three (of one where it takes more than five seconds), and how far the
-process grew beyond what it held before. The slope is that of log(time) over log(size) between the two largest sizes: 1 is linear
-in what the column counts. NAME is the start of a row's name; --quick leaves the largest size out.
+Each size runs in a process of its own: once while its memory is watched, and how far it grows beyond what it held before; then
+three times more, of which the best counts, where once takes less than five seconds. The slope is that of log(time) over log(size)
+between the two largest sizes: 1 is linear in what the column counts. NAME is the start of a row's name; --quick leaves the
+largest size out.
 """
 
 from __future__ import annotations
@@ -15,18 +16,18 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import psutil
 
 HERE = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(HERE))
+from benchmarks.table import peak_of  # noqa: E402
 
+LONG = 5.0  # seconds: what takes longer runs once
 Work = Callable[[], object]
 
 
@@ -179,35 +180,19 @@ SCALES = (
 )
 
 
-class Watched(threading.Thread):
-    """Looks at how large this process is, a hundred times a second."""
-
-    def __init__(self):
-        super().__init__(daemon=True)
-        self.process, self.going, self.peak = psutil.Process(), True, 0
-
-    def run(self) -> None:
-        while self.going:
-            self.peak = max(self.peak, self.process.memory_info().rss)
-            time.sleep(0.01)
-
-
 def measure(name: str, size: int) -> dict[str, float]:
     """Seconds and MB of one size, in this process."""
     (scale,) = (scale for scale in SCALES if scale.name == name)
     with tempfile.TemporaryDirectory() as folder:
         work = scale.ready(size, Path(folder))
-        before = psutil.Process().memory_info().rss
-        watched = Watched()
-        watched.start()
-        times: list[float] = []
-        while len(times) < 3 and sum(times) < 5:
+        began = time.perf_counter()
+        peak = peak_of(work)
+        times = [time.perf_counter() - began]
+        for _ in range(3 if times[0] < LONG else 0):
             began = time.perf_counter()
             work()
             times.append(time.perf_counter() - began)
-        watched.going = False
-        watched.join()
-    return {"seconds": min(times), "mb": max(0.0, (watched.peak - before) / 1e6)}
+    return {"seconds": min(times), "mb": peak / 1e6}
 
 
 def measured(scale: Scale, size: int) -> dict[str, float]:

@@ -1,13 +1,18 @@
-"""What all benchmarks share: programs timed in turn in one run, and a row of the table for each ratio, with its range."""
+"""What all benchmarks share: programs timed in turn, a row of the table for each ratio, with its range; peak memory."""
 
 from __future__ import annotations
 
 import statistics
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+
+import psutil
 
 from unet_lab.acceleration.timing import benchmark, ratio
 
-__all__ = ["Row", "benchmark", "compared"]
+__all__ = ["Row", "benchmark", "compared", "peak_of"]
 
 
 @dataclass
@@ -33,3 +38,22 @@ class Row:
 def compared(what: str, against: str, ours: list[float], theirs: list[float], note: str = "") -> Row:
     """The row of two programs that took turns."""
     return Row(what, against, *ratio(ours, theirs), 1000 * statistics.median(ours), note)
+
+
+def peak_of(work: Callable[[], object]) -> int:
+    """Bytes by which this process grows at most while `work` runs; asked every millisecond."""
+    process = psutil.Process()
+    before, most, over = process.memory_info().rss, 0, threading.Event()
+
+    def watch():
+        nonlocal most
+        while not over.is_set():
+            most = max(most, process.memory_info().rss)
+            time.sleep(0.001)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    work()
+    over.set()
+    watcher.join()
+    return most - before

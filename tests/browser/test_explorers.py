@@ -172,7 +172,7 @@ def show(page, lab, copy):
     opened = []
 
     def in_its_place(name):
-        if not opened or page.url not in opened:
+        if page.url not in opened:
             open_and_run(page, lab, where)
             opened.append(page.url)
         page.console_errors.clear()
@@ -220,6 +220,7 @@ def click_in_the_picture(page, box, picture):
 
 
 def paint_by_mouse(page, canvas):
+    """A stroke."""
     place = canvas.bounding_box()
     page.mouse.move(place["x"] + 0.2 * place["width"], place["y"] + 0.2 * place["height"])
     page.mouse.down()

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
+from tests.conftest import ROOT
+from unet_lab import explorers
 from unet_lab.datasets import SegmentationDataset, generate_cell, load_cells
 from unet_lab.explorers import (
     explore_attribution,
@@ -84,6 +87,14 @@ def monitor(epochs=2):
     torch.manual_seed(0)
     model = UNet(base_channels=2, depth=1)
     return watch_training(train(model, cells, cells, epochs=epochs, batch_size=2), model, cells.subset([0, 1])), model, cells
+
+
+def test_the_list_of_explorers_has_all_that_there_are():
+    """What stands in it is tested here and in the browser; the network view has tests of its own."""
+    listed = (ROOT / "benchmarks" / "explorers.py").read_text(encoding="utf-8").partition("EXPLORERS = {")
+    made = {name for name in explorers.__all__ if name.startswith("explore_")}
+    missing = {name for name in made if not re.search(rf"\b{name}\b", listed[2]) and f"return {name}(" not in listed[0]}
+    assert missing == {"explore_network"}
 
 
 @pytest.mark.parametrize("name", list(EXPLORERS))

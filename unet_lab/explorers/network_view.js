@@ -82,14 +82,8 @@ class NetworkView {
   }
 
   // Another image, which may take a while to be read: show everything once it is there.
-  async load(done) {
-    this.error.textContent = "";
-    try {
-      await done;
-      await this.renew();
-    } catch (error) {
-      this.fail(error);
-    }
+  load(done) {
+    return done.then(() => this.change(), (error) => this.fail(error));
   }
 
   fail(error) {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import pickle
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
@@ -91,7 +92,8 @@ def compare(
     fingerprint = "" if data is None else data.cells("training").fingerprint() + data.cells("test").fingerprint()
     done = finished_outcomes(Path(path), protocol, fingerprint) if path else []
     fresh = multiprocessing.get_context("spawn")
-    side_by_side = ProcessPoolExecutor(processes, fresh, torch.set_num_threads, (1,)) if processes > 1 else nullcontext()
+    most = min(processes, 61) if sys.platform == "win32" else processes  # more, Windows cannot wait for
+    side_by_side = ProcessPoolExecutor(most, fresh, torch.set_num_threads, (1,)) if processes > 1 else nullcontext()
     with side_by_side as pool:
         each: Map = pool.map if pool is not None else map
         for candidate in candidates:
