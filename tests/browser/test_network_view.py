@@ -36,6 +36,36 @@ def drag(page, canvas, start, end):
     page.mouse.up()
 
 
+def test_after_hasty_hands_the_view_shows_what_the_kernel_has(page, walk):
+    """Cuts, strokes, other cells and resets, none of them waited for: what comes to rest is the last state, whole."""
+    view = page.locator(".unl").first
+    view.scroll_into_view_if_needed()
+    images = walk("list(walk.session.images)")
+    view.get_by_label("on the input").select_option("bright")
+    for turn in range(12):
+        view.get_by_label(f"skip {turn % 4}", exact=True).select_option(("zeros", "noise", "on")[turn % 3])
+        drag(page, view.locator("canvas.unl-input"), (0.2, 0.06 * turn), (0.8, 0.06 * turn))
+        if turn % 4 == 3:
+            view.get_by_label("image", exact=True).select_option(images[turn // 4 + 1])
+        if turn == 6:
+            view.get_by_role("button", name="Reset").click()
+    cuts = "{skip.level: walk.session.cuts.get(skip.level, 'on') for skip in walk.session.skips}"
+
+    def whole():
+        found = walk("[v for v in walk.session.prediction()['iou']]")
+        scores = view.locator(".unl-scores").inner_text()
+        shown = {level: view.get_by_label(f"skip {level}", exact=True).input_value() for level in map(int, walk(cuts))}
+        chosen = view.get_by_label("image", exact=True).input_value()
+        same = shown == {int(level): how for level, how in walk(cuts).items()} and chosen == walk("walk.session.chosen")
+        return same and all(f"{value:.3f}" in scores for value in found if value is not None)
+
+    until(page, whole, 20)
+    page.wait_for_timeout(1000)
+    assert whole()
+    assert view.locator(".unl-error").inner_text() == ""
+    assert not [e for e in page.console_errors if "favicon" not in e]
+
+
 def as_shown(value):
     """A number as the view writes it."""
     if value == 0:
