@@ -77,8 +77,10 @@ def agrees(page, box):
 def in_agreement(page, box):
     """Wait until what is shown agrees: a picture's words come a moment after it. Returns the picture.
 
-    What the page was made to do before has then happened: the kernel hears of it before it is asked.
+    What the page was made to do before has then happened. ipywidgets keeps a change back until the kernel has done with the
+    one before, so one message goes there and back first: the kernel hears of the change before it is asked.
     """
+    page.evaluate(EXECUTE, "pass")
     found = []
 
     def agreed():
@@ -128,7 +130,8 @@ def pull_a_slider(page, box, picture):
     for k in range(sliders.count()):
         place = sliders.nth(k).bounding_box()
         for share in (0.75, 0.35):
-            page.mouse.click(place["x"] + share * place["width"], place["y"] + place["height"] / 2)
+            # By the locator: it scrolls there first, and waits until the slider stands still and nothing lies over it.
+            sliders.nth(k).click(position={"x": share * place["width"], "y": place["height"] / 2})
             if in_agreement(page, box) != picture:
                 return True
     return False
@@ -209,6 +212,7 @@ def move_by_mouse(page, box, picture):
 def click_in_the_picture(page, box, picture):
     """Where it takes clicks."""
     image = box.locator("img.unet-lab-image")
+    image.scroll_into_view_if_needed()
     place = image.bounding_box()
     for x, y in ((0.13, 0.62), (0.17, 0.4), (0.09, 0.5)):
         page.mouse.move(place["x"] + x * place["width"], place["y"] + y * place["height"])
@@ -221,6 +225,7 @@ def click_in_the_picture(page, box, picture):
 
 def paint_by_mouse(page, canvas):
     """A stroke."""
+    canvas.scroll_into_view_if_needed()
     place = canvas.bounding_box()
     page.mouse.move(place["x"] + 0.2 * place["width"], place["y"] + 0.2 * place["height"])
     page.mouse.down()
