@@ -19,6 +19,7 @@ import torch
 
 from unet_lab.acceleration import accelerate
 from unet_lab.datasets import MASK_CODES, SegmentationDataset, generate_cell, generate_sheet, load_cells, standardise
+from unet_lab.datasets.spoiling import change_mask
 from unet_lab.doctor.faults import run_with_fault, unknown_fault
 from unet_lab.explorers import (
     explore_attribution,
@@ -53,7 +54,6 @@ from unet_lab.explorers import (
     explore_workers,
 )
 from unet_lab.explorers.base import values_of
-from unet_lab.explorers.evaluation import change_mask
 from unet_lab.explorers.training import TrainingMonitor
 from unet_lab.files import DATA
 from unet_lab.training import load_outcomes, train

@@ -14,7 +14,7 @@ from sklearn.metrics import accuracy_score, f1_score, jaccard_score
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.table import Row, benchmark, compared
 from unet_lab.datasets import generate_cell
-from unet_lab.explorers.evaluation import change_mask
+from unet_lab.datasets.spoiling import change_mask
 from unet_lab.metrics import confusion_matrix, scores
 
 

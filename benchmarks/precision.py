@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/precision.py [SEEDS]
 
 The recipe of notebook 07 (UNet.small(), 64 x 64, 8 epochs), three seeds, both precisions in turn. `train` uses bfloat16
-on its own only where the processor has instructions for it; this script is why.
+on its own only where the processor multiplies matrices faster in it; this script is why.
 """
 
 import statistics
@@ -16,7 +16,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.table import Row, compared
 from unet_lab.datasets import SegmentationDataset, split
-from unet_lab.training import has_bfloat16, train
+from unet_lab.training import bfloat16_is_faster, train
 from unet_lab.unet import UNet
 
 
@@ -37,8 +37,8 @@ def rows(seeds: int = 3) -> list[Row]:
     times = {precision: [seconds for seconds, _ in results] for precision, results in found.items()}
     ious = {p: [iou for _, iou in results] for p, results in found.items()}
     words = "; ".join(f"{p} {statistics.mean(v):.3f}, spread {max(v) - min(v):.3f}" for p, v in ious.items())
-    yes = "has" if has_bfloat16(torch.device("cpu")) else "lacks"
-    note = f"macro IoU, {seeds} seeds: {words}; this processor {yes} bfloat16 instructions"
+    here = "bfloat16" if bfloat16_is_faster(torch.device("cpu")) else "float32"
+    note = f"macro IoU, {seeds} seeds: {words}; train chooses {here} here"
     return [compared("training as in 07, bfloat16", "float32", times["bfloat16"], times["float32"], note)]
 
 

@@ -28,7 +28,7 @@ from unet_lab.acceleration.timing import machine_peak
 from unet_lab.datasets import Cell, SegmentationDataset, generate_cell, standardise
 from unet_lab.inspection import cost
 from unet_lab.metrics import confusion_matrix, scores
-from unet_lab.training import fit, has_bfloat16
+from unet_lab.training import bfloat16_is_faster, fit
 from unet_lab.training.distributed import join
 from unet_lab.training.loop import training_step
 from unet_lab.unet import UNet
@@ -125,12 +125,12 @@ def steps(base: int, shape: tuple[int, ...], rounds: int) -> list[Row]:
     def ours(model):
         model.train().to(memory_format=torch.channels_last)
         optimizer, device = torch.optim.Adam(model.parameters(), lr=1e-4), torch.device("cpu")
-        return lambda: training_step(model, optimizer, x, y, len(x), "mean", device, has_bfloat16(device), join())
+        return lambda: training_step(model, optimizer, x, y, len(x), "mean", device, bfloat16_is_faster(device), join())
 
     runs = {"ours": ours(UNet(base_channels=base)), "plain": plain(UNet(base_channels=base)), "MONAI": plain(monai(base))}
     times = benchmark(runs, rounds)
     what = f"training step, {' x '.join(map(str, shape))}, {base} first channels"
-    note = "bfloat16 and channels last, as train does here" if has_bfloat16(torch.device("cpu")) else "channels last"
+    note = "bfloat16 and channels last, as train does here" if bfloat16_is_faster(torch.device("cpu")) else "channels last"
     peers = (("the plain network", "plain"), ("MONAI's BasicUNet", "MONAI"))
     return [compared(what, against, times["ours"], times[name], note) for against, name in peers]
 

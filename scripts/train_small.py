@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from unet_lab.datasets import CellParameters, Pair, SegmentationDataset, generate_cells
 from unet_lab.inference import WORKING_SIZE
-from unet_lab.training import History, best_device, has_bfloat16, train
+from unet_lab.training import History, best_device, bfloat16_is_faster, train
 from unet_lab.unet import UNet
 from unet_lab.weights import WEIGHTS, save_weights
 
@@ -67,7 +67,7 @@ def main() -> int:
         "seeds": {"weights": SEED, "training": TRAINING_SEEDS, "validation": VALIDATION_SEEDS},
         "changes": CHANGES,
         "recipe": RECIPE | {"optimiser": "Adam", "loss": "mean cross entropy", "best_epoch": history.best.epoch},
-        "bfloat16": has_bfloat16(best_device()),
+        "bfloat16": bfloat16_is_faster(best_device()),
         "minutes": round((time.perf_counter() - began) / 60, 1),
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
         "not_for": "diagnosis, or any decision about people: it is a teaching model that was trained on drawings",

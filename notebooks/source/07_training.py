@@ -35,7 +35,7 @@ from unet_lab.inference import predict
 from unet_lab.losses import cross_entropy
 from unet_lab.metrics import scores
 from unet_lab.plots import ERROR_COLOUR, TRAINING_COLOUR, VALIDATION_COLOUR, DescribedFigure, show_curves, show_triplets
-from unet_lab.training import best_device, evaluate, fit, has_bfloat16, in_words, plan_training, train
+from unet_lab.training import best_device, bfloat16_is_faster, evaluate, fit, in_words, plan_training, train
 from unet_lab.training.checkpoint import load_checkpoint
 from unet_lab.training.kept_runs import load_run, validation_cells
 from unet_lab.unet import UNet
@@ -239,7 +239,7 @@ if not monitor.history.stopped_early:
 
 # %%
 print(f"best epoch {best.epoch}: accuracy {best.accuracy:.4f}, IoU {best.iou:.4f} (macro, summed over all validation images)")
-print("device:", best_device(), "  bfloat16:", "yes" if has_bfloat16(best_device()) else "no")
+print("device:", best_device(), "  precision:", "bfloat16" if bfloat16_is_faster(best_device()) else "float32")
 
 # %% [markdown]
 # ## Explore: how does a mask form?

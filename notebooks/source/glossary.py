@@ -64,7 +64,7 @@
 # %% [markdown] since=7
 # ### bfloat16
 #
-# A number of 16 bits with the range of a float32 and two to three digits. Faster where the processor has instructions for it. Taught in [13](13_fast_and_small.ipynb).
+# A number of 16 bits with the range of a float32 and two to three digits. Faster on a GPU and on processors that multiply at full speed in it; not on all that can multiply in it. Taught in [13](13_fast_and_small.ipynb).
 
 # %% [markdown] since=2 not_in=[17] also=["biases"]
 # ### Bias of a convolution

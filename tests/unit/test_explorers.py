@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from tests.conftest import ROOT
 from unet_lab import explorers
 from unet_lab.datasets import SegmentationDataset, generate_cell, load_cells
+from unet_lab.datasets.spoiling import change_mask
 from unet_lab.explorers import (
     explore_attribution,
     explore_borders,
@@ -35,7 +36,6 @@ from unet_lab.explorers import (
     watch_training,
 )
 from unet_lab.explorers.convolution import KERNELS, sum_in_words, window_of
-from unet_lab.explorers.evaluation import change_mask
 from unet_lab.explorers.expansive_path import METHODS, stamps, up_sample, valid_paths
 from unet_lab.explorers.from_masks_to_measurements import two_discs
 from unet_lab.explorers.losses import two_cells

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter
-from scipy.stats import rankdata
 
 from unet_lab.datasets.adjoining import adjoining
 from unet_lab.doctor.advice import count_words, note
@@ -53,6 +52,8 @@ def check_fit(samples, found) -> None:
 def shrunken(image: np.ndarray) -> np.ndarray:
     grey = gaussian_filter(image.astype(np.float32), max(image.shape) / 96)
     small = np.asarray(Image.fromarray(grey).resize((48, 48), Image.Resampling.BOX))
+    from scipy.stats import rankdata  # half a second to load, which who checks no pairs need not pay
+
     return rankdata(small).reshape(small.shape)  # ranks, so that a black grid bar does not outweigh all the rest
 
 

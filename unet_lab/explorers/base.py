@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import threading
 from collections.abc import Callable
 from html import escape
@@ -16,6 +17,12 @@ from unet_lab.plots.figure import DescribedFigure
 __all__ = ["DRAWING", "Explorer", "checkbox", "dropdown", "float_slider", "slider", "values_of"]
 # JupyterLab sends what a control does to a thread of its own, so that it works while a cell runs. One figure at a time.
 DRAWING = threading.RLock()
+
+# Python's garbage collector would look through all of PyTorch and Matplotlib every few figures, a tenth of a second in which a
+# slider hangs (benchmarks/explorers.py). Both are loaded by now, at the notebook's imports, and stay: they need not be looked at
+# again. Once, and here: what a notebook makes later, explorers too, is collected when it is no longer used.
+gc.collect()
+gc.freeze()
 
 
 class Explorer(widgets.VBox):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from unet_lab.datasets.spoiling import change_mask
 from unet_lab.explorers.base import Explorer, float_slider, slider
-from unet_lab.explorers.evaluation import change_mask
 from unet_lab.objects import ObjectScores, area_bias, label_objects, object_scores, separate
 from unet_lab.plots.figure import panel_row
 from unet_lab.plots.images import show_mask

@@ -4,7 +4,7 @@ from unet_lab.inference.out_of_memory import OutOfMemory
 from unet_lab.training.batch_loss import DeepSupervision
 from unet_lab.training.candidate import Candidate, ComparisonData, Protocol
 from unet_lab.training.comparison import compare, run_once
-from unet_lab.training.device import best_device, has_bfloat16
+from unet_lab.training.device import best_device, bfloat16_is_faster, has_bfloat16
 from unet_lab.training.history import EpochReport, History
 from unet_lab.training.loop import Step, TrainingDiverged
 from unet_lab.training.memory import keep_freed_memory, training_memory
@@ -30,6 +30,7 @@ __all__ = [
     "TrainingSettings",
     "balanced_sampling",
     "best_device",
+    "bfloat16_is_faster",
     "compare",
     "difference",
     "evaluate",

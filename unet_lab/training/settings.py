@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from unet_lab.training.batch_loss import Loss, check_weights_and_loss
-from unet_lab.training.device import best_device, has_bfloat16
+from unet_lab.training.device import best_device, bfloat16_is_faster
 from unet_lab.training.distributed import Workers
 from unet_lab.training.matching import (
     TrainingSet,
@@ -59,7 +59,7 @@ class TrainingSettings:
         (nnU-Net's: power 0.9), or a function of (optimizer, number of steps) that gives a scheduler stepped after every step.
     seed : of the order of the batches, of patches and of dropout; draw the weights after torch.manual_seed to fix them too.
     device : chosen by `best_device()` where None. precision : "float32", "bfloat16", or "auto": bfloat16 where the processor
-        has instructions for it.
+        is faster in it (`device.bfloat16_is_faster`).
     workers : processes that prepare batches ahead. The numbers stay the same.
     recompute : True needs less memory and about a third more time, for the same numbers (`memory.recomputing`).
     augmentation : changes each batch before it is learnt from, e.g. `Augmentation()`; called with images (N, C, H, W), masks
@@ -144,7 +144,7 @@ class TrainingSettings:
     @property
     def low_precision(self) -> bool:
         """Whether the forward pass uses bfloat16."""
-        return self.precision == "bfloat16" or (self.precision == "auto" and has_bfloat16(self.torch_device))
+        return self.precision == "bfloat16" or (self.precision == "auto" and bfloat16_is_faster(self.torch_device))
 
     def steps_per_epoch(self, images: int) -> int:
         """How many batches make an epoch of so many images; the last may be smaller."""

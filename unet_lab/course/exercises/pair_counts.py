@@ -6,7 +6,7 @@ import numpy as np
 
 from unet_lab.course.agreement import Case, Shown, Suspect, agree
 from unet_lab.datasets.generator.cells import generate_cell
-from unet_lab.explorers.evaluation import change_mask
+from unet_lab.datasets.spoiling import change_mask
 from unet_lab.metrics import confusion_matrix
 
 TABLE_NEIGHBOUR = (
