@@ -3,8 +3,9 @@
 Each is loaded when it is first used (PEP 562): a notebook with two explorers does not wait for what the other thirty need.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from unet_lab.when_used import when_used
 
 if TYPE_CHECKING:
     from unet_lab.explorers.augmentation import explore_augmentation
@@ -110,11 +111,4 @@ MODULES = {
 }
 
 
-def __getattr__(name: str) -> object:
-    if name not in MODULES:
-        raise AttributeError(f"module 'unet_lab.explorers' has no attribute {name!r}; there are {', '.join(__all__)}.")
-    return getattr(import_module(f"unet_lab.explorers.{MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = when_used(__name__, MODULES)

@@ -1,0 +1,18 @@
+"""Packages whose names are loaded when they are first used (PEP 562)."""
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+
+
+def when_used(package: str, modules: Mapping[str, str]) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
+    """`__getattr__` and `__dir__` of a package. modules : for each public name, the module of the package that has it."""
+
+    def get(name: str) -> object:
+        if name not in modules:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}; there are {', '.join(sorted(modules))}.")
+        return getattr(import_module(f"{package}.{modules[name]}"), name)
+
+    def names() -> list[str]:
+        return sorted({*vars(import_module(package)), *modules})
+
+    return get, names
