@@ -98,7 +98,7 @@ def test_isbi_2012_takes_the_road_of_the_notebook_on_your_own_images(real, tmp_p
     settings = model.settings | {"num_classes": 2}
     tuned = UNet(**settings)
     tuned.load_state_dict({k: v for k, v in model.state_dict().items() if not k.startswith("head")}, strict=False)
-    fit(tuned, training.crops(128), epochs=4, batch_size=8, learning_rate=2e-3)
+    fit(tuned, training.crops(128), epochs=3, batch_size=8, learning_rate=2e-3)
     save_weights(tuned.cpu(), tmp_path / "mine.safetensors")
     _, matrix = evaluate(load_weights(tmp_path / "mine.safetensors"), validation, batch_size=1)
     result = scores(matrix, average="macro")
