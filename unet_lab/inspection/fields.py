@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from unet_lab.foreign import evaluating, input_channels, main_output, positive_twin
 from unet_lab.inspection.activations import as_input, listening
+from unet_lab.inspection.local_gradients import local_gradients
 from unet_lab.unet import UNet
 
 
@@ -95,7 +96,7 @@ class FieldProbe:
         def keep(name: str, out) -> None:
             self._tensors[name] = out[1] if isinstance(out, tuple) else out
 
-        with listening(model, layers, keep), torch.enable_grad(), evaluating(model):
+        with listening(model, layers, keep), torch.enable_grad(), evaluating(model), local_gradients(model):
             self._logits = main_output(model(x))[0]  # (C, H, W)
 
     def winner(self, place: tuple[int, int]) -> int:

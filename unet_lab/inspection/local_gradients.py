@@ -1,0 +1,76 @@
+"""The way back from one output pixel, computed only where there is a gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.grad import conv2d_input
+
+Pair = tuple[int, int]
+
+
+class LocalConv2d(torch.autograd.Function):
+    """`F.conv2d` with stride 1 whose gradient for the input is computed from the window in which its output's is not zero.
+
+    A 3 x 3 convolution near the output of a U-Net has a gradient in a few pixels of tens of thousands. The rest of the input's
+    gradient is zero, as PyTorch would find by multiplying all of it. No gradient goes to weight and bias.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, padding: Pair, dilation: Pair, groups: int) -> Tensor:
+        ctx.save_for_backward(weight)
+        ctx.shape, ctx.padding, ctx.dilation, ctx.groups = x.shape, padding, dilation, groups
+        return F.conv2d(x, weight, bias, 1, padding, dilation, groups)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (weight,), gradient = ctx.saved_tensors, gradients[0]
+        found = gradient.new_zeros(ctx.shape)
+        rows, columns = window_of(gradient.abs().sum(dim=(0, 1)))
+        if len(rows):
+            size, reached, inside = [], [], []  # along each axis: of the window's own input; its part that is not padding
+            for axis, lit in enumerate((rows, columns)):
+                size.append(len(lit) + (weight.shape[2 + axis] - 1) * ctx.dilation[axis])
+                first = lit.start - ctx.padding[axis]
+                most = ctx.shape[2 + axis]
+                begin = min(max(0, first), most)
+                end = max(begin, min(most, first + size[axis]))  # a window that sees padding alone reaches nothing
+                reached.append(slice(begin, end))
+                inside.append(slice(begin - first, end - first))
+            window = gradient[:, :, rows.start : rows.stop, columns.start : columns.stop]
+            around = conv2d_input([*ctx.shape[:2], *size], weight, window, 1, 0, ctx.dilation, ctx.groups)
+            found[:, :, reached[0], reached[1]] = around[:, :, inside[0], inside[1]]
+        return found, None, None, None, None, None
+
+
+def window_of(total: Tensor) -> tuple[range, range]:
+    """The rows and the columns of (H, W) from the first to the last that hold anything but zeros; of none, empty ranges."""
+    found = total.nonzero()
+    if not len(found):
+        return range(0), range(0)
+    (top, left), (bottom, right) = found.amin(dim=0).tolist(), found.amax(dim=0).tolist()
+    return range(top, bottom + 1), range(left, right + 1)
+
+
+@contextmanager
+def local_gradients(model: nn.Module) -> Iterator[None]:
+    """Inside, what runs forward will find the gradients of its inputs faster, where the output's gradient has few pixels."""
+    changed = [m for m in model.modules() if type(m) is nn.Conv2d and m.padding_mode == "zeros" and m.stride == (1, 1)]
+    changed = [m for m in changed if not isinstance(m.padding, str) and "forward" not in vars(m)]
+    for m in changed:
+        m.forward = partial(run, m)  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        for m in changed:
+            del m.forward
+
+
+def run(layer: nn.Conv2d, x: Tensor) -> Tensor:
+    return LocalConv2d.apply(x, layer.weight, layer.bias, layer.padding, layer.dilation, layer.groups)
