@@ -13,6 +13,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from unet_lab.when_used import when_used
+
 if TYPE_CHECKING:
     from unet_lab.datasets import generate_cell, load_folder, split
     from unet_lab.inference import predict, segment
@@ -48,16 +50,7 @@ ROOMS = {
     "train": "training",
 }
 
-
-def __getattr__(name: str) -> object:
-    if name not in ROOMS:
-        raise AttributeError(f"module 'unet_lab' has no attribute {name!r}; at the front door are {', '.join(__all__)}.")
-    return getattr(import_module(f"unet_lab.{ROOMS[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
-
+__getattr__, __dir__ = when_used(__name__, ROOMS)
 
 # Rooms that had another name before 1.0, and where their names are now. They go with 2.0.
 MOVED = {

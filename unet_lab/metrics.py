@@ -151,8 +151,14 @@ def mean(values: np.ndarray, weights: np.ndarray) -> float:
 
 def macro_iou(matrix: np.ndarray) -> float:
     """The macro IoU of a confusion matrix, as a plain number."""
-    iou = np.asarray(scores(matrix, average=None).iou)
-    return mean(iou, np.ones_like(iou))
+    matrix = np.asarray(matrix)
+    counts = matrix.shape == (len(matrix),) * 2 and matrix.dtype.kind in "ui" and matrix.min(initial=0) >= 0
+    if not counts or not matrix.any():
+        return float(scores(matrix, average="macro").iou)  # which says what is wrong with it
+    hit = matrix.diagonal()
+    union = matrix.sum(axis=0) + matrix.sum(axis=1) - hit
+    there = union > 0
+    return float((hit[there] / union[there]).mean())
 
 
 def bootstrap_interval(

@@ -14,6 +14,7 @@ from tests.conftest import ROOT
 PACKAGE = ROOT / "unet_lab"
 # From top to bottom: a room imports from those above it and from itself.
 ROOMS = [
+    "when_used",
     "files",
     "jupyter",
     "blocks",

@@ -173,3 +173,20 @@ def test_a_bootstrap_interval_narrows_with_images_and_not_with_pixels():
 def test_a_bootstrap_interval_says_what_it_needs(matrices, options, message):
     with pytest.raises(ValueError, match=message):
         bootstrap_interval(matrices, **options)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_quick_macro_iou_is_that_of_scores(seed):
+    random = np.random.default_rng(seed)
+    size = random.integers(1, 7)
+    matrix = random.integers(1, 5000, (size, size)) * (random.random((size, size)) < 0.6)
+    matrix[0, 0] += 1
+    assert macro_iou(matrix) == scores(matrix, average="macro").iou
+
+
+@pytest.mark.parametrize(
+    "odd", [np.zeros((2, 2), int), np.ones((2, 3), int), np.ones((2, 2)), -np.ones((2, 2), int), np.ones(3, int)]
+)
+def test_the_quick_macro_iou_says_what_is_wrong(odd):
+    with pytest.raises(ValueError, match=r"counts no pixels|allowed are counts"):
+        macro_iou(odd)
