@@ -43,10 +43,11 @@ LONGEST_FIRST = (
     "test_device",
 )
 # Files whose tests share nothing: each may run in any process. They come last and fill what is left.
-SPREAD = ("test_exercises", "test_memory", "test_survival", "test_progress")
+SPREAD = ("test_exercises", "test_survival", "test_progress")
 SLOW = (
     *LONGEST_FIRST,
     *SPREAD,
+    "test_memory",
     "test_comparison",
     "test_planning",
     "test_hand_out",

@@ -15,3 +15,13 @@ EXPLORERS = BENCHMARK["EXPLORERS"] | {
     "09 shift": lambda: explore_shift(UNet(base_channels=4, depth=2).eval(), generate_cell(17, 144).image),
     "14 failures": lambda: explore_failures({fault: run_with_fault(fault) for fault in (None, "leak")}),
 }
+
+MADE = {}
+
+
+def made(name):
+    """One explorer of each kind for all tests, as at the start."""
+    if name not in MADE:
+        MADE[name] = EXPLORERS[name]()
+    MADE[name].set(**MADE[name]._defaults)
+    return MADE[name]

@@ -35,6 +35,7 @@ from unet_lab.explorers import (
     explore_workers,
     watch_training,
 )
+from unet_lab.explorers.base import values_of
 from unet_lab.explorers.convolution import KERNELS, sum_in_words, window_of
 from unet_lab.explorers.expansive_path import METHODS, stamps, up_sample, valid_paths
 from unet_lab.explorers.from_masks_to_measurements import two_discs
@@ -62,19 +63,11 @@ from unet_lab.training import train
 from unet_lab.unet import UNet
 from unet_lab.weights import load_pretrained
 
-from .explorers_to_try import EXPLORERS
+from .explorers_to_try import EXPLORERS, made
+from .test_memory import ALLOWED, growth_per_change
 
 CELL = generate_cell(4, 96)
 PREDICTION = change_mask(CELL.mask, right=3)
-MADE = {}
-
-
-def made(name):
-    """One explorer of each kind for all tests, as at the start."""
-    if name not in MADE:
-        MADE[name] = EXPLORERS[name]()
-    MADE[name].set(**MADE[name]._defaults)
-    return MADE[name]
 
 
 @pytest.fixture(scope="module")
@@ -97,13 +90,20 @@ def test_the_list_of_explorers_has_all_that_there_are():
     assert missing == {"explore_network"}
 
 
+def three_values(control):
+    """The first, the last and one between; the pages' own last cells turn each control through more."""
+    values = values_of(control)
+    return values if len(values) <= 3 else [values[0], values[len(values) // 2], values[-1]]
+
+
 @pytest.mark.parametrize("name", list(EXPLORERS))
-def test_every_control_changes_something_and_reset_undoes_it(name):
+def test_every_control_changes_something_and_reset_undoes_it(name, monkeypatch):
     explorer = made(name)
     before = explorer.png, explorer.words
     start = {"04 upsampling": {"weights": "random"}, "06 loss": {"kind": "focal"}}.get(name, {})
     shown = {explorer.png: explorer.alt}
     update = explorer._update
+    monkeypatch.setattr(explorers.base, "values_of", three_values)
 
     def note():
         update()
@@ -120,6 +120,11 @@ def test_every_control_changes_something_and_reset_undoes_it(name):
     assert all(0 < len(control.description) <= 23 for control in explorer.controls.values()), "no label, or one that is cut off"
     with pytest.raises(ValueError, match="no control 'nothing'"):
         explorer.set(nothing=1)
+
+
+@pytest.mark.parametrize("name", list(EXPLORERS))
+def test_turning_the_controls_leaves_nothing_in_memory(name):
+    assert growth_per_change(made(name)) < ALLOWED
 
 
 @pytest.mark.parametrize("name", list(EXPLORERS))

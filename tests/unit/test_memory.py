@@ -1,8 +1,9 @@
 """An explorer may be played with for an hour: turning its controls must not fill the memory.
 
-Every control is turned through the same values, lap after lap. What the first lap leaves may be a cache that fills up; a leak
-grows in every lap, by what each change leaves behind. Counted is what is in use, not how large the process is: that moves with
-the moods of the C library. benchmarks/explorers.py makes 200 changes and prints how much the process grows.
+A control is turned to another value and back, lap after lap. What the first lap leaves may be a cache that fills up; a leak
+grows in every lap, by what each change leaves behind. test_explorers.py asks it of every explorer. Counted is what is in use,
+not how large the process is: that moves with the moods of the C library. benchmarks/explorers.py makes 200 changes and prints
+how much the process grows.
 """
 
 import ctypes
@@ -14,7 +15,7 @@ import pytest
 
 from .explorers_to_try import BENCHMARK, EXPLORERS
 
-CHANGES, LAPS = 2, 2  # changes in a lap; laps after the first
+CHANGES, LAPS = 1, 2  # changes in a lap; laps after the first
 ALLOWED = 20_000  # bytes for each change: a tenth of a small figure's PNG
 
 
@@ -53,12 +54,6 @@ def growth_per_change(explorer):
     finally:
         gc.unfreeze()
     return min(after - before for before, after in itertools.pairwise(sizes)) / len(lap)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", list(EXPLORERS))
-def test_turning_the_controls_leaves_nothing_in_memory(name):
-    assert growth_per_change(EXPLORERS[name]()) < ALLOWED
 
 
 @pytest.mark.parametrize("left", [bytearray, list], ids=["bytes of each figure", "small objects"])
