@@ -32,8 +32,8 @@ from tqdm.auto import tqdm
 from unet_lab import plots
 from unet_lab.course import check
 from unet_lab.datasets import SegmentationDataset, generate_field
-from unet_lab.explorers import explore_touching
 from unet_lab.datasets.spoiling import change_mask
+from unet_lab.explorers import explore_touching
 from unet_lab.inference import predict, predict_logits
 from unet_lab.losses import border_weights
 from unet_lab.objects import area_bias, label_objects, match_objects, measure, object_scores, separate, touching_borders

@@ -44,7 +44,8 @@ def stand_in(tmp_path, monkeypatch):
 
 def hand_in(folder, students):
     texts = {"ada": notebook(), "bob": notebook(WRONG["iou"]), "raj": CLASS["raj"]}
-    texts["eve"] = notebook((DEF, "while True: pass\n" + DEF))
+    two = [(f'check("{name}"', f'print("{name}"') for name in ("audit", "interval")]  # a container for each that is asked for
+    texts["eve"] = notebook((DEF, "while True: pass\n" + DEF), *two)
     for student, text in ((student, texts[student]) for student in students):
         (folder / student).mkdir(parents=True)
         (folder / student / "08_evaluation.ipynb").write_text(text, encoding="utf-8")
@@ -63,7 +64,8 @@ def test_each_submission_has_a_container_that_is_closed(stand_in, tmp_path):
     assert marks(hand_in(tmp_path / "class", ["bob"]), "docker", 60)[0] == {"bob": "rwrr"}
     found, rows = marks(hand_in(tmp_path / "later", ["eve"]), "docker", 3)
     assert found["eve"][0] == "e"  # her time ran out there; the others are tried alone, in what time is left
-    assert set(found["eve"]) <= {"e", "r"}
+    assert set(found["eve"][:2]) <= {"e", "r"}
+    assert set(found["eve"][2:]) == {"m"}, "not asked for"
     assert any("stopped after 3 seconds" in row.finding for row in rows)
     told = (stand_in.parent / "told").read_text().splitlines()
     runs = [line for line in told if line.startswith("run ")]

@@ -726,7 +726,7 @@ def graded(folder, *options, wait=True):
 
 
 def test_a_marker_that_is_killed_goes_on_where_it_was_and_leaves_nothing_behind(tmp_path):
-    marks = dict(list(ORDINARY.items())[:5])
+    marks = dict(list(ORDINARY.items())[:3])
     for student, text in ({s: with_marks(m) for s, m in marks.items()} | {"zzz": CLASS["uma"]}).items():
         (tmp_path / "class" / student).mkdir(parents=True)
         (tmp_path / "class" / student / "08_evaluation.ipynb").write_text(text, encoding="utf-8")
@@ -740,7 +740,7 @@ def test_a_marker_that_is_killed_goes_on_where_it_was_and_leaves_nothing_behind(
     while left_over(str(tmp_path)):  # what it had started ends with it
         time.sleep(0.05)
     before = journal.read_text(encoding="utf-8").splitlines()
-    assert 2 <= len(before) < 6
+    assert 2 <= len(before) <= len(marks)
     journal.write_text("\n".join([*before, '{"key": "half']), encoding="utf-8")
     said = graded(tmp_path, "--resume")
     assert f"Going on: {len(before)} are in grades-rows.jsonl." in said

@@ -191,7 +191,7 @@ def finding_something(image, **settings):
 
 @needs_share
 @pytest.mark.slow
-@pytest.mark.parametrize("change", [{}, {"padding": "valid"}, {"up": "bilinear", "attention": True}, {"in_channels": 3}], ids=str)
+@pytest.mark.parametrize("change", [{}, {"padding": "valid"}, {"up": "bilinear", "attention": True, "in_channels": 3}], ids=str)
 def test_bioimageio_core_s_own_test_passes(change, model, tmp_path):
     """Through the front: each kind of weights gives the stored output for the stored input, at other sizes and batches too."""
     from bioimageio.core import load_description, test_model
