@@ -64,8 +64,7 @@ def test_each_submission_has_a_container_that_is_closed(stand_in, tmp_path):
     assert marks(hand_in(tmp_path / "class", ["bob"]), "docker", 60)[0] == {"bob": "rwrr"}
     found, rows = marks(hand_in(tmp_path / "later", ["eve"]), "docker", 3)
     assert found["eve"][0] == "e"  # her time ran out there; the others are tried alone, in what time is left
-    assert set(found["eve"][:2]) <= {"e", "r"}
-    assert set(found["eve"][2:]) == {"m"}, "not asked for"
+    assert set(found["eve"]) <= {"e", "r"}
     assert any("stopped after 3 seconds" in row.finding for row in rows)
     told = (stand_in.parent / "told").read_text().splitlines()
     runs = [line for line in told if line.startswith("run ")]
