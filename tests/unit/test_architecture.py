@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -139,3 +140,19 @@ def test_the_old_names_of_rooms_go_on_working_and_say_where_to_look():
     assert load_weights is as_well
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module("unet_lab.nowhere")
+
+
+@pytest.mark.parametrize("package", ["unet_lab", "unet_lab.course", "unet_lab.explorers"])
+def test_packages_whose_names_are_loaded_when_used(package):
+    there = importlib.import_module(package)
+    assert set(vars(there).get("MODULES") or there.ROOMS) == set(there.__all__) <= set(dir(there))
+    text = Path(there.__file__).read_text(encoding="utf-8")
+    seen_by_tools = next(n for n in ast.parse(text).body if isinstance(n, ast.If))
+    assert {alias.name for node in seen_by_tools.body for alias in node.names} == set(there.__all__)
+    for name in there.__all__:
+        assert getattr(there, name) is not None
+    with pytest.raises(AttributeError, match=r"has no attribute 'nothing'; there are \w+, "):
+        there.nothing  # noqa: B018
+    script = f"import {package}, sys; print('torch' in sys.modules, 'matplotlib' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.split() == ["False", "False"]

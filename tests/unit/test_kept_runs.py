@@ -95,7 +95,7 @@ def test_notebook_07_runs_on_twenty_images_of_ones_own(tmp_path, capsys):
         "range(50)": "range(4)",
         "range(1, 51)": "range(1, 5)",
         "epochs=5": "epochs=1",
-        "epochs=12": "epochs=4",
+        "epochs=18": "epochs=6",
         "for seed in range(3)": "for seed in range(1)",
         "UNet.report()": "UNet.small()",
     }

@@ -80,10 +80,19 @@ export function toCanvas(image) {
   return canvas;
 }
 
-// Draw an image into a box of a context, its pixels kept apart where they are enlarged.
+// The same as a canvas, painted once for as long as these maps are shown: while the pointer moves, only what lies over them changes.
+const PAINTED = new WeakMap();
+export function mapPicture(maps, k) {
+  if (!PAINTED.has(maps)) PAINTED.set(maps, []);
+  const painted = PAINTED.get(maps);
+  painted[k] ??= toCanvas(mapImage(maps, k));
+  return painted[k];
+}
+
+// Draw an image (an ImageData or a canvas) into a box of a context, its pixels kept apart where they are enlarged.
 export function place(context, image, x, y, width, height) {
   context.imageSmoothingEnabled = image.width > width;
-  context.drawImage(toCanvas(image), x, y, width, height);
+  context.drawImage(image instanceof ImageData ? toCanvas(image) : image, x, y, width, height);
 }
 
 export function mapCanvas(maps, k, width, height = width, title = "") {

@@ -1,5 +1,5 @@
 // View 1, the U: every stage as a stack of its own strongest feature maps, as low as often the image was halved.
-import { calm, heatImage, latest, make, mapImage, place, sharpCanvas } from "./network_drawing.js";
+import { calm, heatImage, latest, make, mapPicture, place, sharpCanvas } from "./network_drawing.js";
 import { button } from "./network_frame.js";
 
 const CARDS = 4;
@@ -186,7 +186,7 @@ export class ViewU {
       const field = this.fields?.fields.find((each) => each.stage === stage.name);
       for (let k = count - 1; k >= 0; k--) {
         const [x, y] = [k * step, size - side - k * step];
-        place(context, mapImage(maps, k), x, y, side, side);
+        place(context, mapPicture(maps, k), x, y, side, side);
         if (k === 0 && field) {
           context.fillStyle = "rgba(0, 0, 0, 0.55)";
           context.fillRect(x, y, side, side);
