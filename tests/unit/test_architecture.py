@@ -2,7 +2,6 @@
 
 import ast
 import importlib
-import importlib
 import subprocess
 import sys
 from pathlib import Path
