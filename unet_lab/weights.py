@@ -69,8 +69,8 @@ def load_weights(path: str | Path, model: nn.Module | None = None) -> nn.Module:
         raise ValueError(f"{path}: these weights cannot be used, the file is broken: {error}. Copy it again.") from None
     except (RuntimeError, ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"{path}: these weights cannot be used: {error}.") from None
-    model = model.to_empty(device="cpu") if next(model.parameters()).is_meta else model
-    model.load_state_dict({name: v.float() if v.is_floating_point() else v for name, v in tensors.items()})
+    own = {name: v.to(torch.float32 if v.is_floating_point() else v.dtype, copy=True) for name, v in tensors.items()}
+    model.load_state_dict(own, assign=next(model.parameters()).is_meta)  # to_empty() would load SymPy, a quarter of a second
     return model.eval()
 
 

@@ -8,8 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import uniform_filter1d
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 from scipy.special import ndtri
 
 from unet_lab.datasets.standardise import Sliceable
@@ -114,6 +112,9 @@ def rms(values: np.ndarray) -> float:
 
 def joined(count: int, pairs: Sequence[tuple[int, int]]) -> list[int]:
     """For each of `count` things the number of the first one that it hangs together with."""
+    from scipy.sparse import csr_array  # a tenth of a second to load, which who has no tiles need not pay
+    from scipy.sparse.csgraph import connected_components
+
     links = csr_array((np.ones(len(pairs)), np.array(pairs, int).reshape(-1, 2).T), shape=(count, count))
     _, parts = connected_components(links, directed=False)
     return np.unique(parts, return_index=True)[1][parts].tolist()
