@@ -27,9 +27,9 @@ from unet_lab.acceleration import AS_GIVEN, WAYS, accelerate
 from unet_lab.acceleration.timing import machine_peak
 from unet_lab.datasets import Cell, SegmentationDataset, generate_cell, standardise
 from unet_lab.inspection import cost
+from unet_lab.losses import cross_entropy
 from unet_lab.metrics import confusion_matrix, scores
 from unet_lab.training import bfloat16_is_faster, fit
-from unet_lab.training.distributed import join
 from unet_lab.training.loop import training_step
 from unet_lab.unet import UNet
 from unet_lab.weights import load_pretrained, load_weights, save_weights
@@ -106,6 +106,19 @@ def inference(model: nn.Module, peer: nn.Module, size: int, what: str, rounds: i
     return rows
 
 
+class AsTrained:
+    """What `training_step` asks of a run: the precision and the loss that `train` has here."""
+
+    def precision(self):
+        return torch.autocast("cpu", torch.bfloat16, enabled=bfloat16_is_faster(torch.device("cpu")))
+
+    def loss(self, outputs, mask, weights):
+        return cross_entropy(outputs, mask)
+
+    def value_of(self, loss):
+        return loss.item()
+
+
 def steps(base: int, shape: tuple[int, ...], rounds: int) -> list[Row]:
     """Whole training steps: forward, backward, Adam."""
     torch.manual_seed(0)
@@ -124,8 +137,8 @@ def steps(base: int, shape: tuple[int, ...], rounds: int) -> list[Row]:
 
     def ours(model):
         model.train().to(memory_format=torch.channels_last)
-        optimizer, device = torch.optim.Adam(model.parameters(), lr=1e-4), torch.device("cpu")
-        return lambda: training_step(model, optimizer, x, y, len(x), "mean", device, bfloat16_is_faster(device), join())
+        optimizer, image = torch.optim.Adam(model.parameters(), lr=1e-4), x.to(memory_format=torch.channels_last)
+        return lambda: training_step(model, optimizer, image, y, None, AsTrained())
 
     runs = {"ours": ours(UNet(base_channels=base)), "plain": plain(UNet(base_channels=base)), "MONAI": plain(monai(base))}
     times = benchmark(runs, rounds)

@@ -52,3 +52,16 @@ def test_what_was_measured_beside_another_program_is_not_stored(monkeypatch, tmp
     assert RUN["main"]() == 1
     assert "Not stored: a game takes 80% of a core" in capsys.readouterr().out
     assert not (tmp_path / "results.json").exists()
+
+
+def test_the_speed_of_training_steps_can_be_measured():
+    """At a small size: the loop that it calls had changed, and nobody saw that the benchmark no longer ran."""
+    done = subprocess.run(
+        [sys.executable, "-c", "from benchmarks.speed import steps\nfor row in steps(4, (2, 1, 32, 32), 3): print(row)"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "x the plain network" in done.stdout
+    assert "x MONAI's BasicUNet" in done.stdout
