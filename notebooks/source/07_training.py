@@ -307,7 +307,7 @@ for seed in range(3):
     best_of, last = runs[-1].best, runs[-1].reports[-1]
     print(f"seed {seed}: best epoch {best_of.epoch:2d} of {last.epoch}, IoU {best_of.iou:.3f}; in the last epoch {last.iou:.3f}")
 lost = [run.best.iou - run.reports[-1].iou for run in runs]
-show_curves(runs[int(np.argmax(lost))].reports[5:])  # without the first five epochs, whose losses would set the scale
+show_curves(runs[int(np.argmax(lost))].reports[8:])  # without the first eight epochs, whose losses would set the scale
 
 # %% [markdown]
 # With steps this large the scores jump up and down to the end, and it is chance which epoch comes out best; drawn is the seed that had lost most when it ended. `fit`, `train` and the monitor keep the weights of the epoch with the highest validation IoU and give them back
