@@ -21,6 +21,7 @@ DRAWING = threading.RLock()
 # Python's garbage collector would look through all of PyTorch and Matplotlib every few figures, a tenth of a second in which a
 # slider hangs (benchmarks/explorers.py). Both are loaded by now, at the notebook's imports, and stay: they need not be looked at
 # again. Once, and here: what a notebook makes later, explorers too, is collected when it is no longer used.
+gc.collect()  # or what is no longer used by now would be kept for ever
 gc.freeze()
 
 
