@@ -159,7 +159,7 @@ near = all(abs(np.mean(ious) - by_name[name].mean) < 0.04 for name, ious in live
 print("the means agree to 0.04:", near)
 
 # %% [markdown]
-# The same seeds, and not the same numbers? The table was made on one processor core. With two, sums are taken in another order and rounded otherwise, in the eighth digit; training magnifies that to the third decimal, sometimes the second. So even the seed does not fix a run on another machine, and nobody should believe a difference of that size.
+# The same seeds, and not quite the same numbers? The table was made on one processor core. With two, sums are taken in another order and rounded otherwise, in the eighth digit; training magnifies that to the third decimal, sometimes the second. So even the seed does not fix a run on another machine, and nobody should believe a difference of that size.
 
 # %% [markdown]
 # ## The table
