@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import contextmanager
 from functools import cache
 
 import numpy as np
@@ -442,3 +443,19 @@ def test_another_image_with_a_truth_that_does_not_fit_leaves_the_first_one_shown
         explorer.ask("choose", "b")
     assert explorer.ask("state")["image"]["id"] == "the given image"
     assert explorer.ask("prediction")["height"] == 32
+
+
+def test_what_another_thread_changes_while_the_network_runs_takes_nothing_away(monkeypatch):
+    session = NetworkSession(UNet(1, 3, base_channels=2, depth=1), {"noise": (np.random.default_rng(0).random((16, 16)), None)})
+    session.changed()
+
+    conditions = session.conditions
+
+    @contextmanager
+    def meanwhile():
+        with conditions():
+            yield
+        session.changed()  # as the view's own thread does, before the run is handed out
+
+    monkeypatch.setattr(session, "conditions", meanwhile)
+    assert session.run.logits.shape == (3, 16, 16)

@@ -67,10 +67,11 @@ class NetworkSession:
     @property
     def run(self) -> Trace:
         """The run of the image as it is painted, through the network as it is cut and muted."""
-        if "run" not in self._fresh:
+        fresh = self._fresh  # the view's own thread may put another in its place meanwhile
+        if "run" not in fresh:
             with self.conditions():
-                self._fresh["run"] = trace(self.model, as_input(self.model, self.image), self.muted)
-        return self._fresh["run"]
+                fresh["run"] = trace(self.model, as_input(self.model, self.image), self.muted)
+        return fresh["run"]
 
     @contextmanager
     def conditions(self) -> Iterator[None]:
