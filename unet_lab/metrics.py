@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import binary_dilation, binary_erosion, distance_transform_edt
@@ -16,7 +16,7 @@ from scipy.ndimage import binary_dilation, binary_erosion, distance_transform_ed
 from unet_lab.losses import IGNORE
 
 AVERAGES = (None, "micro", "macro", "weighted")
-AT_ONCE = 1 << 18  # pixels counted at a time: they stay in the processor's cache
+AT_ONCE = 1 << 19  # pixels counted at a time: they stay in the processor's cache
 
 
 class Scores(NamedTuple):
@@ -53,23 +53,51 @@ def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, num_classes: int
 
 
 def fast_confusion_matrix(truth: np.ndarray, prediction: np.ndarray, num_classes: int = 3) -> np.ndarray:
-    """The counts of `confusion_matrix`, several times faster: in small numbers, and in parts that fit the processor's cache."""
-    truth, prediction = check_class_indices(truth, prediction, num_classes)
-    judged = truth != IGNORE
-    if not judged.all():
-        truth, prediction = truth[judged], prediction[judged]
-    truth, prediction = truth.ravel(), prediction.ravel()
-    cells = num_classes**2
-    counts = np.zeros(cells, np.int64)
-    number: Any = np.uint8 if cells <= 256 else np.intp
+    """The counts of `confusion_matrix`, many times faster: in pieces that fit the processor's cache, few classes bit by bit."""
+    truth, prediction = np.asarray(truth), np.asarray(prediction)
+    if truth.shape != prediction.shape or truth.size <= AT_ONCE:
+        return _count_piece(*check_class_indices(truth, prediction, num_classes), num_classes)
+    all_true, all_predicted = truth.ravel(), prediction.ravel()
+    counts = np.zeros((num_classes, num_classes), np.int64)
     for start in range(0, truth.size, AT_ONCE):
-        part = slice(start, start + AT_ONCE)
-        cell = truth[part].astype(number) * number(num_classes) + prediction[part].astype(number)
-        if cells <= 25:  # few cells: a comparison and a count for each are faster than a histogram
-            counts += [np.count_nonzero(cell == k) for k in range(cells)]
-        else:
-            counts += np.bincount(cell, minlength=cells)
-    return counts.reshape(num_classes, num_classes)
+        piece = slice(start, start + AT_ONCE)
+        try:
+            counts += _count_piece(*check_class_indices(all_true[piece], all_predicted[piece], num_classes), num_classes)
+        except ValueError:
+            check_class_indices(truth, prediction, num_classes)  # says of the whole mask what is wrong with it
+            raise
+    return counts
+
+
+def _count_piece(truth: np.ndarray, prediction: np.ndarray, num_classes: int) -> np.ndarray:
+    """The counts of two masks that were checked: a histogram, or where there are few classes one bit for each pixel and class."""
+    if truth.size and truth.max() == IGNORE:
+        judged = truth != IGNORE
+        truth, prediction = truth[judged], prediction[judged]
+    if num_classes > 5:
+        cell = num_classes * truth.astype(np.intp) + prediction
+        return np.bincount(cell.ravel(), minlength=num_classes**2).reshape(num_classes, num_classes)
+    true, predicted = ([_bits(mask == k) for k in range(num_classes - 1)] for mask in (truth, prediction))
+    counts = np.zeros((num_classes, num_classes), np.int64)
+    for i, j in np.ndindex(num_classes - 1, num_classes - 1):
+        counts[i, j] = _count_ones(true[i] & predicted[j])
+    # The last class is what is left of each row, of each column and of the whole.
+    counts[:-1, -1] = list(map(_count_ones, true)) - counts[:-1].sum(axis=1)
+    counts[-1, :-1] = list(map(_count_ones, predicted)) - counts[:, :-1].sum(axis=0)
+    counts[-1, -1] = truth.size - counts.sum()
+    return counts
+
+
+def _bits(is_class: np.ndarray) -> np.ndarray:
+    """64 pixels in each number, a bit for each; the last number is filled up with zeros."""
+    packed = np.packbits(is_class)
+    if packed.size % 8:
+        packed = np.append(packed, np.zeros(-packed.size % 8, np.uint8))
+    return packed.view(np.uint64)
+
+
+def _count_ones(bits: np.ndarray) -> int:
+    return int(np.bitwise_count(bits).sum())
 
 
 def check_class_indices(truth, prediction, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -82,7 +110,9 @@ def check_class_indices(truth, prediction, num_classes: int) -> tuple[np.ndarray
     for name, mask in (("truth", truth), ("prediction", prediction)):
         if mask.dtype.kind not in "uib":
             raise ValueError(f"{name} has type {mask.dtype}; class indices are whole numbers. Logits? Use argmax first.")
-        known = mask if name == "prediction" or not (mask == IGNORE).any() else mask[mask != IGNORE]
+        known = mask
+        if name == "truth" and mask.size and mask.max() >= num_classes:
+            known = mask[mask != IGNORE]
         if known.size and (known.max() >= num_classes or (known.dtype.kind == "i" and known.min() < 0)):
             allowed = f"class indices 0 to {num_classes - 1}" + (f", and IGNORE ({IGNORE})" if name == "truth" else "")
             raise ValueError(f"{name} runs from {known.min()} to {known.max()}; allowed are {allowed}.")

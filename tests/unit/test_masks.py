@@ -139,6 +139,23 @@ def test_both_ways_to_count_are_scikit_learns(count, num_classes):
         count(prediction, ignored, num_classes)
 
 
+@pytest.mark.parametrize("num_classes", [1, 2, 5, 6])
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.int64])
+def test_counting_in_pieces_is_counting_at_once(monkeypatch, num_classes, kind):
+    truth, prediction = (GENERATOR.integers(0, num_classes, (37, 41)).astype(kind) for _ in range(2))
+    truth[GENERATOR.random(truth.shape) < 0.1] = IGNORE
+    monkeypatch.setattr("unet_lab.metrics.AT_ONCE", 100)  # 16 pieces, the last of 17 pixels
+    assert np.array_equal(fast_confusion_matrix(truth, prediction, num_classes), confusion_matrix(truth, prediction, num_classes))
+    truth[0, 0], prediction[-1, -1] = num_classes, num_classes + 3
+    for wrong, right in ((truth, prediction * 0), (truth * 0, prediction)):
+        said = []
+        for count in (confusion_matrix, fast_confusion_matrix):
+            with pytest.raises(ValueError, match="runs from") as refused:
+                count(wrong, right, num_classes)
+            said.append(str(refused.value))
+        assert said[0] == said[1]  # of the whole mask, not of a piece
+
+
 def test_class_weights_do_not_count_ignored_pixels():
     mask = np.array([[0, 0, 0, 1, IGNORE, IGNORE]], np.uint8)
     assert class_weights([mask], 2).tolist() == class_weights([mask[:, :4]], 2).tolist()
