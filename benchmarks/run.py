@@ -33,7 +33,7 @@ RESULTS = HERE / "benchmarks" / "results.json"
 DOCS = HERE / "docs" / "measurements.md"
 BEGIN, END = "<!-- written by lab.py benchmark -->", "<!-- until here -->"
 QUIET = 0.1  # of a core: what other programs may take
-NAMES = ("speed", "precision", "augmentation", "metrics", "tiling")
+NAMES = ("speed", "layers", "precision", "segmenting", "augmentation", "metrics", "tiling")
 
 
 def machine() -> str:

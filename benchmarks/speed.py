@@ -1,19 +1,21 @@
-"""Inference and training against the plain network and MONAI's BasicUNet, benchmark in one run.
+"""Inference and training against the plain network and MONAI's BasicUNet, in turn, in one process.
 
     .venv/bin/python benchmarks/speed.py [ROUNDS]
 
-Inference: 1 x 1 x 256 x 256 at the report's width, and the shipped network at the size that it runs at. The network of the
-report's width is trained first, for some minutes (kept in build/), since int8 says nothing on weights drawn at random.
-Training: whole steps, as `train` makes them.
+Inference: images of 256 x 256, one and eight at a time, through the network of the report's widths (`report_width.py` trains it
+first, where it was not yet) and through the shipped one, and 192 x 192, the size that `segment` works at. Lower precisions are
+judged on 200 cells that neither training nor calibration has seen. Training: whole steps, as `train` makes them.
 """
 
 from __future__ import annotations
 
+import statistics
 import subprocess
 import sys
 import warnings
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -22,19 +24,19 @@ from torch import nn
 from torch.nn import functional as F
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from benchmarks.report_width import JUDGED, trained
 from benchmarks.table import Row, benchmark, compared
 from unet_lab.acceleration import AS_GIVEN, WAYS, accelerate
 from unet_lab.acceleration.timing import machine_peak
-from unet_lab.datasets import Cell, SegmentationDataset, generate_cell, standardise
+from unet_lab.datasets import Cell, generate_cell, standardise
 from unet_lab.inspection import cost
 from unet_lab.losses import cross_entropy
-from unet_lab.metrics import confusion_matrix, scores
-from unet_lab.training import bfloat16_is_faster, fit
+from unet_lab.metrics import fast_confusion_matrix, scores
+from unet_lab.training import bfloat16_is_faster
 from unet_lab.training.loop import training_step
 from unet_lab.unet import UNet
-from unet_lab.weights import load_pretrained, load_weights, save_weights
+from unet_lab.weights import load_pretrained
 
-TRAINED = Path(__file__).parents[1] / "build" / "report-width.safetensors"
 BY_PYTORCH = ("folded", "channels last", "Winograd", "bfloat16")
 COMPILED = ("compiled", "compiled bfloat16")
 
@@ -42,19 +44,6 @@ COMPILED = ("compiled", "compiled bfloat16")
 def monai(base: int, **settings) -> nn.Module:
     """MONAI's U-Net of the same widths, as it comes."""
     return BasicUNet(spatial_dims=2, in_channels=1, out_channels=3, features=(*(base * 2**k for k in range(5)), base), **settings)
-
-
-def trained() -> UNet:
-    """The report's network after a short training on generated cells."""
-    if TRAINED.exists():
-        return load_weights(TRAINED)
-    torch.manual_seed(0)
-    model = UNet.report()
-    cells = SegmentationDataset.generated(60, size=256, first_seed=1000, difficulty=0.5)
-    fit(model, cells.crops(128), epochs=5, learning_rate=3e-3)
-    TRAINED.parent.mkdir(exist_ok=True)
-    save_weights(model, TRAINED)
-    return load_weights(TRAINED)
 
 
 def batch(cells: list[Cell]) -> torch.Tensor:
@@ -65,45 +54,68 @@ def quality(run, cells: list[Cell]) -> tuple[float, np.ndarray]:
     """Macro IoU, and the classes of all pixels."""
     with torch.inference_mode():
         classes = np.concatenate([run(batch([cell])).argmax(1).numpy() for cell in cells])
-    table = sum(confusion_matrix(cell.mask, c) for cell, c in zip(cells, classes, strict=True))
+    table = sum(fast_confusion_matrix(cell.mask, c) for cell, c in zip(cells, classes, strict=True))
     return scores(table, average="macro").iou, classes
 
 
-def inference(model: nn.Module, peer: nn.Module, size: int, what: str, rounds: int, difficulty: float) -> list[Row]:
-    """Rows of the best of each kind, out of one benchmark run of all."""
-    draw = partial(generate_cell, size=size, difficulty=difficulty)
-    cells = [draw(seed) for seed in range(10)]
-    x, calibration = batch(cells[:1]), batch([draw(seed) for seed in range(100, 116)])
-    compilers = COMPILED if has_compiler() else ()
-    using = tuple(name for name in WAYS if name not in COMPILED or name in compilers)
+class Subject(NamedTuple):
+    """A network that is measured. peer : MONAI's of the same widths. difficulty : of the cells that it was trained on."""
+
+    name: str
+    model: nn.Module
+    peer: nn.Module
+    difficulty: float
+
+
+def inference(subject: Subject, size: int, images: int, using: tuple[str, ...], rounds: int, judged: int) -> list[Row]:
+    """Rows of the best of each kind, out of one run in which all take turns. judged : cells to judge lower precisions by."""
+    model, draw = subject.model, partial(generate_cell, size=size, difficulty=subject.difficulty)
+    x, calibration = batch([draw(seed) for seed in range(images)]), batch([draw(seed) for seed in range(100, 116)])
     fast = accelerate(model, x, "lower", calibration, using=using, keep_all=True, seconds=2, progress=False)
     exact = {t.name for t in fast.trials if t.difference <= 1e-4}
     with torch.inference_mode():
-        runs = {"MONAI": partial(peer, x)} | {name: partial(run, x) for name, run in fast.ways.items()}
+        runs = {"MONAI": partial(subject.peer, x)} | {name: partial(run, x) for name, run in fast.ways.items()}
         times = benchmark(runs, rounds)
-    before, expected = quality(model, cells)
-
-    def best(names) -> str | None:
-        names = [n for n in names if n in times and n != AS_GIVEN]
-        return min(names, key=lambda n: sorted(times[n])[rounds // 2], default=None)
-
+    what = f"{images} x 1 x {size} x {size}, {subject.name}"
+    work = 2 * images * sum(layer.multiply_adds for layer in cost(model, np.random.default_rng(0).random((size, size))))
     rows = [compared(f"{what}: as given", "MONAI's BasicUNet", times[AS_GIVEN], times["MONAI"])]
+    rows[0].note = f"{work / 1e9:.0f} GFLOP, {share_of_peak(work, times[AS_GIVEN], torch.float32)}"
     kinds = {
         "float32, logits within 1e-4": exact,
-        "lower precision, PyTorch alone": (*BY_PYTORCH, *compilers),
+        "lower precision, PyTorch alone": (*BY_PYTORCH, *COMPILED),
         "bfloat16, any runtime": [n for n in times if "bfloat16" in n],
         "int8, calibrated on 16 images": [n for n in times if "int8" in n],
     }
+    cells = [draw(seed) for seed in range(200, 200 + judged)]
+    before, expected = quality(model, cells) if judged else (0.0, np.zeros(0))
     for kind, names in kinds.items():
-        name = best(names)
+        name = min((n for n in names if n in times and n != AS_GIVEN), key=lambda n: statistics.median(times[n]), default=None)
         if name is None:
             continue
-        after, classes = quality(fast.ways[name], cells)
-        same = (classes == expected).mean()
-        note = f"{name}; {same:.2%} of the pixels of 10 cells agree; macro IoU {after:.3f}, was {before:.3f}"
+        note = f"{name}, {share_of_peak(work, times[name], torch.bfloat16 if 'bfloat16' in name else torch.float32)}"
+        if judged and "logits" not in kind:
+            after, classes = quality(of_one(fast.ways[name], x), cells)
+            same = (classes == expected).mean()
+            note += f"; {same:.2%} of the pixels of {judged} cells agree; macro IoU {after:.4f}, was {before:.4f}"
         for against, theirs in (("the plain network", AS_GIVEN), ("MONAI's BasicUNet", "MONAI")):
             rows.append(compared(f"{what}: {kind}", against, times[name], times[theirs], note))
     return rows
+
+
+def of_one(run, x: torch.Tensor):
+    """A way that was made for several images at a time, for one."""
+    return lambda one: run(one.expand_as(x))[:1] if len(x) > 1 else run(one)
+
+
+def share_of_peak(work: float, times: list[float], kind: torch.dtype) -> str:
+    """How much of the fastest that this machine multiplies in that precision (`machine_peak`) a network reaches."""
+    reached = work / statistics.median(times)
+    return f"{reached / 1e9:.0f} GFLOP/s, {reached / (2 * peak(kind)):.0%} of this machine's peak in {str(kind)[6:]}"
+
+
+@cache
+def peak(kind: torch.dtype) -> float:
+    return machine_peak(kind)
 
 
 class AsTrained:
@@ -185,13 +197,15 @@ def has_compiler() -> bool:
 
 def rows(rounds: int = 15) -> list[Row]:
     warnings.simplefilter("ignore")
-    peaks = [f"{2 * machine_peak(kind) / 1e9:.0f} GFLOP/s in {name}" for kind, name in
-             ((torch.float32, "float32"), (torch.bfloat16, "bfloat16"))]  # fmt: skip
-    model = trained().eval()
-    found = inference(model, monai(64).eval(), 256, "1x1x256x256, report's width", rounds, 0.5)
-    work = 2 * sum(layer.multiply_adds for layer in cost(model, np.random.default_rng(0).random((256, 256))))
-    found[0].note = f"this machine's matrix products reach {' and '.join(peaks)}; the network takes {work / 1e9:.0f} GFLOP"
-    found += inference(load_pretrained().eval(), monai(16).eval(), 192, "1x1x192x192, shipped network", rounds, 1.0)
+    compilers = COMPILED if has_compiler() else ()
+    every = tuple(name for name in WAYS if name not in COMPILED or name in compilers)
+    quick = tuple(name for name in every if name not in (*COMPILED, "folded", "bfloat16", "float16"))
+    report = Subject("report's width", trained(), monai(64).eval(), JUDGED)
+    shipped = Subject("shipped network", load_pretrained().eval(), monai(16).eval(), 1.0)
+    few = max(3, rounds // 3)
+    found = inference(report, 256, 1, every, few, judged=200) + inference(report, 256, 8, quick, 3, judged=0)
+    found += inference(shipped, 256, 1, every, rounds, judged=0) + inference(shipped, 256, 8, quick, few, judged=0)
+    found += inference(shipped, 192, 1, every, rounds, judged=200)
     found += steps(64, (3, 1, 128, 128), max(5, rounds // 2)) + steps(16, (8, 1, 256, 256), max(5, rounds // 2))
     return found + allocator(5)
 

@@ -20,6 +20,7 @@ from unet_lab.inference import predict_logits, predict_tiled, tiles
 from unet_lab.weights import load_pretrained
 
 TILE, OVERLAP = 512, 192
+SIDES = 1024, 2048  # pixels: of both the memory is asked for, of the first the time
 
 
 def picture(side: int) -> np.ndarray:
@@ -62,7 +63,7 @@ def _status(field: str) -> int:
 
 def rows(rounds: int = 5) -> list[Row]:
     """Speed, with what each is apart from the whole image's logits, and memory."""
-    model, image = load_pretrained(), picture(1536)
+    model, image = load_pretrained(), picture(SIDES[0])
     whole = predict_logits(model, image)
     apart = {}
     for blend in ("crop", "gaussian"):
@@ -75,15 +76,15 @@ def rows(rounds: int = 5) -> list[Row]:
     times = benchmark(
         {"crop": lambda: ours(model, image, "crop"), "gaussian": lambda: ours(model, image, "gaussian"),
          "monai": lambda: monai(model, image)}, rounds)  # fmt: skip
-    memory = {name: [peak(name, side) for side in (1536, 3072)] for name in ("crop", "gaussian", "monai", "whole")}
+    memory = {name: [peak(name, side) for side in SIDES] for name in ("crop", "gaussian", "monai", "whole")}
     found = []
     for blend in ("crop", "gaussian"):
         note = (
-            f"logits off by {apart[blend]:.0e}, MONAI's by {apart['monai']:.0e}; memory at 1536 and 3072 pixels: "
+            f"logits off by {apart[blend]:.0e}, MONAI's by {apart['monai']:.0e}; memory at {SIDES[0]} and {SIDES[1]} pixels: "
             f"{memory[blend][0]:.0f}, {memory[blend][1]:.0f} MB; MONAI {memory['monai'][0]:.0f}, {memory['monai'][1]:.0f}; "
             f"at once {memory['whole'][0]:.0f}, {memory['whole'][1]:.0f}"
         )
-        what = f"1536 x 1536 in tiles of {TILE}, overlap {OVERLAP}, {blend}"
+        what = f"{SIDES[0]} x {SIDES[0]} in tiles of {TILE}, overlap {OVERLAP}, {blend}"
         found.append(compared(what, "MONAI", times[blend], times["monai"], note))
     return found
 

@@ -80,10 +80,10 @@ def _count_piece(truth: np.ndarray, prediction: np.ndarray, num_classes: int) ->
     true, predicted = ([_bits(mask == k) for k in range(num_classes - 1)] for mask in (truth, prediction))
     counts = np.zeros((num_classes, num_classes), np.int64)
     for i, j in np.ndindex(num_classes - 1, num_classes - 1):
-        counts[i, j] = _count_ones(true[i] & predicted[j])
+        counts[i, j] = np.bitwise_count(true[i] & predicted[j]).sum()
     # The last class is what is left of each row, of each column and of the whole.
-    counts[:-1, -1] = list(map(_count_ones, true)) - counts[:-1].sum(axis=1)
-    counts[-1, :-1] = list(map(_count_ones, predicted)) - counts[:, :-1].sum(axis=0)
+    counts[:-1, -1] = [np.bitwise_count(bits).sum(dtype=np.int64) for bits in true] - counts[:-1].sum(axis=1)
+    counts[-1, :-1] = [np.bitwise_count(bits).sum(dtype=np.int64) for bits in predicted] - counts[:, :-1].sum(axis=0)
     counts[-1, -1] = truth.size - counts.sum()
     return counts
 
@@ -94,10 +94,6 @@ def _bits(is_class: np.ndarray) -> np.ndarray:
     if packed.size % 8:
         packed = np.append(packed, np.zeros(-packed.size % 8, np.uint8))
     return packed.view(np.uint64)
-
-
-def _count_ones(bits: np.ndarray) -> int:
-    return int(np.bitwise_count(bits).sum())
 
 
 def check_class_indices(truth, prediction, num_classes: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,10 +1,10 @@
 """The same network, faster: layers folded, other algorithms, lower precision, other programs; measured on the machine at hand."""
 
 from unet_lab.acceleration.exporting import export, load_exported
-from unet_lab.acceleration.folding import fold_batch_norm, folded_convolution
 from unet_lab.acceleration.runtimes import quantised
 from unet_lab.acceleration.selection import AS_GIVEN, WAYS, Accelerated, Trial, accelerate, table, with_winograd
 from unet_lab.acceleration.winograd import WinogradConv2d, winograd_matrices
+from unet_lab.inference.folding import fold_batch_norm, folded_convolution
 
 __all__ = [
     "AS_GIVEN",

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from unet_lab.acceleration.exporting import onnx_bytes
-from unet_lab.acceleration.folding import fold_batch_norm
 from unet_lab.acceleration.runtimes import OnnxRuntime, OpenVino, missing, quantised
 from unet_lab.acceleration.timing import Ratio, benchmark, ratio, time_once
 from unet_lab.acceleration.winograd import WinogradConv2d, fits_winograd
 from unet_lab.foreign import class_logits, logits_only
+from unet_lab.inference.folding import fold_batch_norm
 from unet_lab.training.device import has_bfloat16
 
 AS_GIVEN = "as given"

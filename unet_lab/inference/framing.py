@@ -107,6 +107,8 @@ def empty_margin(grey: np.ndarray) -> np.ndarray:
     margin = np.zeros(grey.shape, bool)
     for value in {float(grey[row, column]) for row in (0, -1) for column in (0, -1)}:
         same = np.pad(grey == value, 2, mode="edge")
+        if 9 * np.count_nonzero(eroded(same)) <= MARGIN * grey.size:
+            continue  # what is left of it after the opening below would be too small: most images, and they need not wait for it
         parts = label(ndimage.binary_opening(same, np.ones((3, 3)))[2:-2, 2:-2], connectivity=1)
         for part in regionprops(parts):
             if part.area > MARGIN * grey.size and at_border(part.bbox, grey.shape):
@@ -114,6 +116,12 @@ def empty_margin(grey: np.ndarray) -> np.ndarray:
                 if part.solidity > STRAIGHT or rectangularity(~filled) > STRAIGHT:
                     margin |= filled
     return margin
+
+
+def eroded(mask: np.ndarray) -> np.ndarray:
+    """Where a pixel and its eight neighbours are all set; the outermost pixels are left out."""
+    rows = mask[:-2] & mask[1:-1] & mask[2:]
+    return rows[:, :-2] & rows[:, 1:-1] & rows[:, 2:]
 
 
 def at_border(bbox: tuple[int, int, int, int], shape: tuple[int, ...]) -> bool:

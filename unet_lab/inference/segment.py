@@ -14,6 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unet_lab.datasets.generator.organelles import NUCLEUS
+from unet_lab.datasets.standardise import standardise
+from unet_lab.foreign import geometry_of
+from unet_lab.inference.folding import fold_batch_norm
 from unet_lab.inference.framing import (
     SMALL_CELL,
     Window,
@@ -24,7 +27,7 @@ from unet_lab.inference.framing import (
     window_around,
     without_disturbances,
 )
-from unet_lab.inference.predict import predict_logits
+from unet_lab.inference.predict import padded_logits
 from unet_lab.weights import load_pretrained
 
 SURE = 0.85  # mean confidence over a cell below which `segment` looks for it at other sizes too
@@ -179,20 +182,31 @@ def shrunk(grey: np.ndarray, size: int) -> np.ndarray:
 
 def probabilities_of(small: np.ndarray, views: int) -> Tensor:
     """Class probabilities (3, h, w) of a grey image at the size at which the model works: of one view, or the mean of eight."""
+    image = torch.from_numpy(standardise(small))  # (h, w)
+    ways = [(mirrored, turns) for turns in range(4) for mirrored in (False, True)][:views]
+    seen = [torch.rot90(image.flip(1) if mirrored else image, turns) for mirrored, turns in ways]
     total = torch.zeros(())
-    for turns in range(4 if views == 8 else 1):
-        for mirrored in (False, True) if views == 8 else (False,):
-            view = np.rot90(small[:, ::-1] if mirrored else small, turns)
-            answer = predict_logits(small_model(), np.ascontiguousarray(view)).softmax(dim=0).cpu()  # (3, h, w)
-            answer = torch.rot90(answer, -turns, (1, 2))
-            total = total + (answer.flip(2) if mirrored else answer)
+    for (mirrored, turns), answer in zip(ways, answers_to(seen), strict=True):
+        answer = torch.rot90(answer, -turns, (1, 2))
+        total = total + (answer.flip(2) if mirrored else answer)
     return total / views
+
+
+@torch.inference_mode()
+def answers_to(seen: list[Tensor]) -> list[Tensor]:
+    """Class probabilities (3, h, w) of standardised images (h, w): those of one shape go through the network together."""
+    model, found = small_model(), {}
+    for shape in {view.shape for view in seen}:
+        places = [k for k, view in enumerate(seen) if view.shape == shape]
+        logits = padded_logits(model, torch.stack([seen[k] for k in places])[:, None], geometry_of(model))
+        found |= dict(zip(places, logits.softmax(dim=1).cpu(), strict=True))
+    return [found[k] for k in range(len(seen))]
 
 
 @cache
 def small_model() -> nn.Module:
-    """The shipped model, its numbers in the order in which a CPU convolves fastest: the channels of a pixel side by side."""
-    return load_pretrained("small").to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    """The shipped model as a CPU runs it fastest: norms folded into the convolutions, the channels of a pixel side by side."""
+    return fold_batch_norm(load_pretrained("small")).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def to_grey(image: np.ndarray) -> np.ndarray:

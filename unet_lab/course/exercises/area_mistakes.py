@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 
@@ -139,6 +140,7 @@ BIAS_MISTAKES: dict[str, tuple[str, str]] = {
 }
 
 
+@cache
 def suspects_bias() -> dict[str, list[Callable[[Labels, Labels, float], float]]]:
     """The functions that make each mistake; the threshold is 0.5, whatever they are given."""
     found = {rule: [lambda t, p, _, rule=rule: wrong_areas(t, p, 0.5, rule)] for rule in BIAS_MISTAKES}

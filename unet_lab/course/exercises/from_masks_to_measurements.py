@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import numpy as np
 
@@ -68,8 +69,9 @@ def larger() -> list[tuple[str, Labels, Labels, float]]:
     return [*((*each, 0.5) for each in tried), ("a half, in uint8", *half, 0.7)]
 
 
-def cases() -> list[tuple[str, Labels, Labels, float]]:
-    """What both exercises are tried on: (name, truth, prediction, threshold)."""
+@cache
+def cases() -> tuple[tuple[str, Labels, Labels, float], ...]:
+    """What both exercises are tried on: (name, truth, prediction, threshold); the answers get copies."""
     tried = [(name, *pair, 0.5) for name, pair in hand_drawn().items()]
     truth, prediction = hand_drawn()["two cells predicted as one"]
     tried.insert(2, ("two cells predicted as one, stricter", truth, prediction, 0.7))
@@ -78,7 +80,7 @@ def cases() -> list[tuple[str, Labels, Labels, float]]:
     cells = field.cells.astype(np.int64)
     for name, found in (("a field, labelled", label_objects(field.mask)), ("a field, cut at waists", separate(field.mask))):
         tried += [(f"{name}, IoU {threshold}", cells, found, threshold) for threshold in (0.5, 0.8)]
-    return tried
+    return tuple(tried)
 
 
 def object_f1(answer) -> None:
@@ -109,7 +111,10 @@ def bias(answer) -> None:
 
 def judge_on_all(ask: Callable, right: Callable, suspects: dict, mistakes: dict, otherwise: str, neighbour: str) -> None:
     """Try every case; Wrong where one fails."""
-    tried = [(name, given, answered(ask, given, name, right(*given)), right(*given)) for name, *given in cases()]
+    tried = []
+    for name, truth, prediction, threshold in cases():
+        given, expected = (truth.copy(), prediction.copy(), threshold), right(truth, prediction, threshold)
+        tried.append((name, given, answered(ask, given, name, expected), expected))
     failed = [one for one in tried if not alike(one[2], one[3])]
     with counted(len(tried) - len(failed), of=len(tried)):
         if failed:
@@ -141,7 +146,7 @@ def name_the_mistake(tried: list, failed: list, suspects: dict, mistakes: dict, 
             otherwise,
             neighbour,
         )
-    judged = [(given, got) for _, given, got, expected in tried if not math.isnan(expected)]
+    judged = [(number, got) for number, (*_, got, expected) in enumerate(tried) if not math.isnan(expected)]
     for rule, functions in suspects.items():
         if any(explains(function, judged) for function in functions):
             finding, clue = mistakes[rule]
@@ -150,11 +155,17 @@ def name_the_mistake(tried: list, failed: list, suspects: dict, mistakes: dict, 
     raise Wrong(f"{shown}. I do not know this mistake; it shows in: {where}.", otherwise, neighbour)
 
 
-def explains(suspect: Callable, judged: Sequence[tuple]) -> bool:
-    """Whether a mistake gives the answer's numbers, wherever it gives any."""
+def explains(suspect: Callable, judged: Sequence[tuple[int, float]]) -> bool:
+    """Whether a mistake gives the answer's numbers, wherever it gives any. judged : by case, what the answer gave."""
+    return all(math.isnan(made := made_by(suspect, number)) or alike(got, made) for number, got in judged)
+
+
+@cache
+def made_by(suspect: Callable, number: int) -> float:
+    """What a mistake gives in one of the `cases`."""
+    _, *given = cases()[number]
     with np.errstate(all="ignore"):
-        made = [(suspect(*given), got) for given, got in judged]
-    return all(math.isnan(value) or alike(got, value) for value, got in made)
+        return suspect(*given)
 
 
 def answered(ask: Callable, given: Sequence, name: str, expected: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -57,6 +58,14 @@ def settings() -> list[Setting]:
     ]  # fmt: skip
 
 
+@cache
+def batch() -> tuple[Tensor, Tensor]:
+    """Seven cells; the workers get copies."""
+    cells = SegmentationDataset.generated(7, size=32, first_seed=600)
+    image, mask = (torch.stack(part) for part in zip(*(cells[i] for i in range(7)), strict=True))
+    return image, mask
+
+
 def data_parallel_step(answer) -> None:
     """my_step(model, optimizer, image, mask, all_reduce): one step on this worker's share that is the whole batch's step.
 
@@ -65,8 +74,7 @@ def data_parallel_step(answer) -> None:
     if not callable(answer):
         kind = type(answer).__name__
         raise Wrong(f"expected a function, got {kind}.", "Give the function itself: check('data_parallel_step', my_step).")
-    cells = SegmentationDataset.generated(7, size=32, first_seed=600)
-    image, mask = (torch.stack(part) for part in zip(*(cells[i] for i in range(7)), strict=True))
+    image, mask = batch()
     torch.manual_seed(0)
     start = UNet(base_channels=2, depth=1, norm=None).train()
     for number, setting in enumerate(settings()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
@@ -214,6 +214,7 @@ F1_MISTAKES: dict[str, tuple[str, str]] = {
 }
 
 
+@cache
 def suspects_f1() -> dict[str, list[Callable[[Labels, Labels, float], float]]]:
     """The functions that make each mistake."""
     own: dict[str, list[Callable[[Labels, Labels, float], float]]] = {

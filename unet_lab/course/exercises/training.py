@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from functools import cache
 
 import torch
 
@@ -22,6 +23,13 @@ STEPS = 30
 
 
 def batch():
+    images, masks = made_batch()
+    return images.clone(), masks.clone()
+
+
+@cache
+def made_batch():
+    """What `batch` copies."""
     dataset = SegmentationDataset.generated(4, size=32, first_seed=500)
     images, masks = zip(*(dataset[i] for i in range(4)), strict=True)
     return torch.stack(images), torch.stack(masks)
