@@ -59,7 +59,7 @@ class WithoutJoining(nn.Module):
         return model.head(x)
 
 
-def padded_channels(model: nn.Module) -> nn.Module:
+def padded_channels(model: nn.Module):
     """The first convolution with 16 channels in, the last with 16 out, the further ones zeros: all then fill whole vectors."""
     model = fold_batch_norm(model).to(memory_format=torch.channels_last)
     first, head = model.encoder[0].block[0], model.head
@@ -72,7 +72,13 @@ def padded_channels(model: nn.Module) -> nn.Module:
         last.weight[: head.out_channels], last.bias[: head.out_channels] = head.weight, head.bias
     model.encoder[0].block[0], model.head = wide, last
     model._check_input = lambda x: None
-    return model.to(memory_format=torch.channels_last)
+    model = model.to(memory_format=torch.channels_last)
+
+    def run(x):
+        wide = F.pad(x, (0, 0, 0, 0, 0, 15)).to(memory_format=torch.channels_last)
+        return model(wide)[:, : head.out_channels]
+
+    return run
 
 
 def compiled(model: nn.Module, x: torch.Tensor, **options):
@@ -90,10 +96,11 @@ def by_inductor_int8(model: nn.Module, x: torch.Tensor, calibration: torch.Tenso
     )
 
     quantiser = X86InductorQuantizer().set_global(get_default_x86_inductor_quantization_config())
+    torch._inductor.config.freezing = True  # as an option of torch.compile it does not reach the quantised convolutions
     prepared = prepare_pt2e(torch.export.export(fold_batch_norm(model), (x,)).module(), quantiser)
     for image in calibration:
         prepared(image[None])
-    return torch.compile(convert_pt2e(prepared), options={"freezing": True})
+    return torch.compile(convert_pt2e(prepared))
 
 
 def by_nncf(model: nn.Module, x: torch.Tensor, calibration: torch.Tensor, percentiles: bool = False, ends_in_float: bool = False):
@@ -175,7 +182,7 @@ def rows(rounds: int = 15) -> list[Row]:
     before, expected = quality(model, cells)
     found = []
     for name, run in made.items():
-        note = f"logits off by {float((run(x)[:, :3] - model(x)).abs().max()):.0e}"
+        note = f"logits off by {float((run(x) - model(x)).abs().max()):.0e}"
         if "int8" in name:
             after, classes = quality(run, cells)
             note += (

@@ -2,7 +2,7 @@
 
     python3 lab.py benchmark [NAME ...]
 
-NAME is one of those below; none runs all, in about a quarter of an hour. Nothing is stored that was measured while another
+NAME is one of those below; none runs all, in about twenty minutes. Nothing is stored that was measured while another
 program took more than a tenth of a core. What was measured replaces what stands under the same name in benchmarks/results.json,
 with date, machine and commit, and the table in docs/measurements.md is written from it. A run that was stopped goes on by name.
 """
@@ -33,7 +33,7 @@ RESULTS = HERE / "benchmarks" / "results.json"
 DOCS = HERE / "docs" / "measurements.md"
 BEGIN, END = "<!-- written by lab.py benchmark -->", "<!-- until here -->"
 QUIET = 0.1  # of a core: what other programs may take
-NAMES = ("speed", "layers", "precision", "segmenting", "augmentation", "metrics", "tiling")
+NAMES = ("speed", "layers", "other_ways", "precision", "feeding", "segmenting", "augmentation", "metrics", "tiling")
 
 
 def machine() -> str:
