@@ -109,10 +109,11 @@ class Explorer(widgets.VBox):
             self._held = False
         self._update()
 
-    def drive(self, **start) -> str:
+    def drive(self, most: int = 2, **start) -> str:
         """Turn every control as a hand would and go back; what the last, folded cell of each notebook does.
 
-        start : values to begin with, where a control does nothing at the defaults (`seed` without chance, say).
+        most : values that are tried of each control, both ends among them. start : values to begin with, where a control does
+        nothing at the defaults (`seed` without chance, say).
         Raises AssertionError, naming the control, where no figure and no words followed, or a menu offers what is not
         possible. Returns a sentence.
         """
@@ -122,7 +123,8 @@ class Explorer(widgets.VBox):
             seen = set()
             self.set(**start)
             offered = hasattr(control, "options")  # a slider may be turned too far; a menu offers only what goes
-            for value in values[:: 1 + len(values) // (8 if offered else 4)]:  # of a long menu, some; of a slider, a few
+            places = {round(k * (len(values) - 1) / (most - 1)) for k in range(most)}
+            for value in (values[place] for place in sorted(places)):
                 control.value = value
                 seen.add((self.png, self.words))
                 assert not (offered and self.words.startswith("Not possible")), f"{name} = {value}: {self.words}"

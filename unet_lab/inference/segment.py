@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from unet_lab.datasets.generator.organelles import NUCLEUS
 from unet_lab.datasets.standardise import standardise
-from unet_lab.foreign import geometry_of
+from unet_lab.foreign import Geometry, geometry_of
 from unet_lab.inference.folding import fold_batch_norm
 from unet_lab.inference.framing import (
     SMALL_CELL,
@@ -180,33 +180,29 @@ def shrunk(grey: np.ndarray, size: int) -> np.ndarray:
     return np.asarray(Image.fromarray(np.ascontiguousarray(grey)).resize((width, height), Image.Resampling.BILINEAR))
 
 
+@torch.inference_mode()
 def probabilities_of(small: np.ndarray, views: int) -> Tensor:
-    """Class probabilities (3, h, w) of a grey image at the size at which the model works: of one view, or the mean of eight."""
-    image = torch.from_numpy(standardise(small))  # (h, w)
-    ways = [(mirrored, turns) for turns in range(4) for mirrored in (False, True)][:views]
-    seen = [torch.rot90(image.flip(1) if mirrored else image, turns) for mirrored, turns in ways]
+    """Class probabilities (3, h, w) of a grey image at the size at which the model works: of one view, or the mean of eight.
+
+    One view after the other: all eight at once would take as long, and eight times the memory.
+    """
+    image, (model, geometry) = torch.from_numpy(standardise(small)), small_model()  # (h, w)
     total = torch.zeros(())
-    for (mirrored, turns), answer in zip(ways, answers_to(seen), strict=True):
-        answer = torch.rot90(answer, -turns, (1, 2))
-        total = total + (answer.flip(2) if mirrored else answer)
+    for turns in range(4 if views == 8 else 1):
+        for mirrored in (False, True) if views == 8 else (False,):
+            view = torch.rot90(image.flip(1) if mirrored else image, turns).contiguous()
+            answer = padded_logits(model, view[None, None], geometry)[0].softmax(dim=0).cpu()  # (3, h, w)
+            answer = torch.rot90(answer, -turns, (1, 2))
+            total = total + (answer.flip(2) if mirrored else answer)
     return total / views
 
 
-@torch.inference_mode()
-def answers_to(seen: list[Tensor]) -> list[Tensor]:
-    """Class probabilities (3, h, w) of standardised images (h, w): those of one shape go through the network together."""
-    model, found = small_model(), {}
-    for shape in {view.shape for view in seen}:
-        places = [k for k, view in enumerate(seen) if view.shape == shape]
-        logits = padded_logits(model, torch.stack([seen[k] for k in places])[:, None], geometry_of(model))
-        found |= dict(zip(places, logits.softmax(dim=1).cpu(), strict=True))
-    return [found[k] for k in range(len(seen))]
-
-
 @cache
-def small_model() -> nn.Module:
-    """The shipped model as a CPU runs it fastest: norms folded into the convolutions, the channels of a pixel side by side."""
-    return fold_batch_norm(load_pretrained("small")).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+def small_model() -> tuple[nn.Module, Geometry]:
+    """The shipped model as a CPU runs it fastest, its norms folded into the convolutions, the channels of a pixel side by side;
+    and its geometry, which the folded one no longer knows."""
+    model = load_pretrained("small")
+    return fold_batch_norm(model).to(memory_format=torch.channels_last), geometry_of(model)  # type: ignore[call-overload]
 
 
 def to_grey(image: np.ndarray) -> np.ndarray:
