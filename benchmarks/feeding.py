@@ -41,7 +41,7 @@ def files(folder: Path) -> tuple[Path, Path]:
     return folder / "images", folder / "masks"
 
 
-def rows(rounds: int = 3) -> list[Row]:
+def rows(rounds: int = 2) -> list[Row]:
     """Of the small network, and of one of a quarter of its width, which learns faster than most."""
     found = []
     with tempfile.TemporaryDirectory() as folder, quiet():

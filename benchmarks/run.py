@@ -86,7 +86,7 @@ def commit() -> str:
     """The commit that was measured, with a + where files differ from it; empty where git does not know."""
     try:
         found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True, check=True)
-        changed = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", "unet_lab", "benchmarks"], cwd=HERE).returncode
+        changed = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", "unet_lab", "benchmarks/*.py"], cwd=HERE).returncode
     except (OSError, subprocess.CalledProcessError):
         return ""
     return found.stdout.strip() + ("+" if changed else "")

@@ -205,7 +205,7 @@ def rows(rounds: int = 15) -> list[Row]:
     shipped = Subject("shipped network", load_pretrained().eval(), monai(16).eval(), 1.0)
     few = max(3, rounds // 3)
     found = inference(report, 256, 1, heavy, few, judged=100) + inference(report, 256, 8, quick[1:], 3, judged=0)
-    found += inference(shipped, 256, 1, every, rounds, judged=0) + inference(shipped, 256, 8, quick, few, judged=0)
+    found += inference(shipped, 256, 1, heavy, rounds, judged=0) + inference(shipped, 256, 8, quick, few, judged=0)
     found += inference(shipped, 192, 1, every, rounds, judged=200)
     found += steps(64, (3, 1, 128, 128), max(5, rounds // 2)) + steps(16, (8, 1, 256, 256), max(5, rounds // 2))
     return found + allocator(3)

@@ -61,7 +61,7 @@ def _status(field: str) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith(field))
 
 
-def rows(rounds: int = 5) -> list[Row]:
+def rows(rounds: int = 3) -> list[Row]:
     """Speed, with what each is apart from the whole image's logits, and memory."""
     model, image = load_pretrained(), picture(SIDES[0])
     whole = predict_logits(model, image)
