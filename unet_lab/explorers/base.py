@@ -109,7 +109,7 @@ class Explorer(widgets.VBox):
             self._held = False
         self._update()
 
-    def drive(self, most: int = 2, **start) -> str:
+    def drive(self, most: int = 3, **start) -> str:
         """Turn every control as a hand would and go back; what the last, folded cell of each notebook does.
 
         most : values that are tried of each control, both ends among them. start : values to begin with, where a control does
@@ -120,8 +120,8 @@ class Explorer(widgets.VBox):
         start = {**self._defaults, **start}
         for name, control in self.controls.items():
             values = values_of(control)
-            seen = set()
             self.set(**start)
+            seen = {(self.png, self.words)}
             offered = hasattr(control, "options")  # a slider may be turned too far; a menu offers only what goes
             places = {round(k * (len(values) - 1) / (most - 1)) for k in range(most)}
             for value in (values[place] for place in sorted(places)):

@@ -7,6 +7,8 @@ from itertools import pairwise
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
 
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, *_TRANSPOSED)
@@ -14,7 +16,7 @@ _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 @torch.no_grad()
-def folded_convolution(convolution: nn.Module, norm: nn.Module) -> nn.Module:
+def folded_convolution(convolution: _ConvNd, norm: _BatchNorm) -> nn.Module:
     """A copy of the convolution that does what both did, in evaluation mode.
 
     Batch norm multiplies each channel by scale = gamma / sqrt(variance + eps) and adds beta - mean * scale. A convolution's
@@ -25,7 +27,7 @@ def folded_convolution(convolution: nn.Module, norm: nn.Module) -> nn.Module:
     Computed in float64 on the CPU (Apple's GPUs have none), then rounded to the convolution's type and moved to its device.
     Raises ValueError where the norm keeps no running mean (then it depends on the image) or the channels differ.
     """
-    if norm.running_mean is None:
+    if norm.running_mean is None or norm.running_var is None:
         raise ValueError("this batch norm keeps no running statistics; it depends on the image and cannot be folded.")
     if norm.num_features != convolution.out_channels:
         raise ValueError(f"the norm has {norm.num_features} channels, the convolution puts out {convolution.out_channels}.")
@@ -61,8 +63,7 @@ def fold_batch_norm(model: nn.Module) -> nn.Module:
             continue
         layers = list(block.named_children())
         for (name, layer), (next_name, norm) in pairwise(layers):
-            foldable = isinstance(norm, _NORMS) and norm.running_mean is not None
-            if isinstance(layer, _CONVOLUTIONS) and foldable:
+            if isinstance(layer, _CONVOLUTIONS) and isinstance(norm, _NORMS) and norm.running_mean is not None:
                 setattr(block, name, folded_convolution(layer, norm))
                 setattr(block, next_name, nn.Identity())
     return model
