@@ -59,7 +59,7 @@ def quality(run, cells: list[Cell]) -> tuple[float, np.ndarray]:
 
 
 class Subject(NamedTuple):
-    """A network that is measured. peer : MONAI's of the same widths. difficulty : of the cells that it was trained on."""
+    """A network that is measured. peer : MONAI's of the same widths. difficulty : of the cells that it is measured on."""
 
     name: str
     model: nn.Module
@@ -68,7 +68,8 @@ class Subject(NamedTuple):
 
 
 def inference(subject: Subject, size: int, images: int, using: tuple[str, ...], rounds: int, judged: int) -> list[Row]:
-    """Rows of the best of each kind, out of one run in which all take turns. judged : cells to judge lower precisions by."""
+    """Rows of the best of each kind, out of one run in which all take turns. judged : cells to judge lower precisions by, of
+    one image at a time; 0 for none."""
     model, draw = subject.model, partial(generate_cell, size=size, difficulty=subject.difficulty)
     x, calibration = batch([draw(seed) for seed in range(images)]), batch([draw(seed) for seed in range(100, 116)])
     fast = accelerate(model, x, "lower", calibration, using=using, keep_all=True, seconds=2, progress=False)
@@ -94,17 +95,12 @@ def inference(subject: Subject, size: int, images: int, using: tuple[str, ...], 
             continue
         note = f"{name}, {share_of_peak(work, times[name], torch.bfloat16 if 'bfloat16' in name else torch.float32)}"
         if judged and name not in exact:
-            after, classes = quality(of_one(fast.ways[name], x), cells)
+            after, classes = quality(fast.ways[name], cells)
             same = (classes == expected).mean()
             note += f"; {same:.2%} of the pixels of {judged} cells agree; macro IoU {after:.4f}, was {before:.4f}"
         for against, theirs in (("the plain network", AS_GIVEN), ("MONAI's BasicUNet", "MONAI")):
             rows.append(compared(f"{what}: {kind}", against, times[name], times[theirs], note))
     return rows
-
-
-def of_one(run, x: torch.Tensor):
-    """A way that was made for several images at a time, for one."""
-    return lambda one: run(one.expand_as(x))[:1] if len(x) > 1 else run(one)
 
 
 def share_of_peak(work: float, times: list[float], kind: torch.dtype) -> str:

@@ -77,7 +77,7 @@ _BLOCKS: WeakKeyDictionary[nn.Module, tuple[list, list]] = WeakKeyDictionary()  
 
 def evaluation_mode(model: nn.Module, dropout: bool) -> None:
     """Evaluation mode, with or without dropout."""
-    if any(module.training for module in model.modules()):  # to ask is four times as fast as to set
+    if any(module.training for module in model.modules()):  # to ask takes less time than to set
         model.eval()
     for module in model.modules() if dropout else ():
         if isinstance(module, nn.modules.dropout._DropoutNd):

@@ -75,7 +75,7 @@ def _count_piece(truth: np.ndarray, prediction: np.ndarray, num_classes: int) ->
         judged = truth != IGNORE
         truth, prediction = truth[judged], prediction[judged]
     if num_classes > 5:
-        cell = num_classes * truth.astype(np.intp) + prediction
+        cell = num_classes * truth.astype(np.intp) + prediction.astype(np.intp)
         return np.bincount(cell.ravel(), minlength=num_classes**2).reshape(num_classes, num_classes)
     true, predicted = ([_bits(mask == k) for k in range(num_classes - 1)] for mask in (truth, prediction))
     counts = np.zeros((num_classes, num_classes), np.int64)

@@ -35,7 +35,6 @@ from unet_lab.explorers import (
     explore_workers,
     watch_training,
 )
-from unet_lab.explorers.base import values_of
 from unet_lab.explorers.convolution import KERNELS, sum_in_words, window_of
 from unet_lab.explorers.expansive_path import METHODS, stamps, up_sample, valid_paths
 from unet_lab.explorers.from_masks_to_measurements import two_discs
@@ -90,14 +89,8 @@ def test_the_list_of_explorers_has_all_that_there_are():
     assert missing == {"explore_network"}
 
 
-def three_values(control):
-    """The first, the last and one between; the pages' own last cells turn each control through more."""
-    values = values_of(control)
-    return values if len(values) <= 3 else [values[0], values[len(values) // 2], values[-1]]
-
-
 @pytest.mark.parametrize("name", list(EXPLORERS))
-def test_every_control_changes_something_and_reset_undoes_it(name, monkeypatch):
+def test_every_control_changes_something_and_reset_undoes_it(name):
     explorer = made(name)
     before = explorer.png, explorer.words
     start = {"04 upsampling": {"weights": "random"}, "06 loss": {"kind": "focal"}}.get(name, {})
