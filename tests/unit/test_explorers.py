@@ -103,7 +103,7 @@ def test_every_control_changes_something_and_reset_undoes_it(name):
             shown.setdefault(explorer.png, explorer.alt)
 
     explorer._update = note
-    assert "controls turned" in explorer.drive(most=8, **start)
+    assert "controls turned" in explorer.drive(most=3, options=8, **start)
     explorer._update = update
     assert (explorer.png, explorer.words) == before
     assert len(set(shown.values())) == len(shown) > 1, "two pictures with one text"

@@ -62,6 +62,14 @@ def notebook(*changes, cells=None, untried=()):
     return nbformat.writes(made)
 
 
+def exchanged(text, *changes):
+    """A notebook with these pieces of its code exchanged."""
+    made = nbformat.reads(text, nbformat.NO_CONVERT)
+    for cell, (old, new) in itertools.product(made.cells, changes):
+        cell.source = cell.source.replace(old, new)
+    return nbformat.writes(made)
+
+
 BODY = "    table = np.zeros"  # where the body of my_confusion begins
 DEF = "def my_confusion("
 
@@ -751,7 +759,8 @@ def test_a_marker_that_is_killed_goes_on_where_it_was_and_leaves_nothing_behind(
 
 
 def test_where_processes_cannot_be_copied_each_submission_has_a_new_one(tmp_path):
-    texts = {"ada": CLASS["ada"], "vic": CLASS["vic"]}
+    unasked = [(f'check("{name}"', f'print("{name}"') for name in ("audit", "interval")]  # a process for each that is asked for
+    texts = {student: exchanged(CLASS[student], *unasked) for student in ("ada", "vic")}
     for student, text in texts.items():
         (tmp_path / student).mkdir()
         (tmp_path / student / "08_evaluation.ipynb").write_text(text, encoding="utf-8")
@@ -759,4 +768,4 @@ def test_where_processes_cannot_be_copied_each_submission_has_a_new_one(tmp_path
         row for found in grade(find_submissions(tmp_path), Limits(30, 2), make_host=lambda: Host(apart=False)) for row in found
     ]
     found = {student: "".join(states(row for row in rows if row.student == student).values()) for student in texts}
-    assert found == {"ada": "right" * 4, "vic": "rightwrongrightright"}
+    assert found == {"ada": "rightright" + "missing" * 2, "vic": "rightwrong" + "missing" * 2}

@@ -5,6 +5,7 @@ torchrun --standalone --nproc-per-node N tests/unit/worker.py FOLDER CASE …
 
 import json
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -52,6 +53,8 @@ def run(case, folder):
         cells = cells.with_weights(one_more_than)
     names = list(model.state_dict())
     if case == "dies":
+        if join().is_first and settings["checkpoint"].exists():  # a second start: what it goes on from
+            shutil.copyfile(settings["checkpoint"], folder / "begun.pt")
         for news in steps(model, cells, cells, **settings):
             killer = folder / "killed"
             if news == 4 and not isinstance(news, EpochReport) and join().rank == join().size - 1 and not killer.exists():

@@ -18,6 +18,8 @@ from typing import TypeVar
 import numpy as np
 import torch
 
+from unet_lab.course.time_used import has_had_its_time
+
 F = TypeVar("F", bound=FunctionType)
 SECONDS = 20.0  # of the processor, for one check; the slowest right answer takes a tenth of that
 LINES, CHARACTERS = 8, 2000  # of what an answer prints, that many are shown
@@ -28,15 +30,6 @@ CLOCK: Callable[[], float] = time.process_time  # seconds of the processor; wher
 
 class TooLong(BaseException):
     """The answer ran longer than it may. No Exception, so that `except Exception` in the answer does not keep it."""
-
-
-def has_had_its_time(seconds: float, elapsed: float, worked: float) -> bool:
-    """Whether work may be stopped: it began `elapsed` seconds ago, and the processor worked for it for `worked` seconds.
-
-    On a busy machine the clock runs on while nothing is computed; what counts is the processor's time. What does not use a tenth
-    of the clock's time waits for something (a sleep, a lock), and is stopped by the clock.
-    """
-    return elapsed >= seconds and (worked >= seconds or worked < elapsed / 10)
 
 
 def within(seconds: float, work: Callable[[], object]) -> None:

@@ -109,11 +109,11 @@ class Explorer(widgets.VBox):
             self._held = False
         self._update()
 
-    def drive(self, most: int = 3, **start) -> str:
+    def drive(self, most: int = 3, options: int = 3, **start) -> str:
         """Turn every control as a hand would and go back; what the last, folded cell of each notebook does.
 
-        most : values that are tried of each control, both ends among them. start : values to begin with, where a control does
-        nothing at the defaults (`seed` without chance, say).
+        most, options : values that are tried of a slider, and of a menu, both ends among them. start : values to begin with,
+        where a control does nothing at the defaults (`seed` without chance, say).
         Raises AssertionError, naming the control, where no figure and no words followed, or a menu offers what is not
         possible. Returns a sentence.
         """
@@ -123,7 +123,8 @@ class Explorer(widgets.VBox):
             self.set(**start)
             seen = {(self.png, self.words)}
             offered = hasattr(control, "options")  # a slider may be turned too far; a menu offers only what goes
-            places = {round(k * (len(values) - 1) / (most - 1)) for k in range(most)}
+            tried = options if offered else most
+            places = {round(k * (len(values) - 1) / (tried - 1)) for k in range(tried)}
             for value in (values[place] for place in sorted(places)):
                 control.value = value
                 seen.add((self.png, self.words))

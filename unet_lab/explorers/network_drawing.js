@@ -80,13 +80,18 @@ export function toCanvas(image) {
   return canvas;
 }
 
-// The same as a canvas, painted once for as long as these maps are shown: while the pointer moves, only what lies over them changes.
+// What `image` makes of `shown`, as a canvas, painted once for as long as `shown` is shown: while the pointer moves, only what lies
+// over it changes. `name` tells several images of one thing apart.
 const PAINTED = new WeakMap();
+export function painted(shown, name, image) {
+  if (!PAINTED.has(shown)) PAINTED.set(shown, {});
+  const known = PAINTED.get(shown);
+  known[name] ??= toCanvas(image());
+  return known[name];
+}
+
 export function mapPicture(maps, k) {
-  if (!PAINTED.has(maps)) PAINTED.set(maps, []);
-  const painted = PAINTED.get(maps);
-  painted[k] ??= toCanvas(mapImage(maps, k));
-  return painted[k];
+  return painted(maps, k, () => mapImage(maps, k));
 }
 
 // Draw an image (an ImageData or a canvas) into a box of a context, its pixels kept apart where they are enlarged.

@@ -1,5 +1,5 @@
 // What stands around all four views: the pictures (input to paint on, mask), the controls, the trail back, the sentence for readers.
-import { drawCross, heatImage, latest, make, maskImage, percent, pictureImage, place, rgb, sharpCanvas } from "./network_drawing.js";
+import { drawCross, heatImage, latest, make, maskImage, painted, percent, pictureImage, place, rgb, sharpCanvas } from "./network_drawing.js";
 
 const BRUSHES = [
   ["look", "point at a pixel"],
@@ -71,12 +71,13 @@ export class Pictures {
     const { picture, prediction, network, at } = this.app;
     if (!picture || !prediction || !this.inputCanvas) return;
     const input = this.inputCanvas.getContext("2d");
-    place(input, pictureImage(picture), 0, 0, this.side, this.height);
+    place(input, painted(picture, "picture", () => pictureImage(picture)), 0, 0, this.side, this.height);
     const field = this.fields?.fields.find((each) => each.stage === "image");
     if (field) place(input, heatImage(field), 0, 0, this.side, this.height);
     const mask = this.maskCanvas.getContext("2d");
     const colours = network.classes.map((each) => rgb(each.colour));
-    place(mask, maskImage(picture, prediction, colours, this.what), 0, 0, this.side, this.height);
+    const over = painted(prediction, this.what, () => maskImage(picture, prediction, colours, this.what));
+    place(mask, over, 0, 0, this.side, this.height);
     drawCross(input, at, 0, 0, this.side, this.height);
     drawCross(mask, at, 0, 0, this.side, this.height);
     this.inputCanvas.style.cursor = this.brush === "look" ? "crosshair" : "cell";

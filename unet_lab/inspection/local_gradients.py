@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -31,31 +32,34 @@ class LocalConv2d(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (weight,), gradient = ctx.saved_tensors, gradients[0]
+        rows, columns = window_of(gradient)
+        if not len(rows):
+            return gradient.new_zeros(ctx.shape), None, None, None, None, None
+        size, reached, inside = [], [], []  # along each axis: of the window's own input; its part that is not padding
+        for axis, lit in enumerate((rows, columns)):
+            size.append(len(lit) + (weight.shape[2 + axis] - 1) * ctx.dilation[axis])
+            first = lit.start - ctx.padding[axis]
+            most = ctx.shape[2 + axis]
+            begin = min(max(0, first), most)
+            end = max(begin, min(most, first + size[axis]))  # a window that sees padding alone reaches nothing
+            reached.append(slice(begin, end))
+            inside.append(slice(begin - first, end - first))
+        window = gradient[:, :, rows.start : rows.stop, columns.start : columns.stop]
+        around = conv2d_input([*ctx.shape[:2], *size], weight, window, 1, 0, ctx.dilation, ctx.groups)
+        around = around[:, :, inside[0], inside[1]]
+        if around.shape == ctx.shape:
+            return around, None, None, None, None, None
         found = gradient.new_zeros(ctx.shape)
-        rows, columns = window_of(gradient.abs().sum(dim=(0, 1)))
-        if len(rows):
-            size, reached, inside = [], [], []  # along each axis: of the window's own input; its part that is not padding
-            for axis, lit in enumerate((rows, columns)):
-                size.append(len(lit) + (weight.shape[2 + axis] - 1) * ctx.dilation[axis])
-                first = lit.start - ctx.padding[axis]
-                most = ctx.shape[2 + axis]
-                begin = min(max(0, first), most)
-                end = max(begin, min(most, first + size[axis]))  # a window that sees padding alone reaches nothing
-                reached.append(slice(begin, end))
-                inside.append(slice(begin - first, end - first))
-            window = gradient[:, :, rows.start : rows.stop, columns.start : columns.stop]
-            around = conv2d_input([*ctx.shape[:2], *size], weight, window, 1, 0, ctx.dilation, ctx.groups)
-            found[:, :, reached[0], reached[1]] = around[:, :, inside[0], inside[1]]
+        found[:, :, reached[0], reached[1]] = around
         return found, None, None, None, None, None
 
 
-def window_of(total: Tensor) -> tuple[range, range]:
-    """The rows and the columns of (H, W) from the first to the last that hold anything but zeros; of none, empty ranges."""
-    found = total.nonzero()
-    if not len(found):
-        return range(0), range(0)
-    (top, left), (bottom, right) = found.amin(dim=0).tolist(), found.amax(dim=0).tolist()
-    return range(top, bottom + 1), range(left, right + 1)
+def window_of(values: Tensor) -> tuple[range, range]:
+    """The rows and the columns of (N, C, H, W) from the first to the last that hold anything but zeros; of none, empty ranges."""
+    lit = values.float().cpu().numpy().any(axis=(0, 1))  # NumPy's needs no copy, and half the time of PyTorch's abs().sum()
+    found = [np.flatnonzero(lit.any(axis=axis)) for axis in (1, 0)]
+    rows, columns = (range(int(k[0]), int(k[-1]) + 1) if len(k) else range(0) for k in found)
+    return rows, columns
 
 
 @contextmanager

@@ -17,8 +17,8 @@ from typing import NamedTuple
 import psutil
 
 from unet_lab.course.grading.isolation import can_fork
-from unet_lab.course.limits import has_had_its_time
 from unet_lab.course.progress import WHERE
+from unet_lab.course.time_used import has_had_its_time
 
 PATIENCE = 600.0  # seconds of waiting for a process to have loaded the course, on however busy a machine
 GRACE = 20.0  # seconds in which a process that was ended is gone

@@ -22,11 +22,11 @@ import sys
 import tempfile
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import matplotlib
 import numpy as np
-import sklearn.metrics
 import torch
 
 import unet_lab.course as course
@@ -45,7 +45,7 @@ from unet_lab.course.grading.translating import HarmlessShell, plain_python, syn
 from unet_lab.course.grading.trust import Seal, Watcher
 from unet_lab.course.grading.witness import Witness
 
-LOADED = (sklearn.metrics, unet_lab.datasets, unet_lab.explorers, unet_lab.inference, unet_lab.training)  # what notebooks import
+LOADED = (unet_lab.datasets, unet_lab.explorers, unet_lab.inference, unet_lab.training)  # what notebooks import, or copy
 
 
 def main() -> int:
@@ -54,6 +54,8 @@ def main() -> int:
     library_index()
     sys.argv = ["notebook"]
     apart = isolation.can_fork() and "--once" not in sys.orig_argv
+    if apart:
+        import_module("sklearn.metrics")  # as several notebooks do: once for all copies
     isolation.die_with_parent()
     isolation.adopt_orphans()
     with tempfile.TemporaryDirectory() as folder:
