@@ -57,6 +57,23 @@ def test_the_fields_of_a_network_are_those_of_the_plain_way_back(change, place, 
         np.testing.assert_allclose(field, expected[name], rtol=1e-4, atol=1e-5 * expected[name].max())
 
 
+@pytest.mark.parametrize("affine", [True, False])
+def test_one_batch_norm_with_what_it_has_seen(affine):
+    layer = nn.BatchNorm2d(3, affine=affine)
+    layer(torch.randn(4, 3, 9, 9) * 5 + 2)  # statistics of its own
+    if affine:
+        nn.init.normal_(layer.weight), nn.init.normal_(layer.bias)
+    x, back = torch.randn(2, 3, 6, 5, requires_grad=True), torch.randn(2, 3, 6, 5)
+    with local_gradients(layer):
+        assert "forward" not in vars(layer), "in training its statistics depend on the input"
+    layer.eval()
+    expected, expected_gradient = layer(x), torch.autograd.grad(layer(x), x, back)[0]
+    with local_gradients(layer):
+        found = layer(x)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(torch.autograd.grad(found, x, back)[0], expected_gradient)
+
+
 def test_what_has_no_window_is_left_as_it_is():
     class Own(nn.Conv2d):
         """Somebody's own convolution, which does more."""

@@ -18,7 +18,6 @@ from torch.utils.data import Dataset
 
 from unet_lab.datasets.generator.cells import generate_cell
 from unet_lab.explorers.base import DRAWING, with_picture
-from unet_lab.explorers.main_thread import MainThread
 from unet_lab.explorers.network_session import NetworkSession
 from unet_lab.plots.network_overview import show_network
 
@@ -64,7 +63,7 @@ class NetworkExplorer(anywidget.AnyWidget):
 
     def __init__(self, session: NetworkSession):
         super().__init__(label=type(session.model).__name__)
-        self.session, self.main_thread = session, MainThread()
+        self.session = session
         self.on_msg(self.receive)
         figure = show_network(session.picture(), session.prediction(), session.describe(), session.maps)
         self.png, self.words = figure.png(), figure.alt
@@ -79,9 +78,6 @@ class NetworkExplorer(anywidget.AnyWidget):
         except TypeError:
             wanted = ", ".join(str(one).replace("'", "") for one in takes.parameters.values())
             raise ValueError(f"{method} was given {arguments!r}; it takes ({wanted}).") from None
-        return self.main_thread.do(lambda: self.answer(method, arguments))
-
-    def answer(self, method: str, arguments: tuple) -> dict[str, Any]:
         with DRAWING:
             return getattr(self.session, method)(*arguments)
 

@@ -54,6 +54,23 @@ class LocalConv2d(torch.autograd.Function):
         return found, None, None, None, None, None
 
 
+class FixedBatchNorm2d(torch.autograd.Function):
+    """`F.batch_norm` with fixed statistics: the gradient of the input is the output's times one number for each channel."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, mean: Tensor, variance: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
+    ) -> Tensor:
+        scale = (variance + eps).rsqrt()
+        ctx.save_for_backward(scale if weight is None else weight * scale)
+        return F.batch_norm(x, mean, variance, weight, bias, eps=eps)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (scale,) = ctx.saved_tensors
+        return gradients[0] * scale[:, None, None], None, None, None, None, None
+
+
 def window_of(values: Tensor) -> tuple[range, range]:
     """The rows and the columns of (N, C, H, W) from the first to the last that hold anything but zeros; of none, empty ranges."""
     lit = values.float().cpu().numpy().any(axis=(0, 1))  # NumPy's needs no copy, and half the time of PyTorch's abs().sum()
@@ -65,8 +82,10 @@ def window_of(values: Tensor) -> tuple[range, range]:
 @contextmanager
 def local_gradients(model: nn.Module) -> Iterator[None]:
     """Inside, what runs forward will find the gradients of its inputs faster, where the output's gradient has few pixels."""
-    changed = [m for m in model.modules() if type(m) is nn.Conv2d and m.padding_mode == "zeros" and m.stride == (1, 1)]
-    changed = [m for m in changed if not isinstance(m.padding, str) and "forward" not in vars(m)]
+    unchanged = [m for m in model.modules() if "forward" not in vars(m)]
+    convolutions = [m for m in unchanged if type(m) is nn.Conv2d and m.padding_mode == "zeros" and m.stride == (1, 1)]
+    norms = [m for m in unchanged if type(m) is nn.BatchNorm2d and m.running_mean is not None and not m.training]
+    changed: list[nn.Module] = [*(m for m in convolutions if not isinstance(m.padding, str)), *norms]
     for m in changed:
         m.forward = partial(run, m)  # type: ignore[method-assign]
     try:
@@ -76,5 +95,7 @@ def local_gradients(model: nn.Module) -> Iterator[None]:
             del m.forward
 
 
-def run(layer: nn.Conv2d, x: Tensor) -> Tensor:
-    return LocalConv2d.apply(x, layer.weight, layer.bias, layer.padding, layer.dilation, layer.groups)
+def run(layer: nn.Conv2d | nn.BatchNorm2d, x: Tensor) -> Tensor:
+    if isinstance(layer, nn.Conv2d):
+        return LocalConv2d.apply(x, layer.weight, layer.bias, layer.padding, layer.dilation, layer.groups)
+    return FixedBatchNorm2d.apply(x, layer.running_mean, layer.running_var, layer.weight, layer.bias, layer.eps)
