@@ -32,10 +32,13 @@ export class PageEngine {
   });
 
   picture = async () => {
-    let [low, high] = [255, 0];
-    for (const value of this.image) [low, high] = [Math.min(low, value), Math.max(high, value)];
-    const bytes = new Uint8Array(3 * this.image.length);
-    this.image.forEach((value, p) => bytes.fill(high > low ? (255 * (value - low)) / (high - low) : 0, 3 * p, 3 * p + 3));
+    const { image } = this;
+    const [low, high] = ends(image);
+    const bytes = new Uint8Array(3 * image.length);
+    for (let p = 0; p < image.length; p++) {
+      const grey = high > low ? (255 * (image[p] - low)) / (high - low) : 0;
+      bytes[3 * p] = bytes[3 * p + 1] = bytes[3 * p + 2] = grey;
+    }
     return { height: SIDE, width: SIDE, bytes };
   };
 
@@ -98,15 +101,9 @@ export class PageEngine {
     this.shown.before ??= this.runAs(standardised(this.shown.image), {}, {}, this.info.outputs).then((run) => winners(run.probabilities).mask);
     const before = await this.shown.before;
     const against = this.shown.truth ?? before;
-    const changed = mask.reduce((count, label, p) => count + (label !== before[p]), 0) / mask.length;
-    const iou = this.info.classes.map((_, k) => {
-      let [both, either] = [0, 0];
-      mask.forEach((label, p) => {
-        both += label === k && against[p] === k;
-        either += label === k || against[p] === k;
-      });
-      return either ? both / either : null;
-    });
+    let changed = 0;
+    for (let p = 0; p < mask.length; p++) if (mask[p] !== before[p]) changed += 1 / mask.length;
+    const iou = this.info.classes.map((_, k) => overlap(mask, against, k));
     const done = { height: SIDE, width: SIDE, top: 0, left: 0, mask, confidence, before, changed, iou, against: this.shown.truth ? "truth" : "before" };
     if (fresh === this.fresh) this.now = done;
     this.listeners.forEach((listener) => listener(done));
@@ -177,10 +174,9 @@ export class PageEngine {
     const bytes = new Uint8Array(channels.length * rows * columns);
     channels.forEach((c, k) => {
       const map = blockMeans(values.subarray(c * area, (c + 1) * area), width, rows, columns, block);
-      [low[k], high[k]] = [Infinity, -Infinity];
-      for (const value of map) [low[k], high[k]] = [Math.min(low[k], value), Math.max(high[k], value)];
-      const range = high[k] - low[k] || 1;
-      map.forEach((value, p) => (bytes[k * rows * columns + p] = Math.round((255 * (value - low[k])) / range)));
+      const [least, most] = ([low[k], high[k]] = ends(map));
+      const range = most - least || 1;
+      for (let p = 0; p < map.length; p++) bytes[k * map.length + p] = Math.round((255 * (map[p] - least)) / range);
     });
     return { channels, height: rows, width: columns, low, high, bytes };
   };
@@ -412,11 +408,36 @@ export function winners({ values, shape }) {
   return { mask, confidence };
 }
 
+// The IoU of class k in two masks; null where neither has it.
+function overlap(mask, other, k) {
+  let both = 0;
+  let either = 0;
+  for (let p = 0; p < mask.length; p++) {
+    if (mask[p] === k && other[p] === k) both += 1;
+    if (mask[p] === k || other[p] === k) either += 1;
+  }
+  return either ? both / either : null;
+}
+
+// The least and the largest of some numbers.
+function ends(values) {
+  let low = Infinity;
+  let high = -Infinity;
+  for (let p = 0; p < values.length; p++) {
+    if (values[p] < low) low = values[p];
+    if (values[p] > high) high = values[p];
+  }
+  return [low, high];
+}
+
 function blockMeans(map, width, rows, columns, block) {
   if (block === 1) return map;
   const means = new Float32Array(rows * columns);
-  for (let r = 0; r < rows * block; r++) {
-    for (let c = 0; c < columns * block; c++) means[Math.floor(r / block) * columns + Math.floor(c / block)] += map[r * width + c] / block ** 2;
+  for (let place = 0; place < means.length; place++) {
+    const first = block * (Math.floor(place / columns) * width + (place % columns));
+    let total = 0;
+    for (let r = 0; r < block; r++) for (let c = 0; c < block; c++) total += map[first + r * width + c];
+    means[place] = total / block ** 2;
   }
   return means;
 }

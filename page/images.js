@@ -156,21 +156,31 @@ export function enlarged(image, from, to) {
 
 // As unet_lab.datasets.standardise: outliers clipped, mean 0, standard deviation 1; all zeros where the image is of one grey.
 export function standardised(image) {
-  const sorted = Float32Array.from(image).sort();
+  const counts = new Uint32Array(256);
+  for (let p = 0; p < image.length; p++) counts[image[p]] += 1;
+  const ranked = (rank) => {
+    let [grey, seen] = [0, counts[0]];
+    while (seen <= rank) seen += counts[++grey];
+    return grey;
+  };
   const percentile = (share) => {
-    const place = share * (sorted.length - 1);
+    const place = share * (image.length - 1);
     const left = Math.floor(place);
-    return sorted[left] + (place - left) * (sorted[Math.min(left + 1, sorted.length - 1)] - sorted[left]);
+    return ranked(left) + (place - left) * (ranked(Math.min(left + 1, image.length - 1)) - ranked(left));
   };
   const [low, high] = [percentile(0.005), percentile(0.995)];
   const beyond = high > low ? (high - low) / 4 : Infinity;
-  const clipped = Float32Array.from(image, (value) => Math.min(high + beyond, Math.max(low - beyond, value)));
+  const values = new Float32Array(image.length);
   let mean = 0;
-  for (const value of clipped) mean += value / clipped.length;
+  for (let p = 0; p < values.length; p++) {
+    values[p] = Math.min(high + beyond, Math.max(low - beyond, image[p]));
+    mean += values[p] / values.length;
+  }
   let variance = 0;
-  for (const value of clipped) variance += (value - mean) ** 2 / clipped.length;
+  for (let p = 0; p < values.length; p++) variance += (values[p] - mean) ** 2 / values.length;
   const std = Math.sqrt(variance) || 1;
-  return clipped.map((value) => (value - mean) / std);
+  for (let p = 0; p < values.length; p++) values[p] = (values[p] - mean) / std;
+  return values;
 }
 
 // Random numbers from a seed (mulberry32), 0 to 1.

@@ -134,6 +134,8 @@ def pull_a_slider(page, box, picture):
     for k in range(sliders.count()):
         place = sliders.nth(k).bounding_box()
         for share in (0.8, 0.1):  # of the way: no slider has one value at both
+            # For 0.3 seconds after a click, in which its handle slides, a slider takes no other.
+            until(page, lambda slider=sliders.nth(k): "noUi-state-tap" not in slider.get_attribute("class"), 5)
             # By the locator: it scrolls there first, and waits until the slider stands still and nothing lies over it.
             sliders.nth(k).click(position={"x": share * place["width"], "y": place["height"] / 2})
             if in_agreement(page, box) != picture:
