@@ -166,6 +166,8 @@ if __name__ == "__main__":
     print(f"{torch.get_num_threads()} threads; {CHANGES} changes each, then 200 for the memory")
     print(f"{'explorer':24s} {'median ms':>10s} {'worst ms':>10s} {'grows MiB':>10s}")
     for title in sys.argv[1:] or EXPLORERS:
+        gc.collect()
+        gc.freeze()  # a notebook does not hold the explorers of all others, which each collection would go through
         explorer, times = EXPLORERS[title](), []
         for name, value in itertools.islice(changes(explorer), CHANGES):
             began = time.perf_counter()

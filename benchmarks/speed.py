@@ -191,7 +191,7 @@ def has_compiler() -> bool:
     return True
 
 
-def rows(rounds: int = 15) -> list[Row]:
+def rows(rounds: int = 13) -> list[Row]:
     warnings.simplefilter("ignore")
     compilers = COMPILED if has_compiler() else ()
     every = tuple(name for name in WAYS if name not in COMPILED or name in compilers)

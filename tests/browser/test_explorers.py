@@ -128,14 +128,18 @@ def use_keyboard(control):
     return False
 
 
+def takes_clicks(page, slider):
+    """Wait until it does: for 0.3 seconds after a click, in which its handle slides, a slider takes no other."""
+    until(page, lambda: "noUi-state-tap" not in slider.get_attribute("class"), 5)
+
+
 def pull_a_slider(page, box, picture):
     """Click at two places of one slider after the other until the picture is another one; False where none does that."""
     sliders = box.locator(".noUi-target")
     for k in range(sliders.count()):
         place = sliders.nth(k).bounding_box()
         for share in (0.8, 0.1):  # of the way: no slider has one value at both
-            # For 0.3 seconds after a click, in which its handle slides, a slider takes no other.
-            until(page, lambda slider=sliders.nth(k): "noUi-state-tap" not in slider.get_attribute("class"), 5)
+            takes_clicks(page, sliders.nth(k))
             # By the locator: it scrolls there first, and waits until the slider stands still and nothing lies over it.
             sliders.nth(k).click(position={"x": share * place["width"], "y": place["height"] / 2})
             if in_agreement(page, box) != picture:
