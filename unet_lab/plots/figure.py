@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from PIL import Image
 
 # Okabe and Ito's palette, which people with any form of colour blindness can tell apart; the background lighter, so that it is
 # another grey than the cell body where no colours are seen, and errors darker than any grey of the images that they lie on.
@@ -19,6 +18,8 @@ CLASS_COLOURS = ("#E4E4E4", "#56B4E9", "#D55E00")
 ERROR_COLOUR = "#7A0177"
 TRAINING_COLOUR, VALIDATION_COLOUR = "#0072B2", "#E69F00"
 _MORE_COLOURS = ("#009E73", "#F0E442", "#0072B2", "#CC79A7", "#000000")
+# Rows are not written as differences from their neighbours: a quarter of the time; drawings as small, photographs 15 % larger.
+QUICKLY = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE)
 
 
 class DescribedFigure(Figure):
@@ -33,10 +34,10 @@ class DescribedFigure(Figure):
     def png(self, resolution: float = 1.0) -> bytes:
         """The figure as a PNG file's bytes; with resolution 2 of twice as many pixels each way."""
         self.dpi = 100 * resolution
-        canvas, stream = FigureCanvasAgg(self), io.BytesIO()
+        canvas = FigureCanvasAgg(self)
         canvas.draw()  # once; savefig would draw twice, and an explorer waits for it
-        Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").save(stream, "PNG", compress_level=4)
-        return stream.getvalue()
+        blue_green_red = cv2.cvtColor(np.asarray(canvas.buffer_rgba()), cv2.COLOR_RGBA2BGR)
+        return cv2.imencode(".png", blue_green_red, QUICKLY)[1].tobytes()
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         image = base64.b64encode(self.png()).decode("ascii")
